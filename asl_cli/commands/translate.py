@@ -1,0 +1,135 @@
+"""asl translate"""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asl_cli.options import Call, command
+from asl_cli.terminal import print_table
+from pipelines.errors import BadInput
+
+NOTHING_DONE, SOME_FAILED = 2, 3
+
+
+class Output(str, Enum):
+    """How glosses are written."""
+
+    text = "text"
+    json = "json"
+    tsv = "tsv"
+    srt = "srt"
+    vtt = "vtt"
+    eaf = "eaf"
+
+
+@command("decode", "landmarks", format=False)
+def translate(
+    call: Call,
+    inputs: Annotated[list[Path], typer.Argument(help="Videos, .pose files, or folders of them.", show_default=False)],
+    format: Annotated[list[Output] | None, typer.Option("--format", help="Output format; may be given several times.")] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", help="A file, a folder, or - for stdout.")] = None,
+    overlay: Annotated[Path | None, typer.Option("--overlay", help="Write the video with skeleton and glosses: a file, or a folder for several inputs.")] = None,
+    isolated: Annotated[bool, typer.Option("--isolated", help="Each clip shows one sign: rank all glosses over the whole clip.")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the workspace's newest.")] = None,
+) -> None:
+    """Translate clips to glosses, with times, confidence and the next-best glosses.
+
+    Goes on past clips that cannot be used, and lists them with their reasons.
+    """
+    from pipelines.inputs import collect
+
+    clips = collect(inputs)
+    formats = [one.value for one in format or [Output.text]]
+    target = _Target(formats, output, len(clips))
+    if overlay and len(clips) > 1 and overlay.suffix:
+        raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder")
+    _run(call, clips, target, overlay, isolated, model)
+
+
+class _Target:
+    """Where the output goes: to stdout, into one file, or one file a clip and format into a folder.
+
+    Raises BadInput where the formats, the number of clips and the place do not go together.
+    """
+
+    def __init__(self, formats: list[str], output: str | None, clips: int):
+        joint = all(name in ("text", "json", "tsv") for name in formats)
+        self.formats, self.file, self.folder = formats, None, None
+        if output in (None, "-"):
+            if len(formats) > 1 or not (joint or clips == 1):
+                raise BadInput("several formats or caption files do not fit on stdout", "name a folder with -o DIR")
+        elif Path(output).is_dir() or output.endswith("/") or not Path(output).suffix:
+            self.folder = Path(output)
+        elif len(formats) > 1 or not (joint or clips == 1):
+            raise BadInput(f"-o {output} is one file, but several are to be written", "name a folder with -o DIR")
+        else:
+            self.file = Path(output)
+
+
+def _run(call: Call, clips, target: _Target, overlay: Path | None, isolated: bool, model: str | None) -> None:
+    from pipelines.models_folder import find_model, load_model
+    from pipelines.settings import resolve
+    from pipelines.translation import translate as run
+
+    workspace = _workspace(call, model)
+    settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
+    decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
+    loaded = load_model(find_model(workspace, model))
+    done, failed, written = [], [], []
+    with call.progress() as progress:
+        for clip, outcome in run(clips, loaded, landmarks, decode, progress, isolated=isolated):
+            if isinstance(outcome, Exception):
+                failed.append((str(clip.path), outcome.reason, outcome.message))
+                continue
+            done.append(outcome)
+            written += _write_one(outcome, target, overlay, len(clips))
+        _write_joint(done, target, written)
+        for path in written:
+            progress.say(f"wrote {path}")
+    _leave(done, failed)
+
+
+def _workspace(call: Call, model: str | None):
+    """The workspace; there need not be one where the model is a folder of its own."""
+    if model and (Path(model) / "model.json").is_file() and not call.workspace:
+        try:
+            return call.find_workspace()
+        except BadInput:
+            return None
+    return call.find_workspace()
+
+
+def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:
+    from pipelines.writers import write_beside
+
+    written = write_beside(target.folder, translation, target.formats) if target.folder else []
+    if overlay:
+        from pipelines.overlay import write_overlay
+
+        file = overlay if overlay.suffix and clips == 1 else overlay / f"{translation.path.stem}.mp4"
+        write_overlay(file, translation)
+        written.append(file)
+    return written
+
+
+def _write_joint(done: list, target: _Target, written: list[Path]) -> None:
+    from pipelines.files import write_atomically
+    from pipelines.writers import render
+
+    if target.folder or not done:
+        return
+    text = render(done, target.formats[0])
+    if target.file:
+        write_atomically(target.file, text)
+        written.append(target.file)
+    else:
+        sys.stdout.write(text)
+
+
+def _leave(done: list, failed: list[tuple[str, str, str]]) -> None:
+    if failed:
+        print_table("clips that could not be translated", ("clip", "reason", ""), failed, stderr=True)
+        raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)

@@ -1,0 +1,108 @@
+"""Options that come from the settings, and those that every command has."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+from asl_cli.terminal import TerminalProgress
+from pipelines.settings import SECTIONS, default_of, option_name
+
+PANELS = {
+    "sources": "Sources",
+    "landmarks": "MediaPipe",
+    "split": "Split",
+    "features": "Features",
+    "train": "Training",
+    "decode": "Decoding",
+}
+
+
+class Format(str, Enum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+
+
+@dataclass
+class Call:
+    """One call of a command: what the shared options said. flags: settings given on the command line, by name."""
+
+    workspace: str | None
+    quiet: bool
+    format: Format = Format.table
+    dry_run: bool = False
+    force: bool = False
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def as_json(self) -> bool:
+        return self.format is Format.json
+
+    def find_workspace(self):
+        from pipelines.workspace import find
+
+        return find(self.workspace)
+
+    def progress(self) -> TerminalProgress:
+        return TerminalProgress(self.quiet)
+
+
+_SHARED = {
+    "workspace": (str | None, None, typer.Option("--workspace", "-w", help="The workspace folder; else $ASL_WORKSPACE, else upwards from here.")),
+    "quiet": (bool, False, typer.Option("--quiet", "-q", help="Only results, warnings and errors.")),
+    "verbose": (bool, False, typer.Option("--verbose", "-v", help="Show the full trace of an error.")),
+}  # fmt: skip
+_FORMAT = {"format": (Format, Format.table, typer.Option("--format", help="How the result is printed."))}
+_STAGE = {
+    "dry_run": (bool, False, typer.Option("--dry-run", help="Say what would run and why, and do nothing.")),
+    "force": (bool, False, typer.Option("--force", help="Run although nothing has changed.")),
+}
+
+
+def command(*sections: str, stage: bool = False, format: bool = True) -> Callable:
+    """Makes a command of a function that takes a Call first: adds the shared options and those of the settings' sections."""
+
+    def decorate(function: Callable) -> Callable:
+        shared = _SHARED | (_FORMAT if format else {}) | (_STAGE if stage else {})
+        settings = {spec.name: _option(section, spec) for section in sections for spec in fields(SECTIONS[section])}
+
+        @functools.wraps(function)
+        def run(**values: Any):
+            values.pop("verbose")
+            flags = {name: _given(values.pop(name)) for name in settings}
+            common = {name: values.pop(name) for name in shared if name in values}
+            return function(Call(**common, flags=flags), **values)
+
+        own = list(inspect.signature(function).parameters.values())[1:]
+        added = [_parameter(name, *spec) for name, spec in (settings | shared).items()]
+        run.__signature__ = inspect.Signature([*(p.replace(kind=p.KEYWORD_ONLY) for p in own), *added])
+        run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}
+        del run.__wrapped__
+        return run
+
+    return decorate
+
+
+def _option(section: str, spec) -> tuple[Any, Any, Any]:
+    name, choices = option_name(spec), spec.metadata["choices"]
+    names = [f"{name}/--no-{name[2:]}"] if spec.type is bool else [name]
+    words = f" One of: {', '.join(map(str, choices))}." if len(choices) > 1 else ""
+    default = default_of(spec)
+    suffix = "" if default in ("", []) else f" [dim]\\[default: {default}][/]"
+    option = typer.Option(*names, help=spec.metadata["help"] + words + suffix, rich_help_panel=PANELS[section], show_default=False)
+    return spec.type | None, None, option
+
+
+def _parameter(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def _given(value: Any) -> Any:
+    """What was typed; None where nothing was (an option that may be repeated says so with an empty list)."""
+    return None if value is None or value == [] else list(value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,114 @@
+"""What a person sees: progress and talk on stderr, data on stdout."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+SCHEMA_VERSION = 1
+LINE_EVERY_SECONDS = 5.0
+
+
+def complain(message: str, hint: str = "") -> None:
+    """An error in one line, and what to type, on stderr."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/] ", end="")
+    console.print(" ".join(message.split()), markup=False)
+    if hint:
+        console.print("[cyan]hint:[/] ", end="")
+        console.print(" ".join(hint.split()), markup=False)
+
+
+def print_json(command: str, result: Mapping[str, Any]) -> None:
+    print(json.dumps({"version": SCHEMA_VERSION, "command": command, **result}, indent=1, ensure_ascii=False))
+
+
+def print_pairs(title: str, pairs: Mapping[str, Any]) -> None:
+    """A two-column table on stdout."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    for key, value in pairs.items():
+        table.add_row(key.replace("_", " "), shown(value))
+    _stdout().print(table)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, stderr: bool = False) -> None:
+    """A table, numbers to the right, on stdout if it is data or on stderr if it is talk."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(shown(value) for value in row))
+    (_console(sys.stderr) if stderr else _stdout()).print(table)
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _stdout() -> Console:
+    return _console(sys.stdout)
+
+
+def _console(file) -> Console:
+    # Without a terminal rich would fold tables at 80 columns; data that is piped on must not be folded.
+    width = None if file.isatty() or "COLUMNS" in os.environ else 200
+    return Console(file=file, highlight=False, width=width, markup=False)
+
+
+class TerminalProgress:
+    """A bar on a terminal, a line every few seconds elsewhere, nothing with --quiet but warnings."""
+
+    def __init__(self, quiet: bool = False):
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._quiet, self._bars, self._task = quiet, None, None
+        self._name, self._total, self._done, self._next_line = "", 0, 0, 0.0
+
+    def __enter__(self) -> "TerminalProgress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stop()
+
+    def start(self, task: str, total: int) -> None:
+        self._stop()
+        self._name, self._total, self._done = task, total, 0
+        self._next_line = time.monotonic() + LINE_EVERY_SECONDS
+        if self._console.is_terminal and not self._quiet and total:
+            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+            self._bars = Bars(*columns, console=self._console, transient=True)
+            self._bars.start()
+            self._task = self._bars.add_task(task, total=total, note="")
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self._done += count
+        if self._bars:
+            self._bars.update(self._task, advance=count, note=note)
+        elif not self._quiet and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_EVERY_SECONDS
+            self._console.print(f"{self._name}: {self._done}/{self._total}  {note}".rstrip())
+
+    def say(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(text)
+
+    def warn(self, text: str) -> None:
+        self._console.print(f"warning: {text}")
+
+    def _stop(self) -> None:
+        if self._bars:
+            self._bars.stop()
+            self._bars = None

@@ -1,0 +1,1 @@
+"""Numbers: landmark geometry, features, encoders, losses. No files, no terminal."""

@@ -1,0 +1,70 @@
+"""The 543 points of MediaPipe Holistic: where each component lies and which points have names here (SPEC §1).
+
+Axes: x to the right, y down, z away from the camera. Every coordinate is in image widths, so that the axes share a unit.
+Left and right are the signer's own; an unmirrored signer has the left shoulder on the right of the picture.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+POSE = slice(0, 33)
+FACE = slice(33, 501)
+LEFT_HAND = slice(501, 522)
+RIGHT_HAND = slice(522, 543)
+COMPONENTS = {"pose": POSE, "face": FACE, "left_hand": LEFT_HAND, "right_hand": RIGHT_HAND}
+POINT_COUNT = 543
+
+LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
+LEFT_WRIST, RIGHT_WRIST = 15, 16
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """One clip's landmarks (SPEC §1).
+
+    points: (T, 543, 3) float32, image widths; NaN where a point was not seen.
+    fps: frames per second of the T frames, evenly spaced.
+    aspect: width / height of the picture the points came from.
+    width: picture width in pixels, kept so that files can be written in pixels again.
+    """
+
+    points: np.ndarray
+    fps: float
+    aspect: float = 1.0
+    width: int = 1
+
+    def __post_init__(self):
+        if self.points.ndim != 3 or self.points.shape[1:] != (POINT_COUNT, 3):
+            raise ValueError(f"landmarks are (T, {POINT_COUNT}, 3), got {self.points.shape}")
+        if not self.fps > 0:
+            raise ValueError(f"fps must be positive, got {self.fps}")
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.points) / self.fps
+
+    def between(self, start: float, end: float | None) -> "Landmarks":
+        """The frames from start up to end, in seconds."""
+        first = round(start * self.fps)
+        last = len(self) if end is None else round(end * self.fps)
+        return replace(self, points=self.points[first:last])
+
+    @property
+    def present(self) -> np.ndarray:
+        """(T, 4) bool: pose, face, left hand, right hand seen in the frame."""
+        return component_presence(self.points)
+
+
+def component_presence(points: np.ndarray) -> np.ndarray:
+    """(T, 543, 3) → (T, 4) bool. A component is present where at least one of its points is."""
+    seen = np.isfinite(points[..., 0])
+    return np.stack([seen[:, part].any(axis=1) for part in COMPONENTS.values()], axis=1)
+
+
+def empty_points(frames: int) -> np.ndarray:
+    """(T, 543, 3) of NaN: nothing seen yet."""
+    return np.full((frames, POINT_COUNT, 3), np.nan, dtype=np.float32)

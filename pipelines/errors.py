@@ -1,0 +1,48 @@
+"""What can go wrong, as types that carry what the person needs to know. Exit codes are given in one place, by asl_cli."""
+
+
+class AslError(Exception):
+    """A failure that is said in one line, with a hint of what to type."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(AslError):
+    """A wrong option, path, file or setting: the person can correct it."""
+
+    exit_code = 2
+
+
+class SomeFailed(AslError):
+    """A batch went through, but some of its items failed; the rest is done and kept."""
+
+    exit_code = 3
+
+
+class StageMissing(AslError):
+    """An earlier stage has not run yet."""
+
+    exit_code = 4
+
+
+class Interrupted(AslError):
+    """Ctrl-C or SIGTERM; what was finished is kept."""
+
+    exit_code = 130
+
+
+class BadClip(Exception):
+    """One clip that cannot be used.
+
+    reason: a short stable word for tables and counts; message: one line for a person.
+    """
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(message)
+        self.reason = reason
+        self.message = message

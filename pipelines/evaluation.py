@@ -1,0 +1,175 @@
+"""`asl evaluate`: how good a model is on a split, with intervals (SPEC §13)."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from pipelines.clips import SPLITS, Clip, read_clips
+from pipelines.errors import BadInput, StageMissing
+from pipelines.features import open_features
+from pipelines.files import file_hash, write_json
+from pipelines.measures import Interval, bootstrap_mean, ranks, top_k, word_errors
+from pipelines.models_folder import WEIGHTS, TrainedModel, find_model, load_model
+from pipelines.progress import Progress
+from pipelines.recognition import Reading, labels_of, rank_signs, read_features
+from pipelines.settings import DecodeSettings
+from pipelines.workspace import Decision, Plan, Workspace, settings_of
+
+STAGE = "evaluate"
+CODE = 1
+TOP = (1, 5, 10)
+
+
+@dataclass
+class Evaluation:
+    """What `asl evaluate` found; `results` is the content of the JSON report."""
+
+    decision: Decision
+    results: dict[str, Any] = field(default_factory=dict)
+    report: str = ""
+
+
+def run_evaluate(
+    workspace: Workspace,
+    flags: Mapping[str, Any],
+    progress: Progress,
+    *,
+    split: str = "test",
+    model: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Evaluation:
+    """Measures a model on a split and writes reports/evaluate-<split>.html and .json.
+
+    One-sign clips: top-1/5/10. Sentences: word error rate, greedy and by prefix beam. Clips of one sign outside the
+    model's vocabulary cannot be right and are left out, counted; words outside it in sentences count as errors.
+    """
+    decode = workspace.settings("decode", flags)
+    with workspace.locked("asl evaluate"):
+        clips = read_clips(workspace.clips_file)
+        folder = find_model(workspace, model)
+        if not (folder / WEIGHTS).is_file():
+            raise StageMissing(f"the model in {folder} is gone", "asl train-ctc")
+        plan = _plan(workspace, folder, split, decode)
+        page = workspace.reports / f"evaluate-{split}.html"
+        decision = workspace.decide(plan, force=force)
+        if not decision.run:
+            return Evaluation(decision, json.loads(page.with_suffix(".json").read_text()), str(page))
+        if dry_run:
+            return Evaluation(decision)
+        started = datetime.now().astimezone()
+        results = measure(workspace, load_model(folder), clips, split, decode, progress)
+        results |= {"model": folder.name, "split": split, "split_by": workspace.state("extract").get("metrics", {}).get("split_by", "?")}
+        write_json(page.with_suffix(".json"), {"version": 1, **results})
+        from pipelines.evaluation_report import write_report
+
+        write_report(page, results)
+        outputs = {workspace.relative(file): file_hash(file) for file in (page, page.with_suffix(".json"))}
+        workspace.record(plan, started, outputs, headline(results))
+        return Evaluation(decision, results, str(page))
+
+
+def measure(
+    workspace: Workspace, model: TrainedModel, clips: Sequence[Clip], split: str, decode: DecodeSettings, progress: Progress
+) -> dict[str, Any]:
+    """All figures of a model on a split. Raises BadInput if the split has nothing to measure on."""
+    labelled = [i for i, clip in enumerate(clips) if clip.split == split and clip.glosses]
+    if not labelled:
+        raise BadInput(f"the {split} split has no labelled clips", f"splits: {_split_counts(clips)}; see asl extract --help, Split")
+    store = open_features(workspace, clips, model.features, progress)
+    progress.start("evaluate", len(labelled))
+    signs, sentences, unknown = [], [], Counter()
+    for i in labelled:
+        progress.advance()
+        words = clips[i].glosses
+        unknown.update(word for word in words if word not in model.alphabet)
+        if len(words) == 1 and words[0] not in model.alphabet:
+            continue
+        reading = read_features(model, store[i], mirror=decode.mirror_average)
+        (signs if len(words) == 1 else sentences).append((clips[i], reading))
+    if not signs and not sentences:
+        raise BadInput(f"no clip of the {split} split is of a gloss that the model knows", f"it knows {len(model.alphabet)}")
+    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
+    results |= isolated(model, signs) if signs else {}
+    results |= continuous(model, sentences, decode) if sentences else {}
+    return results
+
+
+def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]]) -> dict[str, Any]:
+    """Top-k with intervals, the figures of each gloss, and the confusions of one-sign clips."""
+    truth = np.array([model.alphabet.label(clip.glosses[0]) - 1 for clip, _ in signs])
+    scores = np.stack([rank_signs(reading) for _, reading in signs])
+    rank = ranks(scores, truth)
+    names, best = model.alphabet.glosses, scores.argmax(axis=1)
+    wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
+    figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
+    return {
+        "signs": len(signs),
+        "vocabulary": len(names),
+        **figures,
+        "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],
+        "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
+        "clips": [
+            {"name": clip.name, "gloss": clip.glosses[0], "read_as": names[b], "rank": int(r) + 1, "confidence": round(float(np.exp(s[b])), 4)}
+            for (clip, _), b, r, s in zip(signs, best, rank, scores, strict=True)
+        ],
+    }
+
+
+def _gloss_row(names, truth, best, rank, index: int) -> dict[str, Any]:
+    own = truth == index
+    precision = float(own[best == index].mean()) if (best == index).any() else None
+    return {
+        "gloss": names[index],
+        "clips": int(own.sum()),
+        "top_1": float((rank[own] == 0).mean()),
+        "top_5": float((rank[own] < 5).mean()),
+        "precision": precision,
+    }
+
+
+def continuous(model: TrainedModel, sentences: Sequence[tuple[Clip, Reading]], decode: DecodeSettings) -> dict[str, Any]:
+    """Word error rates of sentences, read greedily and by prefix beam search."""
+    references = [list(clip.glosses) for clip, _ in sentences]
+    out: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
+    for name in ("greedy", "ctc-beam"):
+        how = DecodeSettings(decoder=name, beam=decode.beam)
+        read = [model.alphabet.names(labels_of(reading, how)) for _, reading in sentences]
+        errors = word_errors(references, read)
+        key = "wer_" + name.replace("-", "_")
+        out[key] = asdict(errors.rate())
+        parts = ("substitutions", "deletions", "insertions")
+        out[key] |= {part: int(getattr(errors, part).sum()) for part in parts}
+        if name == decode.decoder:
+            out["read_sentences"] = [
+                {"name": clip.name, "reference": " ".join(clip.glosses), "read_as": " ".join(words), "errors": int(count)}
+                for (clip, _), words, count in zip(sentences, read, errors.errors, strict=True)
+            ]
+    return out
+
+
+def headline(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures worth a line in the record and on the terminal."""
+    flat: dict[str, Any] = {key: results[key] for key in ("model", "split", "split_by", "signs", "sentences") if key in results}
+    for key in (*(f"top_{k}" for k in TOP), "wer_greedy", "wer_ctc_beam"):
+        if key in results:
+            interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
+            flat[key] = f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    if results.get("outside_vocabulary"):
+        flat["words_outside_vocabulary"] = sum(results["outside_vocabulary"].values())
+    return flat
+
+
+def _split_counts(clips: Sequence[Clip]) -> str:
+    counts = Counter(clip.split for clip in clips)
+    return ", ".join(f"{name} {counts[name]}" for name in SPLITS)
+
+
+def _plan(workspace: Workspace, folder, split: str, decode: DecodeSettings) -> Plan:
+    inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(folder / WEIGHTS)}
+    return Plan(STAGE, {"split": split, **settings_of(decode)}, inputs, CODE)

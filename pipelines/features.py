@@ -1,0 +1,73 @@
+"""The feature store: every clip's features in one array on disk, made once a setting (SPEC §3)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.feature_sets import FEATURE_SETS, FeatureSet, clip_features
+from pipelines.clips import Clip
+from pipelines.errors import AslError
+from pipelines.files import file_hash, value_hash, write_json
+from pipelines.posefile import read_pose
+from pipelines.progress import Progress
+from pipelines.settings import FeatureSettings
+from pipelines.workspace import Workspace
+
+CODE = 1
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features of the workspace's clips in their order. frames: (F, size) memory-mapped; starts: (clips + 1,)."""
+
+    feature_set: FeatureSet
+    clips: Sequence[Clip]
+    frames: np.ndarray
+    starts: np.ndarray
+    interpolated: int
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """(T, size) of one clip, NaN where absent."""
+        return np.asarray(self.frames[self.starts[index] : self.starts[index + 1]])
+
+
+def open_features(workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress) -> FeatureStore:
+    """The store for these clips and settings, computed where it is not there yet.
+
+    Raises AslError if a clip's landmarks are gone or damaged.
+    """
+    key = value_hash([CODE, settings.features, settings.fps, settings.depth, [[clip.id, clip.digest] for clip in clips]])
+    folder = workspace.features / key
+    if not (folder / "index.json").is_file():
+        _build(workspace, clips, settings, folder, progress)
+    index = json.loads((folder / "index.json").read_text())
+    frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
+    return FeatureStore(FEATURE_SETS[settings.features], clips, frames, np.array(index["starts"]), index["interpolated"])
+
+
+def _build(workspace: Workspace, clips, settings: FeatureSettings, folder: Path, progress: Progress) -> None:
+    progress.start("features", len(clips))
+    feature_set = FEATURE_SETS[settings.features]
+    parts, interpolated = [], 0
+    for clip in clips:
+        features, filled = clip_features(_landmarks(workspace, clip), feature_set, settings.fps, depth=settings.depth)
+        parts.append(features)
+        interpolated += filled
+        progress.advance()
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "frames.tmp.npy"
+    np.save(temporary, np.concatenate(parts))
+    temporary.replace(folder / "frames.npy")
+    starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    # Written last: its presence says that the store is whole.
+    write_json(folder / "index.json", {"starts": starts.tolist(), "interpolated": interpolated, "settings": vars(settings)})
+
+
+def _landmarks(workspace: Workspace, clip: Clip):
+    path = workspace.inside(clip.pose)
+    if not path.is_file() or file_hash(path) != clip.digest:
+        raise AslError(f"the landmarks of {clip.name} are gone or damaged ({clip.pose})", "delete that file, if it is there, then: asl extract")
+    return read_pose(path)

@@ -1,0 +1,32 @@
+"""What `asl translate` is given: files and folders. Looked at before anything heavy is loaded."""
+
+from pathlib import Path
+
+from pipelines.clips import ClipSource
+from pipelines.errors import BadInput
+from pipelines.sources.videos import VIDEO_ENDINGS, hidden
+
+
+def collect(paths: list[Path]) -> list[ClipSource]:
+    """The clips to translate: files as they are, folders searched for videos and .pose files.
+
+    Raises BadInput: a path that does not exist, or a folder without clips.
+    """
+    clips: list[ClipSource] = []
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} does not exist", "check the path")
+        clips += _in_folder(path) if path.is_dir() else [_clip(path)]
+    return list({clip.path: clip for clip in clips}.values())
+
+
+def _in_folder(folder: Path) -> list[ClipSource]:
+    endings = VIDEO_ENDINGS | {".pose"}
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and not hidden(path, folder))
+    if not files:
+        raise BadInput(f"no videos or .pose files in {folder}", f"known endings: {' '.join(sorted(endings))}")
+    return [_clip(path) for path in files]
+
+
+def _clip(path: Path) -> ClipSource:
+    return ClipSource(path, "pose" if path.suffix.lower() == ".pose" else "video", str(path))

@@ -1,0 +1,135 @@
+"""MediaPipe Holistic on a clip: 543 points a frame with the frame's own time (SPEC §1). The only user of mediapipe."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.holistic import COMPONENTS, Landmarks, empty_points
+from models.resampling import resample_at
+from pipelines.errors import BadClip
+from pipelines.settings import LandmarkSettings
+from pipelines.video import Frame, is_even, nominal_fps
+
+MIN_FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A clip's landmarks, MediaPipe's visibility of the pose points (T, 33), and the middle frame's picture."""
+
+    landmarks: Landmarks
+    visibility: np.ndarray
+    picture: np.ndarray
+    picture_frame: int
+
+
+class Extractor:
+    """MediaPipe Holistic, started afresh for each clip, so that no clip depends on those before it."""
+
+    def __init__(self, settings: LandmarkSettings):
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        with _silenced():
+            from mediapipe.python.solutions.holistic import Holistic
+
+            self._holistic = Holistic(
+                model_complexity=settings.complexity,
+                min_detection_confidence=settings.detection_confidence,
+                min_tracking_confidence=settings.tracking_confidence,
+            )
+
+    def close(self) -> None:
+        self._holistic.close()
+
+    def extract(self, frames: Iterable[Frame]) -> Extraction:
+        """One clip. Frames at an uneven rate are put on an even grid by their times.
+
+        Raises BadClip: fewer than two frames, or no person in any of them.
+        """
+        with _silenced():
+            self._holistic.reset()
+        times, points, visibility, pictures = [], [], [], _MiddlePicture()
+        for frame in frames:
+            found = self._process(frame.picture, quiet=not times)
+            times.append(frame.time)
+            points.append(_points(found, frame.picture))
+            visibility.append(_visibility(found))
+            pictures.see(frame.picture)
+        if len(times) < MIN_FRAMES:
+            raise BadClip("too-short", f"{len(times)} frame in the clip; at least {MIN_FRAMES} are needed")
+        stacked = np.stack(points)
+        if np.isnan(stacked[:, COMPONENTS["pose"], 0]).all():
+            raise BadClip("no-signer", "no person was found in any frame")
+        return _on_even_grid(np.array(times), stacked, np.stack(visibility), pictures)
+
+    def _process(self, picture: np.ndarray, quiet: bool):
+        if not quiet:
+            return self._holistic.process(picture)
+        with _silenced():  # the graph logs while it starts, at the first frame after a reset
+            return self._holistic.process(picture)
+
+
+class _MiddlePicture:
+    """Keeps a picture from the second quarter of a stream of unknown length: of frames 1, 2, 4, 8, … the last but one."""
+
+    def __init__(self):
+        self._count, self._kept = 0, []
+
+    def see(self, picture: np.ndarray) -> None:
+        if self._count & (self._count - 1) == 0:
+            self._kept = [*self._kept[-1:], (self._count, picture)]
+        self._count += 1
+
+    @property
+    def index(self) -> int:
+        return self._kept[0][0]
+
+    @property
+    def picture(self) -> np.ndarray:
+        return self._kept[0][1]
+
+
+def _points(found, picture: np.ndarray) -> np.ndarray:
+    """(543, 3) in image widths, NaN where not found."""
+    points = empty_points(1)[0]
+    parts = (found.pose_landmarks, found.face_landmarks, found.left_hand_landmarks, found.right_hand_landmarks)
+    for part, component in zip(parts, COMPONENTS.values(), strict=True):
+        if part is not None:
+            points[component] = [(point.x, point.y, point.z) for point in part.landmark]
+    points[:, 1] *= picture.shape[0] / picture.shape[1]
+    return points
+
+
+def _visibility(found) -> np.ndarray:
+    if found.pose_landmarks is None:
+        return np.zeros(33, dtype=np.float32)
+    return np.array([point.visibility for point in found.pose_landmarks.landmark], dtype=np.float32)
+
+
+def _on_even_grid(times: np.ndarray, points: np.ndarray, visibility: np.ndarray, pictures: _MiddlePicture) -> Extraction:
+    fps, middle = nominal_fps(times), pictures.index
+    if not is_even(times):
+        grid = np.arange(times[0], times[-1] + 0.5 / fps, 1 / fps)
+        middle = int(np.abs(grid - times[middle]).argmin())
+        points = resample_at(points, times, grid)
+        visibility = resample_at(visibility[..., None], times, grid)[..., 0]
+    elif len(times) > 1:
+        fps = (len(times) - 1) / (times[-1] - times[0])
+    height, width = pictures.picture.shape[:2]
+    return Extraction(Landmarks(points, float(fps), width / height, width), visibility, pictures.picture, middle)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """MediaPipe's C++ side writes start-up notes straight to file descriptor 2; they are not for the person."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

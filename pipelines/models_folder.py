@@ -1,0 +1,106 @@
+"""A trained model's folder: model.safetensors with weights and standardisation, model.json with everything else."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.feature_sets import FEATURE_SETS, FeatureSet
+from models.recogniser import Recogniser
+from pipelines.checkpoints import load_tensors, part, save_tensors
+from pipelines.errors import AslError, BadInput, StageMissing
+from pipelines.files import write_json
+from pipelines.settings import FeatureSettings, nearest_hint
+from pipelines.workspace import Workspace
+from transducers.alphabet import Alphabet
+
+WEIGHTS, CARD = "model.safetensors", "model.json"
+FORMAT_VERSION = 1
+MAX_CARD_BYTES = 64 << 20
+MAX_HIDDEN, MAX_LAYERS, MAX_GLOSSES = 4096, 8, 200_000
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A recogniser and all that its input and output need. card: the rest of model.json, for reports."""
+
+    recogniser: Recogniser
+    alphabet: Alphabet
+    features: FeatureSettings
+    mean: np.ndarray
+    deviation: np.ndarray
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        return FEATURE_SETS[self.features.features]
+
+
+def save_model(
+    folder: Path, recogniser: Recogniser, alphabet: Alphabet, features: FeatureSettings, mean, deviation, card: dict[str, Any]
+) -> None:
+    tensors = {f"recogniser.{name}": tensor for name, tensor in recogniser.state_dict().items()}
+    tensors |= {"mean": torch.from_numpy(mean), "deviation": torch.from_numpy(deviation)}
+    save_tensors(folder / WEIGHTS, tensors, {})
+    size = {"hidden": recogniser.encoder.hidden, "layers": recogniser.encoder.layers, "dropout": recogniser.encoder.dropout_share}
+    record = {"version": FORMAT_VERSION, "encoder": size, "features": asdict(features), "glosses": list(alphabet.glosses), **card}
+    write_json(folder / CARD, record)
+
+
+def load_model(folder: Path) -> TrainedModel:
+    """A model from its folder. Raises BadInput: not a model folder, from a newer asl, or parts that do not fit."""
+    card = read_card(folder)
+    try:
+        features, size = FeatureSettings(**card["features"]), card["encoder"]
+        feature_set = FEATURE_SETS[features.features]
+        if not (0 < size["hidden"] <= MAX_HIDDEN and 0 < size["layers"] <= MAX_LAYERS and len(card["glosses"]) <= MAX_GLOSSES):
+            raise ValueError("sizes out of range")
+        alphabet = Alphabet(tuple(map(str, card["glosses"])))
+        recogniser = Recogniser(feature_set.inputs, len(alphabet), size["hidden"], size["layers"], size["dropout"])
+        tensors, _ = load_tensors(folder / WEIGHTS)
+        recogniser.load_state_dict(part(tensors, "recogniser."))
+        mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(f"the model in {folder} is damaged: {error}", "train it again: asl train-ctc --force") from error
+    except AslError as error:
+        raise BadInput(error.message, "train it again: asl train-ctc --force") from error
+    return TrainedModel(recogniser.eval(), alphabet, features, mean, deviation, folder, card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """model.json. Raises BadInput if the folder holds no model of a version known here."""
+    file = folder / CARD
+    if not file.is_file():
+        raise BadInput(f"{folder} holds no model (no {CARD})", "name a folder below models/, or train one: asl train-ctc")
+    try:
+        if file.stat().st_size > MAX_CARD_BYTES:
+            raise ValueError("it is too large")
+        card = json.loads(file.read_text(encoding="utf-8"))
+        version = card["version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(f"{file} is damaged: {error}", "train it again: asl train-ctc --force") from error
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise BadInput(f"{file} has version {version!r}; this asl knows {FORMAT_VERSION}", "update asl")
+    return card
+
+
+def find_model(workspace: Workspace | None, given: str | None) -> Path:
+    """The folder of the model: given by path or by name below models/, else the workspace's newest."""
+    if given:
+        named = workspace.models / given if workspace else None
+        if named and (named / CARD).is_file():
+            return named
+        if (Path(given) / CARD).is_file():
+            return Path(given)
+        known = [path.parent.name for path in workspace.models.glob(f"*/{CARD}")] if workspace else []
+        raise BadInput(f"no model '{given}'", nearest_hint(Path(given).name, known) if known else "train one: asl train-ctc")
+    if workspace is None:
+        raise StageMissing("no workspace, so no model", "name one with --model FOLDER, or work in a workspace (asl init)")
+    newest = workspace.state("train-ctc").get("metrics", {}).get("model")
+    if not newest:
+        raise StageMissing("no model has been trained in this workspace yet", "asl train-ctc")
+    return workspace.inside(f"models/{newest}")

@@ -1,0 +1,148 @@
+"""From landmarks to glosses: one implementation for evaluation, translation and every later decoder (SPEC §7)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import log_softmax, logsumexp
+
+from models.ctc import ctc_loss, single_sign_scores
+from models.feature_sets import clip_features, encoder_input
+from models.holistic import Landmarks
+from pipelines.models_folder import TrainedModel
+from pipelines.settings import DecodeSettings
+from transducers.ctc_search import align, beam_search, greedy
+
+#: CTC says a gloss in a few frames; a token is widened into the blanks beside it, while a hand is seen, up to this much.
+WIDEN_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Token:
+    """A recognised gloss. start, end: seconds. confidence: its posterior among all glosses over its frames.
+
+    runners_up: the next-best glosses of the same frames with theirs.
+    """
+
+    gloss: str
+    start: float
+    end: float
+    confidence: float
+    runners_up: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the model says of a clip.
+
+    views: (T, V + 1) log-probabilities of the clip as it is and, where asked, mirrored; the clip's probability is the
+    mean over the views. hands: (T,) whether a hand is seen. fps: of the T frames.
+    """
+
+    views: tuple[np.ndarray, ...]
+    hands: np.ndarray
+    fps: float
+
+    def __len__(self) -> int:
+        return len(self.views[0])
+
+    def between(self, first: int, last: int) -> "Reading":
+        return Reading(tuple(view[first:last] for view in self.views), self.hands[first:last], self.fps)
+
+
+def read_landmarks(model: TrainedModel, landmarks: Landmarks, *, mirror: bool) -> Reading:
+    """Landmarks of a clip → what the model says of each frame."""
+    settings = model.features
+    features, _ = clip_features(landmarks, model.feature_set, settings.fps, depth=settings.depth)
+    return read_features(model, features, mirror=mirror)
+
+
+@torch.inference_mode()
+def read_features(model: TrainedModel, features: np.ndarray, *, mirror: bool) -> Reading:
+    """(T, size) features, NaN where absent → what the model says of each frame."""
+    feature_set = model.feature_set
+    shown = [features, feature_set.mirror(features)] if mirror else [features]
+    inputs = np.stack([encoder_input(one, model.mean, model.deviation, feature_set) for one in shown])
+    lengths = torch.full((len(shown),), len(features))
+    log_probs, _ = model.recogniser(torch.from_numpy(inputs), lengths)
+    hands = np.isfinite(features[:, feature_set.hands]).any(axis=1)
+    return Reading(tuple(log_probs.numpy()), hands, model.features.fps)
+
+
+@torch.inference_mode()
+def rank_signs(reading: Reading) -> np.ndarray:
+    """(V,) log posterior of each gloss, given that the clip shows exactly one sign (SPEC §7, isolated top-k)."""
+    views = torch.from_numpy(np.stack(reading.views))
+    scores = single_sign_scores(views, torch.full((len(views),), len(reading))).numpy().astype(np.float64)
+    return log_softmax(logsumexp(scores, axis=0))
+
+
+def isolated_token(model: TrainedModel, reading: Reading, runners_up: int) -> Token:
+    """The clip as one sign, whose times are those of the frames in which a hand is seen."""
+    posterior = np.exp(rank_signs(reading))
+    seen = np.flatnonzero(reading.hands)
+    first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, len(reading))
+    return _token(model, posterior, int(posterior.argmax()), first, last, reading.fps, runners_up)
+
+
+def labels_of(reading: Reading, settings: DecodeSettings) -> list[int]:
+    """The gloss labels of a clip of any number of signs."""
+    read = (lambda view: [tuple(greedy(view))]) if settings.decoder == "greedy" else (
+        lambda view: [found.labels for found in beam_search(view, settings.beam)]
+    )  # fmt: skip
+    candidates = {labels for view in reading.views for labels in read(view)}
+    # Greedy readings are kept as they are where there is one view; with two, the likelier under both is taken.
+    return list(max(sorted(candidates), key=lambda labels: sequence_score(reading, labels)))
+
+
+@torch.inference_mode()
+def sequence_score(reading: Reading, labels: Sequence[int]) -> float:
+    """log p(labels | clip), the mean over the views of the exact CTC probabilities."""
+    views = torch.from_numpy(np.stack(reading.views))
+    count = len(views)
+    targets, lengths = torch.tensor(list(labels) * count, dtype=torch.long), torch.full((count,), len(labels))
+    if not labels:
+        return float(logsumexp(views[..., 0].sum(dim=1).numpy()))
+    losses = ctc_loss(views, torch.full((count,), len(reading)), targets, lengths)
+    # A sequence that does not fit has loss 0 there (zero_infinity); nothing that was read can fail to fit.
+    return float(logsumexp(-losses.numpy()))
+
+
+def tokens_of(model: TrainedModel, reading: Reading, settings: DecodeSettings) -> list[Token]:
+    """The glosses of a clip in signing order, with times, confidence and runners-up."""
+    labels = labels_of(reading, settings)
+    if not labels:
+        return []
+    view = max(reading.views, key=lambda one: sequence_score(Reading((one,), reading.hands, reading.fps), labels))
+    spans = _widened(align(view, labels), reading)
+    tokens = []
+    for label, (first, last) in zip(labels, spans, strict=True):
+        posterior = np.exp(rank_signs(reading.between(first, last)))
+        tokens.append(_token(model, posterior, label - 1, first, last, reading.fps, settings.runners_up))
+    return tokens
+
+
+def _token(model: TrainedModel, posterior: np.ndarray, index: int, first: int, last: int, fps: float, runners_up: int) -> Token:
+    others = [i for i in np.argsort(-posterior, kind="stable")[: runners_up + 1] if i != index][:runners_up]
+    names = model.alphabet.glosses
+    listed = tuple((names[i], float(posterior[i])) for i in others)
+    return Token(names[index], first / fps, last / fps, float(posterior[index]), listed)
+
+
+def _widened(spans: list[tuple[int, int]], reading: Reading) -> list[tuple[int, int]]:
+    """Spans grown into the blanks around them: to the middle towards a neighbour, only while a hand is seen."""
+    most = round(WIDEN_SECONDS * reading.fps)
+    ends = [0, *(last for _, last in spans)]
+    starts = [*(first for first, _ in spans), len(reading)]
+    out = []
+    for i, (first, last) in enumerate(spans):
+        lowest = ends[0] if i == 0 else (ends[i] + first + 1) // 2
+        highest = starts[-1] if i == len(spans) - 1 else (last + starts[i + 1]) // 2
+        low, high = first, last
+        while low > max(lowest, first - most) and reading.hands[low - 1]:
+            low -= 1
+        while high < min(highest, last + most) and reading.hands[high]:
+            high += 1
+        out.append((low, high))
+    return out

@@ -1,0 +1,249 @@
+"""Every setting of the workspace: one frozen dataclass a section of asl.toml, one line of meaning a field.
+
+The fields are the single source: asl.toml's comments, the command line's options and `asl status --settings` come from
+them. A value is taken from the flag, else the environment (ASL_<SECTION>_<KEY>), else asl.toml, else the default.
+"""
+
+import difflib
+import os
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, get_args, get_origin
+
+from pipelines.errors import BadInput
+
+
+def setting(
+    default: Any, help: str, *, choices: tuple = (), low: float | None = None, high: float | None = None, flag: str = ""
+):
+    """A field with its meaning, unit and effect in one line, and the values it may take."""
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Where clips come from. Sources can be combined; relative paths count from the current folder."""
+
+    videos: list[str] = setting([], "Folders of gloss/clip.mp4; any container that can be decoded.")
+    manifest: list[str] = setting([], "CSV or JSONL files: path, gloss, and optionally signer, group, split, start, end.")
+    wlasl: list[str] = setting([], "WLASL metadata: the full JSON, or an nslt_*.json beside wlasl_class_list.txt.")
+    video_root: str = setting("", "Folder of the WLASL videos, <video_id>.mp4.")
+    vocab_size: int = setting(0, "WLASL: keep the first N glosses; 0 keeps all.", low=0)
+    min_samples_per_gloss: int = setting(1, "WLASL: leave out glosses with fewer videos at hand than this.", low=1)
+    poses: list[str] = setting([], "Folders of .pose files, named by --pattern or laid out as gloss/clip.pose.")
+    pattern: str = setting("{group}__{gloss}__{clip}", "How .pose file names are read: {gloss} {group} {signer} {clip}.")
+    landmarks: list[str] = setting([], "Landmark arrays, .npz.")
+    layout: str = setting("", "Layout of the .npz arrays: a built-in name or a TOML file; empty goes by their width.")
+    annotations: str = setting("", "Folder of ELAN .eaf files beside the videos: <video name>.eaf.")
+    gloss_tier: str = setting("gloss", "ELAN tier that holds the glosses; letter case does not count.")
+
+
+@dataclass(frozen=True)
+class LandmarkSettings:
+    """How MediaPipe Holistic looks at a clip. Changing one of these runs MediaPipe again."""
+
+    complexity: int = setting(1, "MediaPipe's model complexity; 1 is the one that comes with the package.", choices=(1,))
+    detection_confidence: float = setting(0.5, "Least confidence of a detection, 0-1.", low=0, high=1)
+    tracking_confidence: float = setting(0.5, "Least confidence to go on tracking, 0-1.", low=0, high=1)
+    max_side: int = setting(1280, "Larger pictures are scaled down to this many pixels a side first.", low=64)
+    max_minutes: float = setting(30.0, "Longer clips are refused, minutes.", low=0)
+    workers: int = setting(0, "Worker processes; 0 takes one a core.", low=0)
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Which clips train, validate and test."""
+
+    by: str = setting(
+        "auto",
+        "auto takes the data set's own split, else groups or signers, else random with a warning.",
+        choices=("auto", "given", "group", "random"),
+        flag="--split-by",
+    )
+    test_share: float = setting(0.15, "Share of the clips to test on, 0-1, where the data set gives no split.", low=0, high=0.9)
+    validation_share: float = setting(0.1, "Share of the clips for validation, 0-1, likewise.", low=0, high=0.9)
+    test_groups: list[str] = setting([], "Groups (sources, signers) to hold out as the test split.")
+    validation_groups: list[str] = setting([], "Groups to hold out for validation.")
+    split_seed: int = setting(0, "Seed of the split where it is drawn.")
+    drop_duplicates: bool = setting(False, "Leave out of training what has a copy in validation or test, and of validation what has one in test.")
+    allow_duplicates: bool = setting(False, "Go on although a clip, or a copy of it, lies in two splits.")
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """What the encoder sees."""
+
+    features: str = setting("phon36", "Feature set.", choices=("phon36",))
+    fps: float = setting(25.0, "Frames per second that every clip is resampled to.", low=5, high=120)
+    depth: bool = setting(False, "Turn the signer frame in depth as well (yaw); off turns in the image plane only (roll).")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """CTC training (stage 2)."""
+
+    hidden: int = setting(0, "LSTM units a direction; 0 goes by the vocabulary.", low=0, high=4096)
+    layers: int = setting(0, "LSTM layers; 0 goes by the vocabulary.", low=0, high=8)
+    dropout: float = setting(0.4, "Dropout before and after the LSTM, 0-1.", low=0, high=0.95)
+    epochs: int = setting(60, "Passes over the training clips.", low=1)
+    batch_size: int = setting(16, "Clips a step.", low=1)
+    accumulate: int = setting(1, "Batches whose gradients are summed before a step: small cards, same result.", low=1)
+    learning_rate: float = setting(4e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
+    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
+    label_smoothing: float = setting(0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1)
+    discriminative: float = setting(
+        0.5, "Share of the loss that ranks the right gloss of one-sign clips against all others, 0-1.", low=0, high=1
+    )
+    blank_penalty: float = setting(0.1, "Weight of the penalty on clips whose frames are nearly all blank.", low=0)
+    clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
+    patience: int = setting(20, "Epochs without a better validation score before stopping; 0 never stops early.", low=0)
+    min_clips: int = setting(1, "Glosses with fewer training clips are left out of the vocabulary.", low=1)
+    mirror: float = setting(0.5, "Share of training clips shown mirrored, 0-1.", low=0, high=1)
+    speed: float = setting(0.25, "Training clips are replayed up to this much slower or faster.", low=0, high=0.9)
+    noise: float = setting(0.1, "Noise added to the standardised features, standard deviations.", low=0)
+    time_mask: float = setting(0.2, "Longest stretch hidden, share of the clip; two a clip.", low=0, high=1)
+    seed: int = setting(0, "Seed of weights, order and augmentation.", low=0)
+    device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda"))
+    threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.", low=0)
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """From log-probabilities to glosses."""
+
+    decoder: str = setting("ctc-beam", "How glosses are read off.", choices=("greedy", "ctc-beam"))
+    beam: int = setting(8, "Prefixes kept a frame by ctc-beam.", low=1, high=1000)
+    mirror_average: bool = setting(True, "Score each clip also mirrored and take the mean: left-handed signers count the same.")
+    runners_up: int = setting(3, "Next-best glosses shown beside each.", low=0, high=100)
+
+
+SECTIONS: dict[str, type] = {
+    "sources": SourceSettings,
+    "landmarks": LandmarkSettings,
+    "split": SplitSettings,
+    "features": FeatureSettings,
+    "train": TrainSettings,
+    "decode": DecodeSettings,
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A resolved value and where it came from: flag, environment, file or default."""
+
+    value: Any
+    origin: str
+
+
+def resolve(section: str, file: Mapping[str, Any], flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ):
+    """One section's settings: flag, else environment, else file, else default. Raises BadInput, naming the key."""
+    return SECTIONS[section](**{key: got.value for key, got in origins(section, file, flags, environ).items()})
+
+
+def origins(
+    section: str, file: Mapping[str, Any], flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ
+) -> dict[str, Origin]:
+    """Each key of a section with its value and where it came from."""
+    known = {f.name: f for f in fields(SECTIONS[section])}
+    for key in file:
+        if key not in known:
+            raise BadInput(f"asl.toml: [{section}] has no setting '{key}'", nearest_hint(key, known))
+    found = {}
+    for name, spec in known.items():
+        variable = environment_name(section, name)
+        if flags.get(name) is not None:
+            found[name] = Origin(_checked(spec, flags[name], option_name(spec)), "flag")
+        elif variable in environ:
+            found[name] = Origin(_checked(spec, _parsed(spec, environ[variable], variable), variable), "environment")
+        elif name in file:
+            found[name] = Origin(_checked(spec, _plain(file[name]), f"asl.toml: [{section}] {name}"), "file")
+        else:
+            found[name] = Origin(default_of(spec), "default")
+    return found
+
+
+def environment_name(section: str, key: str) -> str:
+    return f"ASL_{section}_{key}".upper()
+
+
+def option_name(spec) -> str:
+    return spec.metadata["flag"] or "--" + spec.name.replace("_", "-")
+
+
+def default_of(spec) -> Any:
+    return spec.default if spec.default is not MISSING else spec.default_factory()
+
+
+def nearest_hint(word: str, known) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def _plain(value: Any) -> Any:
+    """A tomlkit value as the plain Python one."""
+    return value.unwrap() if hasattr(value, "unwrap") else value
+
+
+def _parsed(spec, text: str, name: str) -> Any:
+    if get_origin(spec.type) is list:
+        return [part for part in text.split(os.pathsep) if part]
+    if spec.type is bool:
+        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+        if text.lower() not in words:
+            raise BadInput(f"{name} is '{text}', not true or false", f"set {name}=true or {name}=false")
+        return words[text.lower()]
+    try:
+        return spec.type(text)
+    except ValueError as error:
+        raise BadInput(f"{name} is '{text}', not a {spec.type.__name__}", f"default: {default_of(spec)}") from error
+
+
+def _checked(spec, value: Any, name: str) -> Any:
+    value = float(value) if spec.type is float and isinstance(value, int) and not isinstance(value, bool) else value
+    if not _is_a(value, spec.type):
+        wanted = "list of texts" if get_origin(spec.type) is list else spec.type.__name__
+        raise BadInput(f"{name} must be a {wanted}, got {value!r}", f"default: {default_of(spec)!r}")
+    choices, low, high = (spec.metadata[key] for key in ("choices", "low", "high"))
+    if choices and value not in choices:
+        hint = nearest_hint(value, choices) if isinstance(value, str) else f"known: {', '.join(map(str, choices))}"
+        raise BadInput(f"{name} cannot be {value!r}", hint)
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise BadInput(f"{name} is {value}", f"it must be {bounds}")
+    return value
+
+
+def _is_a(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, types.GenericAlias):
+        return isinstance(value, list) and all(isinstance(item, get_args(wanted)[0]) for item in value)
+    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+
+
+def example_toml() -> str:
+    """A fully commented asl.toml in which every setting stands at its default."""
+    lines = [
+        "# The workspace of `asl`. Settings stand here, commented out at their defaults; uncomment one to change it.",
+        "# Order: flag, environment (ASL_<SECTION>_<KEY>), this file, default. `asl status --settings` shows each origin.",
+        "# The [state.*] tables at the end are written by asl: what each stage ran on, what it wrote, how it went.",
+        "",
+        "version = 1",
+    ]
+    for section, kind in SECTIONS.items():
+        lines += ["", f"[{section}]", *(f"# {line}" for line in kind.__doc__.split("\n") if line)]
+        for spec in fields(kind):
+            choices = spec.metadata["choices"]
+            words = f" One of: {', '.join(map(str, choices))}." if len(choices) > 1 else ""
+            lines += [f"# {spec.metadata['help']}{words}", f"# {spec.name} = {_toml(default_of(spec))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)

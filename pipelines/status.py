@@ -1,0 +1,86 @@
+"""What is done in a workspace, what is stale and why, and what to run next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.files import file_hash
+from pipelines.workspace import Workspace, output_holds
+
+#: Stages in their order, and the earlier outputs that each one's recorded inputs stand for.
+STAGES = ("extract", "train-ctc", "evaluate")
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """state: done, stale or missing. detail: the reason if stale, the headline if done."""
+
+    name: str
+    state: str
+    finished: str
+    detail: str
+
+
+def stages(workspace: Workspace) -> list[StageStatus]:
+    """Every stage from its record: its outputs and inputs looked at on disk, its settings against today's."""
+    return [_status(workspace, name) for name in STAGES]
+
+
+def next_command(found: list[StageStatus]) -> str:
+    """The first stage that is missing or stale; translation when all is done."""
+    hints = {"extract": "asl extract --videos DIR   (or --poses, --landmarks, --manifest, --wlasl)"}
+    for one in found:
+        if one.state != "done":
+            return hints.get(one.name, f"asl {one.name}") if one.state == "missing" else f"asl {one.name}"
+    return "asl translate VIDEO"
+
+
+def _status(workspace: Workspace, name: str) -> StageStatus:
+    record = workspace.state(name)
+    if not record:
+        return StageStatus(name, "missing", "", "")
+    # extract's "clips" are its sources, which may be large and far away: they are looked at when it runs.
+    inputs = [] if name == "extract" else _changed_inputs(workspace, record)
+    reasons = [*_changed_outputs(workspace, record), *inputs, *_changed_settings(workspace, record)]
+    if reasons:
+        return StageStatus(name, "stale", str(record.get("finished", "?")), "; ".join(reasons[:3]))
+    return StageStatus(name, "done", str(record.get("finished", "?")), _headline(name, record.get("metrics", {})))
+
+
+def _changed_outputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
+    outputs = record.get("outputs", {})
+    return [f"{name} is missing or was changed" for name, digest in outputs.items() if not output_holds(workspace.inside(name), digest)]
+
+
+def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
+    """Inputs that are files of the workspace; what lies outside is looked at when the stage runs."""
+    files = {"clips": workspace.clips_file}
+    newest = workspace.state("train-ctc").get("metrics", {}).get("model")
+    if newest:
+        files["model"] = workspace.inside(f"models/{newest}/model.safetensors")
+    inputs = record.get("inputs", {})
+    return [
+        f"{name} changed" for name, file in files.items() if name in inputs and file.is_file() and file_hash(file) != inputs[name]
+    ]
+
+
+def _changed_settings(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
+    """Settings that stand in the file or the environment today with another value than the stage ran with."""
+    from pipelines.settings import SECTIONS
+
+    ran_with = record.get("settings", {})
+    return [
+        f"{key}: {ran_with[key]!r} → {got.value!r}"
+        for section in SECTIONS
+        for key, got in workspace.setting_origins(section).items()
+        if got.origin != "default" and key in ran_with and ran_with[key] != got.value
+    ]
+
+
+def _headline(name: str, metrics: Mapping[str, Any]) -> str:
+    shown = {
+        "extract": ("clips", "glosses", "failed"),
+        "train-ctc": ("model", "glosses", "epochs", "validation_score"),
+        "evaluate": ("model", "split", "top_1", "wer_ctc_beam"),
+    }[name]
+    return ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in shown if key in metrics)

@@ -1,0 +1,208 @@
+"""`asl train-ctc`: a recogniser from the workspace's clips (SPEC §5, §7)."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.encoders import EncoderSize, size_for
+from models.feature_sets import FeatureSet, standardisation
+from models.recogniser import Recogniser
+from pipelines.checkpoints import load_tensors, part
+from pipelines.clips import Clip, read_clips
+from pipelines.errors import BadInput
+from pipelines.features import FeatureStore, open_features
+from pipelines.files import file_hash, write_json
+from pipelines.models_folder import CARD, WEIGHTS, find_model, read_card, save_model
+from pipelines.progress import Progress
+from pipelines.settings import FeatureSettings, TrainSettings
+from pipelines.training import Data, Example, Outcome, Run
+from pipelines.workspace import Decision, Plan, Workspace, settings_of
+from transducers.alphabet import Alphabet
+
+STAGE = "train-ctc"
+CODE = 1
+MOST_PARAMETERS_PER_CLIP = 1000
+
+
+@dataclass
+class TrainingResult:
+    """What `asl train-ctc` did. folder: the model's; metrics: flat figures; warnings: for a person."""
+
+    decision: Decision
+    folder: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The labelled clips by split, and the glosses that are learned."""
+
+    train: list[int]
+    validation: list[int]
+    alphabet: Alphabet
+    left_out: int
+
+
+def run_train_ctc(
+    workspace: Workspace,
+    flags: Mapping[str, Any],
+    progress: Progress,
+    *,
+    pretrained: str | None = None,
+    name: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> TrainingResult:
+    """Trains on the train split, validates on the validation split if there is one, and writes models/<name>.
+
+    pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch.
+    """
+    train, features = workspace.settings("train", flags), workspace.settings("features", flags)
+    device = choose_device(train.device)
+    with workspace.locked("asl train-ctc"):
+        clips = read_clips(workspace.clips_file)
+        corpus = select(clips, train.min_clips)
+        start = find_model(workspace, pretrained) if pretrained else None
+        plan = _plan(workspace, train, features, start)
+        folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
+        decision = _decide(workspace, plan, folder, force)
+        if dry_run or not decision.run:
+            metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
+            return TrainingResult(decision, str(folder), dict(metrics))
+        if force or _other_run(folder, plan):
+            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
+        started = datetime.now().astimezone()
+        store = open_features(workspace, clips, features, progress)
+        if train.threads:
+            torch.set_num_threads(train.threads)
+        data = prepare(store, corpus)
+        recogniser = build(data.feature_set, len(corpus.alphabet), train)
+        if start:
+            load_encoder(recogniser, start)
+        outcome = Run(recogniser, data, train, folder, device).run(progress)
+        metrics = _metrics(corpus, clips, outcome, folder)
+        card = {"stage": STAGE, "fingerprint": plan.fingerprint, "training": settings_of(train), "metrics": metrics}
+        save_model(folder, outcome.model.cpu(), corpus.alphabet, features, data.mean, data.deviation, card)
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        outputs = {workspace.relative(folder / part_): file_hash(folder / part_) for part_ in (WEIGHTS, CARD)}
+        workspace.record(plan, started, outputs, metrics)
+        return TrainingResult(decision, str(folder), metrics, outcome.warnings + _size_warnings(metrics, corpus))
+
+
+def choose_device(wanted: str) -> torch.device:
+    """auto takes CUDA where there is one. Raises BadInput for cuda where there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise BadInput("no CUDA device is at hand", "use --device cpu, or install a CUDA build of torch")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def select(clips: Sequence[Clip], min_clips: int) -> Corpus:
+    """The clips to train and validate on. Raises BadInput: none labelled, none left, or one gloss only."""
+    labelled = [i for i, clip in enumerate(clips) if clip.glosses]
+    if not labelled:
+        raise BadInput("no clip has a gloss", "name them by folders, a --pattern, a manifest or annotations")
+    train = [i for i in labelled if clips[i].split == "train"]
+    if not train:
+        raise BadInput("no labelled clip is in the train split", "look at: asl status; change the split with asl extract")
+    counts = Counter(word for i in train for word in clips[i].glosses)
+    alphabet = Alphabet(tuple(sorted(word for word, count in counts.items() if count >= min_clips)))
+    if len(alphabet) < 2:
+        raise BadInput(f"{len(alphabet)} gloss has {min_clips} training clips or more", "lower --min-clips or add clips")
+    usable = [i for i in labelled if all(word in alphabet for word in clips[i].glosses)]
+    by_split = {split: [i for i in usable if clips[i].split == split] for split in ("train", "validation")}
+    return Corpus(by_split["train"], by_split["validation"], alphabet, len(labelled) - len(usable))
+
+
+def prepare(store: FeatureStore, corpus: Corpus) -> Data:
+    """Examples, and the standardisation of the training clips alone (SPEC §3): as they are and mirrored."""
+    frames = np.concatenate([store[i] for i in corpus.train])
+    both = np.concatenate([frames, store.feature_set.mirror(frames)])
+    mean, deviation = standardisation(both)
+
+    def examples(indices: Sequence[int]) -> list[Example]:
+        return [Example(store[i], tuple(corpus.alphabet.labels(store.clips[i].glosses))) for i in indices]
+
+    return Data(store.feature_set, examples(corpus.train), examples(corpus.validation), mean, deviation)
+
+
+def build(feature_set: FeatureSet, glosses: int, settings: TrainSettings) -> Recogniser:
+    """A fresh recogniser of the size of SPEC §5, unless the settings say another; weights from the seed."""
+    size = size_for(glosses)
+    size = EncoderSize(settings.hidden or size.hidden, settings.layers or size.layers)
+    torch.manual_seed(settings.seed)
+    return Recogniser(feature_set.inputs, glosses, size.hidden, size.layers, settings.dropout)
+
+
+def load_encoder(recogniser: Recogniser, folder: Path) -> None:
+    """Puts another model's encoder weights in. Raises BadInput naming the first size that does not fit."""
+    read_card(folder)
+    tensors, _ = load_tensors(folder / WEIGHTS)
+    weights, own = part(tensors, "recogniser.encoder."), recogniser.encoder.state_dict()
+    for key, value in own.items():
+        if key not in weights or weights[key].shape != value.shape:
+            theirs = tuple(weights[key].shape) if key in weights else "missing"
+            raise BadInput(
+                f"the encoder in {folder} does not fit: {key} is {theirs}, here {tuple(value.shape)}",
+                "train both with the same --hidden, --layers and --features",
+            )
+    recogniser.encoder.load_state_dict(weights)
+
+
+def _plan(workspace: Workspace, train: TrainSettings, features: FeatureSettings, start: Path | None) -> Plan:
+    inputs = {"clips": file_hash(workspace.clips_file)}
+    inputs |= {"pretrained": file_hash(start / WEIGHTS)} if start else {}
+    settings = {key: value for key, value in settings_of(train, features).items() if key not in ("device", "threads")}
+    return Plan(STAGE, settings, inputs, CODE)
+
+
+def _decide(workspace: Workspace, plan: Plan, folder: Path, force: bool) -> Decision:
+    decision = workspace.decide(plan, force=force)
+    recorded = workspace.state(STAGE).get("metrics", {}).get("model")
+    if not decision.run and recorded != folder.name:
+        return Decision(True, f"the record is of {recorded}")
+    return decision
+
+
+def _other_run(folder: Path, plan: Plan) -> bool:
+    """Whether a checkpoint in the folder belongs to other settings or data."""
+    try:
+        return json.loads((folder / "run.json").read_text())["fingerprint"] != plan.fingerprint
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def _metrics(corpus: Corpus, clips: Sequence[Clip], outcome: Outcome, folder: Path) -> dict[str, Any]:
+    last = outcome.history[outcome.best_epoch]
+    parameters = outcome.model.parameter_count()
+    return {
+        "model": folder.name,
+        "glosses": len(corpus.alphabet),
+        "train_clips": len(corpus.train),
+        "validation_clips": len(corpus.validation),
+        "clips_outside_vocabulary": corpus.left_out,
+        "parameters": parameters,
+        "parameters_per_clip": round(parameters / len(corpus.train), 1),
+        "epochs": len(outcome.history),
+        "kept_epoch": outcome.best_epoch + 1,
+        "loss": round(last["loss"], 4),
+        "blank_share": round(last["blank_share"], 4),
+        "validation_score": round(last["validation_score"], 4) if "validation_score" in last else None,
+        "seconds": round(sum(figures["seconds"] for figures in outcome.history), 1),
+    }
+
+
+def _size_warnings(metrics: Mapping[str, Any], corpus: Corpus) -> list[str]:
+    if metrics["parameters_per_clip"] <= MOST_PARAMETERS_PER_CLIP:
+        return []
+    return [f"{metrics['parameters_per_clip']:.0f} parameters a training clip; above {MOST_PARAMETERS_PER_CLIP} expect overfitting"]
+

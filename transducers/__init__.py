@@ -1,0 +1,1 @@
+"""Symbols: alphabets and the search for the best gloss sequence. No torch."""
