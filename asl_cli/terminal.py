@@ -69,11 +69,19 @@ def _console(file) -> Console:
     return Console(file=file, highlight=False, width=width, markup=False)
 
 
+def _own_stderr():
+    """A stderr of our own: while MediaPipe runs, file descriptor 2 leads nowhere."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    except (OSError, ValueError, AttributeError):
+        return sys.stderr
+
+
 class TerminalProgress:
     """A bar on a terminal, a line every few seconds elsewhere, nothing with --quiet but warnings."""
 
     def __init__(self, quiet: bool = False):
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(file=_own_stderr(), highlight=False, markup=False, soft_wrap=True)
         self._quiet, self._bars, self._task = quiet, None, None
         self._name, self._total, self._done, self._next_line = "", 0, 0, 0.0
 

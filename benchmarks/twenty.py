@@ -29,15 +29,16 @@ def run_fold(data: Path, folder: Path, held_out: tuple[str, ...], seeds: int, tr
     groups = [word for group in held_out for word in ("--test-groups", group)]
     there = ("-w", str(folder))
     corpus = asl("extract", *there, "--poses", str(data), *groups, "--drop-duplicates", *extract)["metrics"]
-    scores, seconds = [], []
+    scores, exact, seconds = [], [], []
     for seed in range(seeds):
         made = asl("train-ctc", *there, "--min-clips", "4", "--seed", str(seed), *train)["metrics"]
         found = asl("evaluate", *there, "--force")["results"]
         scores.append(found["top_1"]["value"])
+        exact.append(found["read_exactly"]["value"])
         seconds.append(made["seconds"])
     return {
         "held_out": "+".join(held_out), "train_clips": made["train_clips"], "test_clips": found["signs"], "glosses": made["glosses"],
-        "left_out_as_duplicates": corpus.get("left_out_as_duplicates", 0), "top_1": scores, "seconds": seconds,
+        "left_out_as_duplicates": corpus.get("left_out_as_duplicates", 0), "top_1": scores, "read_exactly": exact, "seconds": seconds,
     }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def main() -> None:
         listed = " ".join(f"{100 * score:.1f}" for score in row["top_1"])
         print(
             f"{row['held_out']:24} {row['test_clips']:3} test clips, {row['glosses']:2} glosses, {row['left_out_as_duplicates']} copies dropped:"
-            f"  top-1 {100 * mean(row['top_1']):.1f} %  (seeds {listed}; training {mean(row['seconds']):.0f} s)",
+            f"  top-1 {100 * mean(row['top_1']):.1f} %  (seeds {listed}; read exactly {100 * mean(row['read_exactly']):.0f} %; training {mean(row['seconds']):.0f} s)",
             flush=True,
         )
     means = [mean(row["top_1"][seed] for row in rows) for seed in range(chosen.seeds)]

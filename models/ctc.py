@@ -8,7 +8,7 @@ from models.recogniser import BLANK
 
 #: A log-probability that no path recovers from, finite so that gradients stay finite.
 NEVER = -1e30
-BLANK_LIMIT = 0.95
+BLANK_LIMIT = 0.5
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:

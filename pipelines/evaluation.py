@@ -95,23 +95,28 @@ def measure(
     if not signs and not sentences:
         raise BadInput(f"no clip of the {split} split is of a gloss that the model knows", f"it knows {len(model.alphabet)}")
     results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
-    results |= isolated(model, signs) if signs else {}
+    results |= isolated(model, signs, decode) if signs else {}
     results |= continuous(model, sentences, decode) if sentences else {}
     return results
 
 
-def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]]) -> dict[str, Any]:
-    """Top-k with intervals, the figures of each gloss, and the confusions of one-sign clips."""
+def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode: DecodeSettings) -> dict[str, Any]:
+    """Top-k with intervals, the figures of each gloss, and the confusions of one-sign clips.
+
+    read_exactly: share of the clips that are read as just their gloss when nobody says that there is only one.
+    """
     truth = np.array([model.alphabet.label(clip.glosses[0]) - 1 for clip, _ in signs])
     scores = np.stack([rank_signs(reading) for _, reading in signs])
     rank = ranks(scores, truth)
     names, best = model.alphabet.glosses, scores.argmax(axis=1)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
+    exact = np.array([labels_of(reading, decode) == [label + 1] for (_, reading), label in zip(signs, truth, strict=True)])
     figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
     return {
         "signs": len(signs),
         "vocabulary": len(names),
         **figures,
+        "read_exactly": asdict(bootstrap_mean(exact.astype(float))),
         "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],
         "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
         "clips": [
@@ -156,7 +161,7 @@ def continuous(model: TrainedModel, sentences: Sequence[tuple[Clip, Reading]], d
 def headline(results: Mapping[str, Any]) -> dict[str, Any]:
     """The figures worth a line in the record and on the terminal."""
     flat: dict[str, Any] = {key: results[key] for key in ("model", "split", "split_by", "signs", "sentences") if key in results}
-    for key in (*(f"top_{k}" for k in TOP), "wer_greedy", "wer_ctc_beam"):
+    for key in (*(f"top_{k}" for k in TOP), "read_exactly", "wer_greedy", "wer_ctc_beam"):
         if key in results:
             interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
             flat[key] = f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

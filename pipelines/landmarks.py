@@ -49,10 +49,13 @@ class Extractor:
         Raises BadClip: fewer than two frames, or no person in any of them.
         """
         with _silenced():
-            self._holistic.reset()
+            return self._extract(frames)
+
+    def _extract(self, frames: Iterable[Frame]) -> Extraction:
+        self._holistic.reset()
         times, points, visibility, pictures = [], [], [], _MiddlePicture()
         for frame in frames:
-            found = self._process(frame.picture, quiet=not times)
+            found = self._holistic.process(frame.picture)
             times.append(frame.time)
             points.append(_points(found, frame.picture))
             visibility.append(_visibility(found))
@@ -63,12 +66,6 @@ class Extractor:
         if np.isnan(stacked[:, COMPONENTS["pose"], 0]).all():
             raise BadClip("no-signer", "no person was found in any frame")
         return _on_even_grid(np.array(times), stacked, np.stack(visibility), pictures)
-
-    def _process(self, picture: np.ndarray, quiet: bool):
-        if not quiet:
-            return self._holistic.process(picture)
-        with _silenced():  # the graph logs while it starts, at the first frame after a reset
-            return self._holistic.process(picture)
 
 
 class _MiddlePicture:
@@ -123,7 +120,7 @@ def _on_even_grid(times: np.ndarray, points: np.ndarray, visibility: np.ndarray,
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """MediaPipe's C++ side writes start-up notes straight to file descriptor 2; they are not for the person."""
+    """MediaPipe's C++ side writes notes straight to file descriptor 2; they are not for the person."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -71,6 +71,8 @@ def _extended(prefixes: dict[tuple[int, ...], _Prefix], frame: np.ndarray) -> di
                 continue
             # A repeat needs a blank between; without one it is the same label going on.
             source = prefix.blank if label == last else total
+            if source == -np.inf:
+                continue
             longer = out.setdefault((*labels, int(label)), _Prefix())
             longer.label = float(np.logaddexp(longer.label, source + frame[label]))
     return out

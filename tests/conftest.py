@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def run_asl(*words, cwd=None, env=None, timeout=300, check=None) -> subprocess.CompletedProcess:
+    """The real executable, in a process of its own."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ASL_")} | (env or {})
+    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
+    done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture
+def asl():
+    return run_asl
+
+
+@pytest.fixture
+def real_data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"no real recordings at {DATA}; set ASL_TEST_DATA to their folder")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """A workspace with synthetic clips and a trained model. Tests read it; those that write take a copy."""
+    from signing import write_corpus
+
+    folder = tmp_path_factory.mktemp("trained")
+    poses = write_corpus(folder / "poses")
+    workspace = folder / "ws"
+    run_asl("init", workspace, check=0)
+    run_asl("extract", "-w", workspace, "--poses", poses, "--test-groups", "signer2", check=0)
+    run_asl("train-ctc", "-w", workspace, "--epochs", "25", "--threads", "1", check=0)
+    return workspace

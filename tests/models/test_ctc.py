@@ -1,0 +1,104 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.augmentation import Augmentation, augmented_input
+from models.ctc import blank_loss, ctc_loss, single_sign_scores, smoothing_loss
+from models.encoders import EncoderSize, size_for
+from models.feature_sets import PHON36
+from models.recogniser import Recogniser
+
+
+def collapsed(path) -> tuple[int, ...]:
+    return tuple(label for label, _ in itertools.groupby(path) if label)
+
+
+def by_enumeration(log_probs: np.ndarray, target: tuple[int, ...]) -> float:
+    paths = itertools.product(range(log_probs.shape[1]), repeat=len(log_probs))
+    scores = [sum(log_probs[t, k] for t, k in enumerate(path)) for path in paths if collapsed(path) == target]
+    return float(np.logaddexp.reduce(scores)) if scores else -np.inf
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
+def test_single_sign_scores_sum_all_paths(frames, glosses, seed):
+    rng = np.random.default_rng(seed)
+    log_probs = torch.log_softmax(torch.tensor(rng.normal(0, 2, (1, frames, glosses + 1))), dim=-1)
+    found = single_sign_scores(log_probs, torch.tensor([frames]))[0]
+    expected = [by_enumeration(log_probs[0].numpy(), (label,)) for label in range(1, glosses + 1)]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_padding_does_not_count_and_gradients_are_finite():
+    raw = torch.randn(3, 12, 5, dtype=torch.float64, requires_grad=True)
+    log_probs = torch.log_softmax(raw, dim=-1)
+    scores = single_sign_scores(log_probs, torch.tensor([12, 7, 1]))
+    for row, length in ((0, 12), (1, 7), (2, 1)):
+        alone = single_sign_scores(log_probs[row : row + 1, :length], torch.tensor([length]))[0]
+        torch.testing.assert_close(scores[row], alone)
+    scores.sum().backward()
+    assert torch.isfinite(raw.grad).all()
+    assert (raw.grad[2, 1:] == 0).all()
+
+
+def test_ctc_loss_is_the_negative_log_of_all_paths():
+    log_probs = torch.log_softmax(torch.randn(1, 4, 3, dtype=torch.float64), dim=-1)
+    loss = ctc_loss(log_probs, torch.tensor([4]), torch.tensor([1, 2]), torch.tensor([2]))
+    assert float(loss) == pytest.approx(-by_enumeration(log_probs[0].numpy(), (1, 2)), rel=1e-6)
+
+
+def test_blank_loss_is_zero_for_a_speaking_model_and_one_for_a_silent_one():
+    silent = torch.full((1, 10, 4), -30.0)
+    silent[..., 0] = 0
+    speaking = silent.clone()
+    speaking[:, :6] = torch.log(torch.tensor([0.01, 0.97, 0.01, 0.01]))
+    lengths = torch.tensor([10])
+    assert float(blank_loss(silent, lengths)) == pytest.approx(1, abs=1e-4)
+    assert float(blank_loss(speaking, lengths)) == 0
+
+
+def test_smoothing_is_least_for_the_uniform_distribution():
+    uniform = torch.full((1, 5, 4), -float(np.log(4)))
+    peaked = torch.log_softmax(8 * torch.randn(1, 5, 4), dim=-1)
+    lengths = torch.tensor([5])
+    assert smoothing_loss(uniform, lengths) < smoothing_loss(peaked, lengths)
+
+
+@pytest.mark.parametrize(
+    ("glosses", "size"),
+    [(2, EncoderSize(64, 1)), (20, EncoderSize(64, 1)), (21, EncoderSize(128, 1)), (300, EncoderSize(128, 2)),
+     (500, EncoderSize(256, 2)), (2000, EncoderSize(512, 2)), (5000, EncoderSize(512, 3))],
+)  # fmt: skip
+def test_sizes_follow_the_vocabulary(glosses, size):
+    assert size_for(glosses) == size
+
+
+def test_the_smallest_model_has_about_seventy_thousand_parameters():
+    assert 65_000 < Recogniser(38, 20, 64, 1).parameter_count() < 75_000
+
+
+def test_a_clip_reads_the_same_alone_and_in_a_batch():
+    torch.manual_seed(0)
+    model = Recogniser(38, 5, 16, 2).eval()
+    clips = [torch.randn(length, 38) for length in (9, 4, 6)]
+    padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
+    together, _ = model(padded, torch.tensor([9, 4, 6]))
+    for row, clip in enumerate(clips):
+        alone, _ = model(clip[None], torch.tensor([len(clip)]))
+        torch.testing.assert_close(together[row, : len(clip)], alone[0], atol=1e-5, rtol=1e-5)
+
+
+def test_augmentation_is_decided_by_its_generator_alone():
+    features = np.random.default_rng(0).normal(size=(30, 36)).astype(np.float32)
+    features[4:8] = np.nan
+    how = Augmentation(mirror=0.5, speed=0.25, noise=0.1, time_mask=0.2)
+    make = lambda seed: augmented_input(features, np.zeros(36), np.ones(36), PHON36, how, np.random.default_rng(seed))  # noqa: E731
+    np.testing.assert_array_equal(make(3), make(3))
+    assert make(3).shape[1] == 38
+    assert np.isfinite(make(4)).all()
+    assert features.shape == (30, 36)
+    assert not np.array_equal(make(3)[:10], make(4)[:10])
