@@ -47,6 +47,7 @@ def save_model(
     tensors |= {"mean": torch.from_numpy(mean), "deviation": torch.from_numpy(deviation)}
     save_tensors(folder / WEIGHTS, tensors, {})
     size = {"hidden": recogniser.encoder.hidden, "layers": recogniser.encoder.layers, "dropout": recogniser.encoder.dropout_share}
+    size |= {"prior_weight": recogniser.prior_weight}
     record = {"version": FORMAT_VERSION, "encoder": size, "features": asdict(features), "glosses": list(alphabet.glosses), **card}
     write_json(folder / CARD, record)
 
@@ -60,7 +61,7 @@ def load_model(folder: Path) -> TrainedModel:
         if not (0 < size["hidden"] <= MAX_HIDDEN and 0 < size["layers"] <= MAX_LAYERS and len(card["glosses"]) <= MAX_GLOSSES):
             raise ValueError("sizes out of range")
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
-        recogniser = Recogniser(feature_set.inputs, len(alphabet), size["hidden"], size["layers"], size["dropout"])
+        recogniser = Recogniser(feature_set.inputs, len(alphabet), size["hidden"], size["layers"], size["dropout"], size["prior_weight"])
         tensors, _ = load_tensors(folder / WEIGHTS)
         recogniser.load_state_dict(part(tensors, "recogniser."))
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()

@@ -10,6 +10,7 @@ from scipy.special import log_softmax, logsumexp
 from models.ctc import ctc_loss, single_sign_scores
 from models.feature_sets import clip_features, encoder_input
 from models.holistic import Landmarks
+from models.recogniser import normalised
 from pipelines.models_folder import TrainedModel
 from pipelines.settings import DecodeSettings
 from transducers.ctc_search import align, beam_search, greedy
@@ -65,9 +66,9 @@ def read_features(model: TrainedModel, features: np.ndarray, *, mirror: bool) ->
     shown = [features, feature_set.mirror(features)] if mirror else [features]
     inputs = np.stack([encoder_input(one, model.mean, model.deviation, feature_set) for one in shown])
     lengths = torch.full((len(shown),), len(features))
-    log_probs, _ = model.recogniser(torch.from_numpy(inputs), lengths)
+    scores, _ = model.recogniser(torch.from_numpy(inputs), lengths)
     hands = np.isfinite(features[:, feature_set.hands]).any(axis=1)
-    return Reading(tuple(log_probs.numpy()), hands, model.features.fps)
+    return Reading(tuple(normalised(scores).numpy()), hands, model.features.fps)
 
 
 @torch.inference_mode()

@@ -98,7 +98,7 @@ class TrainSettings:
     discriminative: float = setting(
         0.5, "Share of the loss that ranks the right gloss of one-sign clips against all others, 0-1.", low=0, high=1
     )
-    blank_penalty: float = setting(0.1, "Weight of the penalty on clips whose frames are nearly all blank.", low=0)
+    label_prior: float = setting(0.3, "Power of the label shares that scores are divided by; holds off blank collapse; 0 is plain CTC.", low=0, high=1)
     clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
     patience: int = setting(20, "Epochs without a better validation score before stopping; 0 never stops early.", low=0)
     min_clips: int = setting(1, "Glosses with fewer training clips are left out of the vocabulary.", low=1)

@@ -140,7 +140,7 @@ def build(feature_set: FeatureSet, glosses: int, settings: TrainSettings) -> Rec
     size = size_for(glosses)
     size = EncoderSize(settings.hidden or size.hidden, settings.layers or size.layers)
     torch.manual_seed(settings.seed)
-    return Recogniser(feature_set.inputs, glosses, size.hidden, size.layers, settings.dropout)
+    return Recogniser(feature_set.inputs, glosses, size.hidden, size.layers, settings.dropout, settings.label_prior)
 
 
 def load_encoder(recogniser: Recogniser, folder: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.augmentation import Augmentation, augmented_input
-from models.ctc import blank_loss, ctc_loss, single_sign_scores, smoothing_loss
+from models.ctc import ctc_loss, real_frames, single_sign_scores, smoothing_loss
 from models.feature_sets import FeatureSet, encoder_input
 from models.recogniser import BLANK, Recogniser
 from pipelines.checkpoints import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
@@ -68,7 +68,8 @@ class Run:
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.scaler = torch.amp.GradScaler(device.type, enabled=_half(device) is torch.float16)
         self.history: list[dict[str, Any]] = []
-        self.best: tuple[float, int] = (-math.inf, -1)
+        # Validation score, negative validation loss (it breaks ties) and epoch of the weights to keep.
+        self.best: tuple[float, float, int] = (-math.inf, -math.inf, -1)
         self.best_weights: dict[str, Tensor] = {}
         self.augmentation = Augmentation(settings.mirror, settings.speed, settings.noise, settings.time_mask)
 
@@ -88,7 +89,7 @@ class Run:
             progress.advance(1, _note(figures))
         if self.best_weights:
             self.model.load_state_dict(self.best_weights)
-        kept = self.best[1] if self.best_weights else len(self.history) - 1
+        kept = self.best[2] if self.best_weights else len(self.history) - 1
         return Outcome(self.model, self.history, kept, self._warnings())
 
     # One epoch -------------------------------------------------------------------------------------------------------
@@ -113,9 +114,8 @@ class Run:
         if not math.isfinite(figures["loss"]):
             raise AslError(f"the loss is {figures['loss']} in epoch {epoch}", "lower --learning-rate; the last checkpoint is kept")
         figures |= self._validate()
-        score = figures.get("validation_score")
-        if score is not None and score > self.best[0]:
-            self.best = (score, epoch)
+        if "validation_score" in figures and (figures["validation_score"], -figures["validation_loss"]) > self.best[:2]:
+            self.best = (figures["validation_score"], -figures["validation_loss"], epoch)
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         return figures | {"seconds": round(time.monotonic() - clock, 3)}
 
@@ -129,27 +129,25 @@ class Run:
         labels = torch.tensor([label for one in examples for label in one.labels], device=self.device)
         counts = torch.tensor([len(one.labels) for one in examples], device=self.device)
         with torch.autocast(self.device.type, _half(self.device), enabled=self.device.type == "cuda"):
-            log_probs, lengths = self.model(features, lengths)
-        loss = self._objective(log_probs, lengths, labels, counts)
-        real = torch.arange(log_probs.shape[1], device=self.device) < lengths[:, None]
-        blank = ((log_probs.detach().argmax(dim=-1) == BLANK) & real).sum()
+            scores, lengths = self.model(features, lengths)
+        loss = self._objective(scores, lengths, labels, counts)
+        blank = ((scores.detach().argmax(dim=-1) == BLANK) & real_frames(scores, lengths)).sum()
         return loss, float(blank), int(lengths.sum())
 
-    def _objective(self, log_probs: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
+    def _objective(self, scores: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
         settings = self.settings
-        losses = ctc_loss(log_probs, lengths, labels, counts)
+        losses = ctc_loss(scores, lengths, labels, counts)
         single = counts == 1
         if settings.discriminative and single.any():
             # One-sign clips are read by ranking all one-sign sequences, so that ranking is trained as well (SPEC §7).
             first = labels[torch.cumsum(counts, 0) - counts]
-            scores = single_sign_scores(log_probs[single], lengths[single])
+            ranks = single_sign_scores(scores[single], lengths[single])
             ranking = functional.cross_entropy(
-                scores, first[single] - 1, label_smoothing=settings.label_smoothing, reduction="none"
+                ranks, first[single] - 1, label_smoothing=settings.label_smoothing, reduction="none"
             )
             losses = losses.clone()
             losses[single] = (1 - settings.discriminative) * losses[single] + settings.discriminative * ranking
-        loss = losses.mean() + settings.label_smoothing * smoothing_loss(log_probs, lengths)
-        return loss + settings.blank_penalty * blank_loss(log_probs, lengths)
+        return losses.mean() + settings.label_smoothing * smoothing_loss(scores, lengths)
 
     def _step(self) -> None:
         self.scaler.unscale_(self.optimiser)
@@ -170,33 +168,33 @@ class Run:
         examples = self.data.validation
         if not examples:
             return {}
-        log_probs = [score for batch in _chunks(examples, 64) for score in self._log_probs(batch)]
-        losses = [_clip_loss(score, one.labels) for score, one in zip(log_probs, examples, strict=True)]
+        scores = [score for batch in _chunks(examples, 64) for score in self._scores(batch)]
+        losses = [_clip_loss(score, one.labels) for score, one in zip(scores, examples, strict=True)]
         if all(len(one.labels) == 1 for one in examples):
-            ranks = [int(_scores(score).argmax()) + 1 == one.labels[0] for score, one in zip(log_probs, examples, strict=True)]
+            ranks = [int(_single_scores(score).argmax()) + 1 == one.labels[0] for score, one in zip(scores, examples, strict=True)]
             score = float(np.mean(ranks))
         else:
-            score = 1 - greedy_error_rate([one.labels for one in examples], [score.numpy() for score in log_probs])
+            score = 1 - greedy_error_rate([one.labels for one in examples], [score.numpy() for score in scores])
         return {"validation_loss": float(np.mean(losses)), "validation_score": score}
 
     @torch.no_grad()
-    def _log_probs(self, examples: Sequence[Example]) -> list[Tensor]:
+    def _scores(self, examples: Sequence[Example]) -> list[Tensor]:
         self.model.eval()
         inputs = [encoder_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set) for one in examples]
         features, lengths = collate(inputs)
-        log_probs, _ = self.model(features.to(self.device), lengths.to(self.device))
-        return [row[:length].cpu() for row, length in zip(log_probs, lengths, strict=True)]
+        scores, _ = self.model(features.to(self.device), lengths.to(self.device))
+        return [row[:length].cpu() for row, length in zip(scores, lengths, strict=True)]
 
     def _out_of_patience(self) -> bool:
-        waited = len(self.history) - 1 - self.best[1]
-        return bool(self.settings.patience and self.best[1] >= 0 and waited >= self.settings.patience)
+        waited = len(self.history) - 1 - self.best[2]
+        return bool(self.settings.patience and self.best_weights and waited >= self.settings.patience)
 
     def _warnings(self) -> list[str]:
         shares = [figures["blank_share"] for figures in self.history]
         if len(shares) > COLLAPSE_EPOCHS and shares[-1] > COLLAPSE_SHARE:
             return [
                 f"blank collapse: {100 * shares[-1]:.1f} % of the frames say blank although the loss fell; "
-                "the model is not usable as it is (smaller --hidden, more --blank-penalty, lower --learning-rate)"
+                "the model is not usable as it is (smaller --hidden, more --label-prior, lower --learning-rate)"
             ]
         return []
 
@@ -256,13 +254,13 @@ def _half(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
 
 
-def _clip_loss(log_probs: Tensor, labels: Sequence[int]) -> float:
-    lengths, counts = torch.tensor([len(log_probs)]), torch.tensor([len(labels)])
-    return float(ctc_loss(log_probs[None], lengths, torch.tensor(labels), counts))
+def _clip_loss(scores: Tensor, labels: Sequence[int]) -> float:
+    lengths, counts = torch.tensor([len(scores)]), torch.tensor([len(labels)])
+    return float(ctc_loss(scores[None], lengths, torch.tensor(labels), counts))
 
 
-def _scores(log_probs: Tensor) -> Tensor:
-    return single_sign_scores(log_probs[None], torch.tensor([len(log_probs)]))[0]
+def _single_scores(scores: Tensor) -> Tensor:
+    return single_sign_scores(scores[None], torch.tensor([len(scores)]))[0]
 
 
 def _chunks(items: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:

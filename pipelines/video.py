@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.errors import BadClip
 
 MAX_SIDE = 8192
-#: Of the frames that the header announces, this share must be there, or the file was cut off.
+#: Of the length that the header announces, this share must be there, or the file was cut off.
 WHOLE_SHARE = 0.9
 DEFAULT_FPS = 25.0
 
@@ -25,13 +25,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the header says. seconds and frames are 0 where it does not say."""
+    """What the header says. seconds is 0 where it does not say."""
 
     width: int
     height: int
     fps: float
     seconds: float
-    frames: int
 
 
 def probe(path: Path) -> VideoInfo:
@@ -79,7 +78,7 @@ def _info(stream, container) -> VideoInfo:
     rate = stream.average_rate or stream.guessed_rate
     seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
     seconds = seconds or (container.duration or 0) / av.time_base
-    return VideoInfo(width, height, float(rate) if rate else DEFAULT_FPS, seconds, stream.frames)
+    return VideoInfo(width, height, float(rate) if rate else DEFAULT_FPS, seconds)
 
 
 def _decoded(container, stream, info: VideoInfo, max_side: int, start: float, end: float | None) -> Iterator[Frame]:
@@ -100,8 +99,9 @@ def _decoded(container, stream, info: VideoInfo, max_side: int, start: float, en
         raise BadClip("cut-off", f"damaged or cut off after {count} frames") from error
     if count == 0:
         raise BadClip("no-frames", "no frame in it could be decoded")
-    if count < WHOLE_SHARE * info.frames:
-        raise BadClip("cut-off", f"cut off: {count} of {info.frames} frames are there")
+    announced = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    if last + 1 / info.fps < WHOLE_SHARE * announced:
+        raise BadClip("cut-off", f"cut off: {last:.1f} of {announced:.1f} s are there")
 
 
 def _picture(frame, max_side: int) -> np.ndarray:

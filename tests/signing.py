@@ -24,7 +24,8 @@ def signing(kind: int, seed: int = 0, seconds: float = 1.6, fps: float = 25.0) -
     """A clip of gloss number `kind`; the seed varies speed, size and place a little, as another signer would."""
     rng = np.random.default_rng([kind, seed])
     frames = max(2, round(seconds * rng.uniform(0.9, 1.1) * fps))
-    phase = np.linspace(0, 1, frames) + rng.normal(0, 0.02)
+    even = np.linspace(0, 1, frames)
+    phase = even + rng.normal(0, 0.05) * np.sin(np.pi * even) + rng.normal(0, 0.03)
     size, centre = 0.2 * rng.uniform(0.9, 1.1), np.array([0.5, 0.5, 0.0]) + rng.normal(0, 0.01, 3)
     points = empty_points(frames)
     points[:, POSE] = centre + size * rng.normal(0, 0.05, (33, 3))
@@ -32,8 +33,8 @@ def signing(kind: int, seed: int = 0, seconds: float = 1.6, fps: float = 25.0) -
     points[:, FACE] = centre - [0, 0.8 * size, 0] + size * 0.3 * np.random.default_rng(7).normal(0, 1, (468, 3))
     turns, height = 1 + kind % 3, (kind // 3) % 3
     circle = 2 * np.pi * turns * phase
-    path = np.stack([np.cos(circle), np.sin(circle + kind), 0.2 * np.sin(circle)], axis=1) * 0.5
-    path[:, 1] += 0.6 - 0.6 * height
+    path = np.stack([np.cos(circle), np.sin(circle + kind), 0.2 * np.sin(circle)], axis=1) * rng.uniform(0.35, 0.65, 3)
+    path += [0, 0.6 - 0.6 * height, 0] + rng.normal(0, 0.1, 3)
     for part, wrist, side in ((LEFT_HAND, 15, 1.0), (RIGHT_HAND, 16, -1.0)):
         place = centre + size * ((1.3 if side < 0 else 1.0) * path * [side, 1, 1] + [side * 0.4, 0, 0])
         points[:, wrist] = place

@@ -5,7 +5,6 @@ The gloss tier gives the segments (level 1) and, in order, the glosses; every ot
 
 from dataclasses import replace
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
 
 from pipelines.clips import ClipSource, Segment, gloss
 from pipelines.errors import BadInput
@@ -57,8 +56,10 @@ def read_eaf(file: Path) -> list[Segment]:
         ]
     except OSError as error:
         raise BadInput(f"cannot read {file}: {error.strerror}", "check the file's permissions") from error
-    except (ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise BadInput(f"{file} is not an ELAN file: {error}", "open and save it in ELAN") from error
+    except BadInput:
+        raise
+    except Exception as error:  # the library raises bare ones
+        raise BadInput(f"{file} is not an ELAN file", "open and save it in ELAN") from error
     return sorted(segments, key=lambda segment: (segment.start, segment.end, segment.tier))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.augmentation import Augmentation, augmented_input
-from models.ctc import blank_loss, ctc_loss, single_sign_scores, smoothing_loss
+from models.ctc import ctc_loss, single_sign_scores, smoothing_loss
 from models.encoders import EncoderSize, size_for
 from models.feature_sets import PHON36
 from models.recogniser import Recogniser
@@ -51,14 +51,31 @@ def test_ctc_loss_is_the_negative_log_of_all_paths():
     assert float(loss) == pytest.approx(-by_enumeration(log_probs[0].numpy(), (1, 2)), rel=1e-6)
 
 
-def test_blank_loss_is_zero_for_a_speaking_model_and_one_for_a_silent_one():
-    silent = torch.full((1, 10, 4), -30.0)
-    silent[..., 0] = 0
-    speaking = silent.clone()
-    speaking[:, :6] = torch.log(torch.tensor([0.01, 0.97, 0.01, 0.01]))
-    lengths = torch.tensor([10])
-    assert float(blank_loss(silent, lengths)) == pytest.approx(1, abs=1e-4)
-    assert float(blank_loss(speaking, lengths)) == 0
+def test_the_loss_and_its_gradient_are_right_for_scores_that_are_not_normalised():
+    scores = torch.randn(1, 6, 4, dtype=torch.float64, requires_grad=True)
+    lengths, target = torch.tensor([5]), torch.tensor([2])
+    by_torch = ctc_loss(scores, lengths, target, torch.tensor([1]))
+    by_sum = -single_sign_scores(scores, lengths)[:, 1]
+    torch.testing.assert_close(by_torch, by_sum)
+    first, second = (torch.autograd.grad(loss.sum(), scores, retain_graph=True)[0] for loss in (by_torch, by_sum))
+    torch.testing.assert_close(first, second)
+
+
+def test_the_label_prior_follows_the_output_and_lifts_rare_labels():
+    torch.manual_seed(0)
+    model = Recogniser(38, 3, 8, 1, prior_weight=0.5)
+    with torch.no_grad():
+        model.head.bias[0] += 5
+    features, lengths = torch.randn(2, 20, 38), torch.tensor([20, 9])
+    plain = model.eval()(features, lengths)[0].argmax(dim=-1)
+    model.train()
+    for _ in range(200):
+        model(features, lengths)
+    assert model.prior.sum() == pytest.approx(1, abs=1e-5)
+    assert model.prior[0] > 0.9
+    lifted = model.eval()(features, lengths)[0]
+    assert (lifted[..., 1:] - lifted[..., :1]).mean() > -4
+    assert (plain == 0).all()
 
 
 def test_smoothing_is_least_for_the_uniform_distribution():

@@ -1,0 +1,214 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from signing import signing
+
+from models.feature_sets import PHON36, clip_features, standardisation
+from models.recogniser import Recogniser
+from pipelines import training
+from pipelines.checkpoints import load_tensors, save_tensors
+from pipelines.errors import AslError, BadInput
+from pipelines.models_folder import load_model, save_model
+from pipelines.progress import Silent
+from pipelines.recognition import isolated_token, labels_of, rank_signs, read_features, read_landmarks, sequence_score, tokens_of
+from pipelines.settings import DecodeSettings, FeatureSettings, TrainSettings
+from pipelines.training import Data, Example, Run, learning_rate_share, make_batches
+from transducers.alphabet import Alphabet
+
+GLOSSES = 4
+
+
+def examples(seeds) -> list[Example]:
+    made = []
+    for kind in range(GLOSSES):
+        for seed in seeds:
+            features, _ = clip_features(signing(kind, seed), PHON36, 25.0)
+            made.append(Example(features, (kind + 1,)))
+    return made
+
+
+def sentences(seeds) -> list[Example]:
+    made = []
+    for seed in seeds:
+        order = np.random.default_rng(seed).permutation(GLOSSES)[:2]
+        parts = [clip_features(signing(int(kind), seed), PHON36, 25.0)[0] for kind in order]
+        made.append(Example(np.concatenate(parts), tuple(int(kind) + 1 for kind in order)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    train, validation = examples(range(5)), examples((50, 51))
+    return Data(PHON36, train, validation, *standardisation(np.concatenate([one.features for one in train])))
+
+
+def run(data: Data, folder: Path, **settings) -> training.Outcome:
+    chosen = TrainSettings(**({"epochs": 6, "batch_size": 8, "hidden": 24} | settings))
+    torch.set_num_threads(1)
+    torch.manual_seed(chosen.seed)
+    model = Recogniser(PHON36.inputs, GLOSSES, chosen.hidden, 1, chosen.dropout, chosen.label_prior)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(model, data, chosen, folder, torch.device("cpu")).run(Silent())
+
+
+def weights(outcome: training.Outcome) -> bytes:
+    return b"".join(tensor.numpy().tobytes() for tensor in outcome.model.state_dict().values())
+
+
+def test_a_small_model_learns_signs_of_unseen_takes(data, tmp_path):
+    outcome = run(data, tmp_path, epochs=25)
+    assert outcome.history[outcome.best_epoch]["validation_score"] == 1
+    assert outcome.history[-1]["loss"] < 0.5 * outcome.history[0]["loss"]
+
+
+def test_it_learns_sentences_and_reads_them(data, tmp_path):
+    train = examples(range(5)) + sentences(range(16))
+    mixed = Data(PHON36, train, sentences((70, 71, 72)), data.mean, data.deviation)
+    outcome = run(mixed, tmp_path, epochs=30, hidden=32)
+    assert outcome.history[outcome.best_epoch]["validation_score"] > 0.6
+
+
+def test_a_run_stopped_after_any_epoch_ends_in_the_same_bits(data, tmp_path, monkeypatch):
+    whole = run(data, tmp_path / "whole")
+    epoch = Run._epoch
+
+    def killed_at(number):
+        def stop(self, index):
+            if index == number:
+                raise KeyboardInterrupt
+            return epoch(self, index)
+
+        return stop
+
+    for number in (1, 4):
+        monkeypatch.setattr(Run, "_epoch", killed_at(number))
+        with pytest.raises(KeyboardInterrupt):
+            run(data, tmp_path / f"cut{number}")
+        monkeypatch.setattr(Run, "_epoch", epoch)
+        resumed = run(data, tmp_path / f"cut{number}")
+        assert weights(resumed) == weights(whole)
+        lines = [json.loads(line) for line in (tmp_path / f"cut{number}" / "metrics.jsonl").read_text().splitlines()]
+        assert [line["loss"] for line in lines] == [figures["loss"] for figures in whole.history]
+
+
+def test_the_seed_decides(data, tmp_path):
+    assert weights(run(data, tmp_path / "a", epochs=1)) == weights(run(data, tmp_path / "b", epochs=1))
+    assert weights(run(data, tmp_path / "c", epochs=1, seed=1)) != weights(run(data, tmp_path / "d", epochs=1))
+
+
+def test_accumulated_batches_equal_one_large_one(data, tmp_path):
+    plain = {"dropout": 0.0, "noise": 0.0, "mirror": 0.0, "speed": 0.0, "time_mask": 0.0, "epochs": 1, "label_prior": 0.0, "label_smoothing": 0.0}
+    same = Data(PHON36, [data.train[0]] * 8, [], data.mean, data.deviation)
+    large = run(same, tmp_path / "large", batch_size=8, **plain)
+    small = run(same, tmp_path / "small", batch_size=2, accumulate=4, **plain)
+    for a, b in zip(large.model.state_dict().values(), small.model.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_training_stops_when_validation_no_longer_improves(data, tmp_path):
+    outcome = run(data, tmp_path, epochs=60, patience=3, learning_rate=0.0)
+    assert len(outcome.history) == 4
+    assert outcome.best_epoch == 0
+
+
+def test_a_collapse_is_called_by_its_name(data, tmp_path):
+    silent = [{"epoch": i, "loss": 1.0, "blank_share": 1.0} for i in range(12)]
+    collapsed = Run(Recogniser(38, GLOSSES, 8, 1), data, TrainSettings(), tmp_path, torch.device("cpu"))
+    collapsed.history = silent
+    assert "blank collapse" in collapsed._warnings()[0]
+
+
+def test_an_infinite_loss_ends_the_run_with_words(data, tmp_path):
+    with pytest.raises(AslError, match="loss is"):
+        run(data, tmp_path, learning_rate=1e30, clip_gradient=0.0)
+
+
+def test_batches_hold_every_clip_once_and_like_lengths_together():
+    lengths = list(np.random.default_rng(0).integers(5, 200, 300))
+    batches = make_batches(lengths, 16, np.random.default_rng(1))
+    assert sorted(i for batch in batches for i in batch) == list(range(300))
+    spread = np.mean([np.ptp([lengths[i] for i in batch]) for batch in batches])
+    assert spread < 60
+
+
+def test_the_learning_rate_rises_and_falls():
+    rates = [learning_rate_share(share) for share in np.linspace(0, 1, 101)]
+    assert max(rates) == pytest.approx(1, abs=0.02)
+    assert rates[0] < 0.1
+    assert rates[-1] < 0.01
+    assert int(np.argmax(rates)) == 15
+
+
+def test_damaged_checkpoints_are_refused_with_words(tmp_path):
+    file = tmp_path / "x.safetensors"
+    save_tensors(file, {"a": torch.ones(3)}, {"b": 1})
+    assert load_tensors(file)[1] == {"b": 1}
+    for data_ in (b"", file.read_bytes()[:-5], b"\x80\x04pickle"):
+        file.write_bytes(data_)
+        with pytest.raises(AslError, match="damaged"):
+            load_tensors(file)
+
+
+@pytest.fixture(scope="module")
+def model(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    outcome = run(data, folder, epochs=25)
+    save_model(folder, outcome.model, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
+    return load_model(folder)
+
+
+def test_a_saved_model_reads_unseen_clips(model):
+    for kind in range(GLOSSES):
+        reading = read_landmarks(model, signing(kind, 90), mirror=True)
+        assert isolated_token(model, reading, 2).gloss == "ABCD"[kind]
+        posterior = np.exp(rank_signs(reading))
+        assert posterior.sum() == pytest.approx(1)
+        assert len(reading.views) == 2
+
+
+def test_tokens_have_times_in_order_and_confidences(model):
+    parts = [clip_features(signing(kind, 91), PHON36, 25.0)[0] for kind in (0, 2)]
+    reading = read_features(model, np.concatenate(parts), mirror=False)
+    for decoder in ("greedy", "ctc-beam"):
+        tokens = tokens_of(model, reading, DecodeSettings(decoder=decoder, runners_up=2))
+        assert tokens
+        for token in tokens:
+            assert 0 <= token.start < token.end <= len(reading) / 25
+            assert 0 <= token.confidence <= 1
+            assert len(token.runners_up) == 2
+            assert token.gloss not in dict(token.runners_up)
+        assert all(a.end <= b.start + 1e-9 for a, b in zip(tokens, tokens[1:], strict=False))
+
+
+def test_the_beam_is_never_less_likely_than_greedy(model):
+    for seed in range(5):
+        reading = read_landmarks(model, signing(seed % GLOSSES, 200 + seed), mirror=True)
+        greedy, beam = (labels_of(reading, DecodeSettings(decoder=name)) for name in ("greedy", "ctc-beam"))
+        assert sequence_score(reading, beam) >= sequence_score(reading, greedy) - 1e-5
+
+
+def test_mirrored_averaging_makes_left_handers_count_the_same(model):
+    features, _ = clip_features(signing(1, 92), PHON36, 25.0)
+    one, other = (rank_signs(read_features(model, f, mirror=True)) for f in (features, PHON36.mirror(features)))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_damaged_or_newer_model_is_refused(model, tmp_path):
+    card = json.loads((model.folder / "model.json").read_text())
+    weights_ = (model.folder / "model.safetensors").read_bytes()
+    cases = [
+        (json.dumps(card | {"version": 99}), weights_, "version 99"),
+        ("{", weights_, "damaged"),
+        (json.dumps(card | {"glosses": ["A", "A"]}), weights_, "damaged"),
+        (json.dumps(card | {"encoder": {"hidden": 10**9, "layers": 1, "dropout": 0}}), weights_, "damaged"),
+        (json.dumps(card | {"glosses": ["A", "B"]}), weights_, "damaged"),
+        (json.dumps(card), weights_[:100], "damaged"),
+    ]
+    for text, data_, words in cases:
+        (tmp_path / "model.json").write_text(text)
+        (tmp_path / "model.safetensors").write_bytes(data_)
+        with pytest.raises(BadInput, match=words):
+            load_model(tmp_path)
