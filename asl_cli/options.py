@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +22,7 @@ PANELS = {
 }
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How results are printed."""
 
     table = "table"
@@ -53,11 +53,12 @@ class Call:
         return TerminalProgress(self.quiet)
 
 
+_WORKSPACE = "The workspace folder; else $ASL_WORKSPACE, else upwards from here."
 _SHARED = {
-    "workspace": (str | None, None, typer.Option("--workspace", "-w", help="The workspace folder; else $ASL_WORKSPACE, else upwards from here.")),
+    "workspace": (str | None, None, typer.Option("--workspace", "-w", help=_WORKSPACE)),
     "quiet": (bool, False, typer.Option("--quiet", "-q", help="Only results, warnings and errors.")),
     "verbose": (bool, False, typer.Option("--verbose", "-v", help="Show the full trace of an error.")),
-}  # fmt: skip
+}
 _FORMAT = {"format": (Format, Format.table, typer.Option("--format", help="How the result is printed."))}
 _STAGE = {
     "dry_run": (bool, False, typer.Option("--dry-run", help="Say what would run and why, and do nothing.")),
@@ -95,7 +96,9 @@ def _option(section: str, spec) -> tuple[Any, Any, Any]:
     words = f" One of: {', '.join(map(str, choices))}." if len(choices) > 1 else ""
     default = default_of(spec)
     suffix = "" if default in ("", []) else f" [dim]\\[default: {default}][/]"
-    option = typer.Option(*names, help=spec.metadata["help"] + words + suffix, rich_help_panel=PANELS[section], show_default=False)
+    option = typer.Option(
+        *names, help=spec.metadata["help"] + words + suffix, rich_help_panel=PANELS[section], show_default=False
+    )
     return spec.type | None, None, option
 
 

@@ -96,7 +96,13 @@ class TerminalProgress:
         self._name, self._total, self._done = task, total, 0
         self._next_line = time.monotonic() + LINE_EVERY_SECONDS
         if self._console.is_terminal and not self._quiet and total:
-            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+            columns = [
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            ]
             self._bars = Bars(*columns, console=self._console, transient=True)
             self._bars.start()
             self._task = self._bars.add_task(task, total=total, note="")

@@ -20,7 +20,12 @@ class Augmentation:
 
 
 def augmented_input(
-    features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, feature_set: FeatureSet, how: Augmentation, rng: np.random.Generator
+    features: np.ndarray,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    feature_set: FeatureSet,
+    how: Augmentation,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """(T, size) features of a clip → (T', size + 2) encoder input, varied at random."""
     factor = rng.uniform(1 - how.speed, 1 + how.speed)

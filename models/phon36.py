@@ -123,7 +123,9 @@ def change_speed(features: np.ndarray, factor: float) -> np.ndarray:
     count = max(2, round(len(features) / factor))
     points = features[:, :, None]
     targets = np.linspace(0, len(features) - 1, count)
-    faster = resample_at(points, np.arange(len(features), dtype=float), targets)[:, :, 0] if len(features) > 1 else features.copy()
+    faster = (
+        resample_at(points, np.arange(len(features), dtype=float), targets)[:, :, 0] if len(features) > 1 else features.copy()
+    )
     faster[:, MOVEMENT] *= np.array([factor] * 6 + [factor**2] * 3, dtype=features.dtype)
     return faster
 

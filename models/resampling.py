@@ -1,5 +1,7 @@
 """Landmarks onto an even time grid, and short gaps of a hand closed (SPEC §1)."""
 
+from itertools import pairwise
+
 import numpy as np
 
 MAX_HAND_GAP_SECONDS = 0.2
@@ -44,7 +46,7 @@ def fill_hand_gaps(points: np.ndarray, hands: list[slice], fps: float) -> tuple[
     for hand in hands:
         seen = np.isfinite(points[:, hand.start, 0])
         at = np.flatnonzero(seen)
-        for start, stop in zip(at[:-1], at[1:], strict=True):
+        for start, stop in pairwise(at):
             gap = stop - start - 1
             if not 0 < gap <= longest:
                 continue

@@ -36,7 +36,8 @@ class ClipSource:
 
     name: path-like and unique within its source. start, end: seconds within the file; end None is its end.
     range_if_reached: the range counts only if the file reaches its end; else the file has been cut to it already.
-    row, layout: index into a landmark array and how its values are laid out. glosses: signing order; one for an isolated sign, none if unlabelled.
+    row, layout: index into a landmark array and how its values are laid out.
+    glosses: signing order; one for an isolated sign, none if unlabelled.
     group: what must not be torn over two splits (a source, a signer, a session).
     """
 

@@ -88,7 +88,9 @@ def is_copy(a: np.ndarray, b: np.ndarray) -> bool:
     aligned = _at(b, times[inside])
     difference = a[inside] - aligned
     known = np.isfinite(difference)
-    if _frames_with_hands(difference) < max(LEAST_FRAMES, LEAST_OVERLAP * min(_frames_with_hands(a), _frames_with_hands(b) / slope)):
+    if _frames_with_hands(difference) < max(
+        LEAST_FRAMES, LEAST_OVERLAP * min(_frames_with_hands(a), _frames_with_hands(b) / slope)
+    ):
         return False
     if np.sqrt(np.mean(difference[known] ** 2)) > MOST_DISTANCE:
         return False

@@ -43,6 +43,9 @@ class BadClip(Exception):
     """
 
     def __init__(self, reason: str, message: str):
-        super().__init__(message)
+        super().__init__(reason, message)  # both, or it could not come back from a worker process
         self.reason = reason
         self.message = message
+
+    def __str__(self) -> str:
+        return self.message

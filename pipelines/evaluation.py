@@ -64,7 +64,11 @@ def run_evaluate(
             return Evaluation(decision)
         started = datetime.now().astimezone()
         results = measure(workspace, load_model(folder), clips, split, decode, progress)
-        results |= {"model": folder.name, "split": split, "split_by": workspace.state("extract").get("metrics", {}).get("split_by", "?")}
+        results |= {
+            "model": folder.name,
+            "split": split,
+            "split_by": workspace.state("extract").get("metrics", {}).get("split_by", "?"),
+        }
         write_json(page.with_suffix(".json"), {"version": 1, **results})
         from pipelines.evaluation_report import write_report
 
@@ -80,7 +84,9 @@ def measure(
     """All figures of a model on a split. Raises BadInput if the split has nothing to measure on."""
     labelled = [i for i, clip in enumerate(clips) if clip.split == split and clip.glosses]
     if not labelled:
-        raise BadInput(f"the {split} split has no labelled clips", f"splits: {_split_counts(clips)}; see asl extract --help, Split")
+        raise BadInput(
+            f"the {split} split has no labelled clips", f"splits: {_split_counts(clips)}; see asl extract --help, Split"
+        )
     store = open_features(workspace, clips, model.features, progress)
     progress.start("evaluate", len(labelled))
     signs, sentences, unknown = [], [], Counter()
@@ -120,7 +126,13 @@ def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode:
         "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],
         "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
         "clips": [
-            {"name": clip.name, "gloss": clip.glosses[0], "read_as": names[b], "rank": int(r) + 1, "confidence": round(float(np.exp(s[b])), 4)}
+            {
+                "name": clip.name,
+                "gloss": clip.glosses[0],
+                "read_as": names[b],
+                "rank": int(r) + 1,
+                "confidence": round(float(np.exp(s[b])), 4),
+            }
             for (clip, _), b, r, s in zip(signs, best, rank, scores, strict=True)
         ],
     }

@@ -299,5 +299,7 @@ def _report(workspace: Workspace, clips: Sequence[Clip], result: ExtractionResul
 
     path = workspace.reports / "extract.html"
     write_report(path, workspace, clips, result)
-    write_json(path.with_suffix(".json"), {"version": 1, "metrics": result.metrics, "failures": [asdict(f) for f in result.failures]})
+    write_json(
+        path.with_suffix(".json"), {"version": 1, "metrics": result.metrics, "failures": [asdict(f) for f in result.failures]}
+    )
     return str(path)

@@ -69,5 +69,8 @@ def _build(workspace: Workspace, clips, settings: FeatureSettings, folder: Path,
 def _landmarks(workspace: Workspace, clip: Clip):
     path = workspace.inside(clip.pose)
     if not path.is_file() or file_hash(path) != clip.digest:
-        raise AslError(f"the landmarks of {clip.name} are gone or damaged ({clip.pose})", "delete that file, if it is there, then: asl extract")
+        raise AslError(
+            f"the landmarks of {clip.name} are gone or damaged ({clip.pose})",
+            "delete that file, if it is there, then: asl extract",
+        )
     return read_pose(path)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,31 +27,31 @@ class Extraction:
 
 
 class Extractor:
-    """MediaPipe Holistic, started afresh for each clip, so that no clip depends on those before it."""
+    """MediaPipe Holistic, started afresh for each clip, so that no clip depends on those before it.
+
+    Until it is closed, file descriptor 2 leads nowhere: MediaPipe's threads write notes there whenever they like.
+    """
 
     def __init__(self, settings: LandmarkSettings):
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        with _silenced():
-            from mediapipe.python.solutions.holistic import Holistic
+        self._silence = ExitStack()
+        self._silence.enter_context(_silenced())
+        from mediapipe.python.solutions.holistic import Holistic
 
-            self._holistic = Holistic(
-                model_complexity=settings.complexity,
-                min_detection_confidence=settings.detection_confidence,
-                min_tracking_confidence=settings.tracking_confidence,
-            )
+        self._holistic = Holistic(
+            model_complexity=settings.complexity,
+            min_detection_confidence=settings.detection_confidence,
+            min_tracking_confidence=settings.tracking_confidence,
+        )
 
     def close(self) -> None:
         self._holistic.close()
+        self._silence.close()
 
     def extract(self, frames: Iterable[Frame]) -> Extraction:
         """One clip. Frames at an uneven rate are put on an even grid by their times.
 
         Raises BadClip: fewer than two frames, or no person in any of them.
         """
-        with _silenced():
-            return self._extract(frames)
-
-    def _extract(self, frames: Iterable[Frame]) -> Extraction:
         self._holistic.reset()
         times, points, visibility, pictures = [], [], [], _MiddlePicture()
         for frame in frames:
@@ -120,7 +120,6 @@ def _on_even_grid(times: np.ndarray, points: np.ndarray, visibility: np.ndarray,
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """MediaPipe's C++ side writes notes straight to file descriptor 2; they are not for the person."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

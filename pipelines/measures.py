@@ -69,7 +69,9 @@ class WordErrors:
 
 def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> WordErrors:
     """Minimum edit counts of each hypothesis against its reference (jiwer). References must not be empty."""
-    counts = [_counts(" ".join(reference), " ".join(hypothesis)) for reference, hypothesis in zip(references, hypotheses, strict=True)]
+    counts = [
+        _counts(" ".join(reference), " ".join(hypothesis)) for reference, hypothesis in zip(references, hypotheses, strict=True)
+    ]
     substitutions, deletions, insertions = np.array(counts).reshape(-1, 3).T
     return WordErrors(substitutions, deletions, insertions, np.array([len(reference) for reference in references]))
 

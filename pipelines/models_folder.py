@@ -61,7 +61,9 @@ def load_model(folder: Path) -> TrainedModel:
         if not (0 < size["hidden"] <= MAX_HIDDEN and 0 < size["layers"] <= MAX_LAYERS and len(card["glosses"]) <= MAX_GLOSSES):
             raise ValueError("sizes out of range")
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
-        recogniser = Recogniser(feature_set.inputs, len(alphabet), size["hidden"], size["layers"], size["dropout"], size["prior_weight"])
+        recogniser = Recogniser(
+            feature_set.inputs, len(alphabet), size["hidden"], size["layers"], size["dropout"], size["prior_weight"]
+        )
         tensors, _ = load_tensors(folder / WEIGHTS)
         recogniser.load_state_dict(part(tensors, "recogniser."))
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()

@@ -7,6 +7,7 @@ files and foreign ones. Confidence 0 means not seen.
 import struct
 from functools import lru_cache
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,9 @@ _HAND = (
     "RING_FINGER_DIP RING_FINGER_TIP PINKY_MCP PINKY_PIP PINKY_DIP PINKY_TIP"
 ).split()
 _POINT_NAMES = {"pose": _BODY, "face": [str(i) for i in range(468)], "left_hand": _HAND, "right_hand": _HAND}
-HAND_BONES = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (6, 7), (7, 8), (5, 9), (9, 10), (10, 11), (11, 12)] + [
-    (9, 13), (13, 14), (14, 15), (15, 16), (13, 17), (0, 17), (17, 18), (18, 19), (19, 20)
-]  # fmt: skip
+_FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
+_PALM = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
+HAND_BONES = [*_PALM, *(bone for finger in _FINGERS for bone in pairwise(finger))]
 BODY_BONES = [(11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)]
 _BONES = {"pose": BODY_BONES, "face": [], "left_hand": HAND_BONES, "right_hand": HAND_BONES}
 _COLOURS = {"pose": (90, 90, 90), "face": (200, 160, 60), "left_hand": (30, 110, 220), "right_hand": (220, 70, 40)}

@@ -14,9 +14,7 @@ from typing import Any, get_args, get_origin
 from pipelines.errors import BadInput
 
 
-def setting(
-    default: Any, help: str, *, choices: tuple = (), low: float | None = None, high: float | None = None, flag: str = ""
-):
+def setting(default: Any, help: str, *, choices: tuple = (), low: float | None = None, high: float | None = None, flag: str = ""):
     """A field with its meaning, unit and effect in one line, and the values it may take."""
     metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag}
     if isinstance(default, list):
@@ -69,7 +67,9 @@ class SplitSettings:
     test_groups: list[str] = setting([], "Groups (sources, signers) to hold out as the test split.")
     validation_groups: list[str] = setting([], "Groups to hold out for validation.")
     split_seed: int = setting(0, "Seed of the split where it is drawn.")
-    drop_duplicates: bool = setting(False, "Leave out of training what has a copy in validation or test, and of validation what has one in test.")
+    drop_duplicates: bool = setting(
+        False, "Leave out of training what has a copy in validation or test, and of validation what has one in test."
+    )
     allow_duplicates: bool = setting(False, "Go on although a clip, or a copy of it, lies in two splits.")
 
 
@@ -98,7 +98,9 @@ class TrainSettings:
     discriminative: float = setting(
         0.5, "Share of the loss that ranks the right gloss of one-sign clips against all others, 0-1.", low=0, high=1
     )
-    label_prior: float = setting(0.3, "Power of the label shares that scores are divided by; holds off blank collapse; 0 is plain CTC.", low=0, high=1)
+    label_prior: float = setting(
+        0.3, "Power of the label shares that scores are divided by; holds off blank collapse; 0 is plain CTC.", low=0, high=1
+    )
     clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
     patience: int = setting(20, "Epochs without a better validation score before stopping; 0 never stops early.", low=0)
     min_clips: int = setting(1, "Glosses with fewer training clips are left out of the vocabulary.", low=1)

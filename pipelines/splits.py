@@ -37,7 +37,9 @@ def _how(clips: Sequence[Clip], by: str) -> str:
     if by == "given" and not given:
         raise BadInput("no clip has a split of its own", "use --split-by group or --split-by random")
     if by == "group" and not grouped:
-        raise BadInput("the clips have fewer than two groups", "name groups in the manifest or the file names, or use --split-by random")
+        raise BadInput(
+            "the clips have fewer than two groups", "name groups in the manifest or the file names, or use --split-by random"
+        )
     if by != "auto":
         return by
     return "given" if given else "group" if grouped else "random"

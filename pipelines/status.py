@@ -49,7 +49,11 @@ def _status(workspace: Workspace, name: str) -> StageStatus:
 
 def _changed_outputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
     outputs = record.get("outputs", {})
-    return [f"{name} is missing or was changed" for name, digest in outputs.items() if not output_holds(workspace.inside(name), digest)]
+    return [
+        f"{name} is missing or was changed"
+        for name, digest in outputs.items()
+        if not output_holds(workspace.inside(name), digest)
+    ]
 
 
 def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:

@@ -204,5 +204,6 @@ def _metrics(corpus: Corpus, clips: Sequence[Clip], outcome: Outcome, folder: Pa
 def _size_warnings(metrics: Mapping[str, Any], corpus: Corpus) -> list[str]:
     if metrics["parameters_per_clip"] <= MOST_PARAMETERS_PER_CLIP:
         return []
-    return [f"{metrics['parameters_per_clip']:.0f} parameters a training clip; above {MOST_PARAMETERS_PER_CLIP} expect overfitting"]
-
+    return [
+        f"{metrics['parameters_per_clip']:.0f} parameters a training clip; above {MOST_PARAMETERS_PER_CLIP} expect overfitting"
+    ]

@@ -112,7 +112,9 @@ class Run:
             self._step()
         figures = {"epoch": epoch, "loss": _weighted_mean(losses), "blank_share": blanks / frames}
         if not math.isfinite(figures["loss"]):
-            raise AslError(f"the loss is {figures['loss']} in epoch {epoch}", "lower --learning-rate; the last checkpoint is kept")
+            raise AslError(
+                f"the loss is {figures['loss']} in epoch {epoch}", "lower --learning-rate; the last checkpoint is kept"
+            )
         figures |= self._validate()
         if "validation_score" in figures and (figures["validation_score"], -figures["validation_loss"]) > self.best[:2]:
             self.best = (figures["validation_score"], -figures["validation_loss"], epoch)
@@ -171,7 +173,9 @@ class Run:
         scores = [score for batch in _chunks(examples, 64) for score in self._scores(batch)]
         losses = [_clip_loss(score, one.labels) for score, one in zip(scores, examples, strict=True)]
         if all(len(one.labels) == 1 for one in examples):
-            ranks = [int(_single_scores(score).argmax()) + 1 == one.labels[0] for score, one in zip(scores, examples, strict=True)]
+            ranks = [
+                int(_single_scores(score).argmax()) + 1 == one.labels[0] for score, one in zip(scores, examples, strict=True)
+            ]
             score = float(np.mean(ranks))
         else:
             score = 1 - greedy_error_rate([one.labels for one in examples], [score.numpy() for score in scores])

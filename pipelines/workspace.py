@@ -253,9 +253,8 @@ def _differences(record: Mapping[str, Any], plan: Plan) -> list[str]:
     for key, value in plan.settings.items():
         if old_settings.get(key) != value:
             reasons.append(f"{key}: {old_settings.get(key)!r} → {value!r}")
-    for key in plan.inputs.keys() | old_inputs.keys():
-        if old_inputs.get(key) != plan.inputs.get(key):
-            reasons.append(f"{key} changed")
+    either = plan.inputs.keys() | old_inputs.keys()
+    reasons += [f"{key} changed" for key in either if old_inputs.get(key) != plan.inputs.get(key)]
     return sorted(reasons)[:4] or ["its record is damaged"]
 
 

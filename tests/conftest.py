@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "examples")]
+
 DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -15,7 +15,9 @@ def run_asl(*words, cwd=None, env=None, timeout=300, check=None) -> subprocess.C
     """The real executable, in a process of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ASL_")} | (env or {})
     command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, env=environment, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     assert "Traceback" not in done.stderr, done.stderr
     if check is not None:
         assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"

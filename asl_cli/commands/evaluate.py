@@ -1,6 +1,6 @@
 """asl evaluate"""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ from asl_cli.terminal import print_json, print_pairs, print_table
 WORST_SHOWN = 10
 
 
-class Split(str, Enum):
+class Split(StrEnum):
     """Which clips to measure on."""
 
     train = "train"
@@ -35,7 +35,9 @@ def evaluate(
         )
     if call.as_json:
         ran = found.decision.run and not call.dry_run
-        return print_json("evaluate", {"ran": ran, "why": found.decision.reason, "results": found.results, "report": found.report})
+        return print_json(
+            "evaluate", {"ran": ran, "why": found.decision.reason, "results": found.results, "report": found.report}
+        )
     if found.decision.run and call.dry_run:
         return progress.say(f"evaluate would run: {found.decision.reason}")
     if not found.decision.run:

@@ -32,8 +32,9 @@ def extract(
             progress.warn(note)
     if call.as_json:
         failures = [vars(failure) for failure in result.failures]
-        print_json("extract", {"ran": result.decision.run and not call.dry_run, "why": result.decision.reason,
-                   "metrics": result.metrics, "failures": failures, "missing": result.missing, "report": result.report})  # fmt: skip
+        ran = result.decision.run and not call.dry_run
+        lists = {"failures": failures, "missing": result.missing, "report": result.report}
+        print_json("extract", {"ran": ran, "why": result.decision.reason, "metrics": result.metrics, **lists})
     else:
         _show(call, result, progress)
     if result.failures and not call.dry_run:

@@ -11,7 +11,10 @@ from asl_cli.terminal import print_json
 
 @command()
 def init(
-    call: Call, folder: Annotated[Path | None, typer.Argument(help="The folder; made if it is not there. Default: here.", show_default=False)] = None
+    call: Call,
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder; made if it is not there. Default: here.", show_default=False)
+    ] = None,
 ) -> None:
     """Start a workspace: a folder with a commented asl.toml."""
     from pipelines.workspace import create

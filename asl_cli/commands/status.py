@@ -11,7 +11,9 @@ from asl_cli.terminal import print_json, print_table
 @command()
 def status(
     call: Call,
-    settings: Annotated[bool, typer.Option("--settings", help="Show every setting with its value and where it comes from.")] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Show every setting with its value and where it comes from.")
+    ] = False,
 ) -> None:
     """Show every stage: done, stale (and why) or missing; and what to run next."""
     workspace = call.find_workspace()
@@ -32,9 +34,7 @@ def _show_settings(call: Call, workspace) -> None:
     from pipelines.settings import SECTIONS
 
     rows = [
-        (section, key, got.value, got.origin)
-        for section in SECTIONS
-        for key, got in workspace.setting_origins(section).items()
+        (section, key, got.value, got.origin) for section in SECTIONS for key, got in workspace.setting_origins(section).items()
     ]
     if call.as_json:
         keys = ("section", "key", "value", "origin")

@@ -11,8 +11,12 @@ from asl_cli.terminal import print_json, print_pairs
 @command("train", "features", stage=True)
 def train_ctc(
     call: Call,
-    pretrained: Annotated[str | None, typer.Option("--pretrained", help="Start from the encoder of this model: a name below models/, or a folder.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the model's folder below models/. Default: from the settings.")] = None,
+    pretrained: Annotated[
+        str | None, typer.Option("--pretrained", help="Start from the encoder of this model: a name below models/, or a folder.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model's folder below models/. Default: from the settings.")
+    ] = None,
 ) -> None:
     """Train a recogniser on the workspace's clips with CTC.
 
@@ -29,7 +33,9 @@ def train_ctc(
             progress.warn(warning)
     if call.as_json:
         ran = result.decision.run and not call.dry_run
-        return print_json("train-ctc", {"ran": ran, "why": result.decision.reason, "folder": result.folder, "metrics": result.metrics})
+        return print_json(
+            "train-ctc", {"ran": ran, "why": result.decision.reason, "folder": result.folder, "metrics": result.metrics}
+        )
     if not result.decision.run:
         progress.say(f"train-ctc: {result.decision.reason}, nothing to do (--force runs it)")
     elif call.dry_run:

@@ -1,7 +1,7 @@
 """asl translate"""
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from pipelines.errors import BadInput
 NOTHING_DONE, SOME_FAILED = 2, 3
 
 
-class Output(str, Enum):
+class Output(StrEnum):
     """How glosses are written."""
 
     text = "text"
@@ -31,9 +31,16 @@ def translate(
     inputs: Annotated[list[Path], typer.Argument(help="Videos, .pose files, or folders of them.", show_default=False)],
     format: Annotated[list[Output] | None, typer.Option("--format", help="Output format; may be given several times.")] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="A file, a folder, or - for stdout.")] = None,
-    overlay: Annotated[Path | None, typer.Option("--overlay", help="Write the video with skeleton and glosses: a file, or a folder for several inputs.")] = None,
-    isolated: Annotated[bool, typer.Option("--isolated", help="Each clip shows one sign: rank all glosses over the whole clip.")] = False,
-    model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the workspace's newest.")] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option("--overlay", help="Write the video with skeleton and glosses: a file, or a folder for several inputs."),
+    ] = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Each clip shows one sign: rank all glosses over the whole clip.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the workspace's newest.")
+    ] = None,
 ) -> None:
     """Translate clips to glosses, with times, confidence and the next-best glosses.
 

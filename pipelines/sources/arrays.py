@@ -149,7 +149,9 @@ def _arrays(name: str) -> dict[str, np.ndarray]:
     except OSError as error:
         raise BadInput(f"--landmarks: cannot read {file}: {error.strerror or error}", "name an .npz file") from error
     except (ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
-        raise BadInput(f"{file} is not an .npz of plain arrays: {error}", "write it with numpy.savez; pickled objects are refused") from error
+        raise BadInput(
+            f"{file} is not an .npz of plain arrays: {error}", "write it with numpy.savez; pickled objects are refused"
+        ) from error
     return _checked(file, arrays)
 
 

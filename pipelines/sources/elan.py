@@ -14,9 +14,7 @@ MAX_EAF_BYTES = 64 << 20
 GLOSS_TIER = "gloss"
 
 
-def annotate(
-    clips: list[ClipSource], folder: Path, gloss_tier: str
-) -> tuple[list[ClipSource], list[str], list[tuple[str, str]]]:
+def annotate(clips: list[ClipSource], folder: Path, gloss_tier: str) -> tuple[list[ClipSource], list[str], list[tuple[str, str]]]:
     """The clips with the segments of their .eaf files, notes, and (file, reason) of files that cannot be read.
 
     Raises BadInput: no such folder, or no file in it belongs to any clip.

@@ -12,8 +12,11 @@ from pipelines.sources import arrays, elan, manifest, poses, videos, wlasl
 
 @dataclass
 class Gathered:
-    """What the sources hold. missing: clips a source names but whose file is not there; notes: for a person; broken: (file, reason) of annotations that cannot be
-    read, while their clips go on without them."""
+    """What the sources hold.
+
+    missing: clips that a source names but whose file is not there. notes: for a person.
+    broken: (file, reason) of annotations that cannot be read; their clips go on without them.
+    """
 
     clips: list[ClipSource] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)

@@ -48,7 +48,9 @@ def _csv_rows(file: Path, text) -> Iterator[tuple[int, dict[str, Any]]]:
     _check_columns(file, [name.strip() for name in table.fieldnames or []])
     for row in table:
         if None in row or None in row.values():
-            raise BadInput(f"{file}, line {table.line_num}: as many cells as the header has are needed", "quote cells with commas")
+            raise BadInput(
+                f"{file}, line {table.line_num}: as many cells as the header has are needed", "quote cells with commas"
+            )
         yield table.line_num, {key.strip(): value for key, value in row.items()}
 
 

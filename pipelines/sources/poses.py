@@ -27,7 +27,8 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     wrong = [name for name in used if name not in FIELDS]
     if wrong or len(set(used)) != len(used) or "gloss" not in used:
         raise BadInput(
-            f"--pattern '{pattern}' cannot be read", f"use {{gloss}} and any of {', '.join(FIELDS)} once, e.g. {{group}}__{{gloss}}__{{clip}}"
+            f"--pattern '{pattern}' cannot be read",
+            f"use {{gloss}} and any of {', '.join(FIELDS)} once, e.g. {{group}}__{{gloss}}__{{clip}}",
         )
     parts = re.split(r"\{(.*?)\}", pattern)
     text = "".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts))

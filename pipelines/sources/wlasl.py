@@ -83,7 +83,9 @@ def _instances(file: Path) -> Iterator[Instance]:
         else:
             raise TypeError("neither a list of glosses nor a table of video ids")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise BadInput(f"{file} is not WLASL metadata: {error}", "use WLASL_v0.3.json or nslt_100.json … nslt_2000.json") from error
+        raise BadInput(
+            f"{file} is not WLASL metadata: {error}", "use WLASL_v0.3.json or nslt_100.json … nslt_2000.json"
+        ) from error
 
 
 def _json(file: Path) -> Any:

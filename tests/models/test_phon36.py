@@ -154,7 +154,5 @@ def test_replayed_faster_the_hands_move_faster(factor):
     features = phon36(signing(1).points[:, POINTS], FPS)
     faster = change_speed(features, factor)
     assert len(faster) == max(2, round(len(features) / factor))
-    np.testing.assert_allclose(
-        np.nanmean(np.abs(faster[:, 22:28])), factor * np.nanmean(np.abs(features[:, 22:28])), rtol=0.15
-    )
+    np.testing.assert_allclose(np.nanmean(np.abs(faster[:, 22:28])), factor * np.nanmean(np.abs(features[:, 22:28])), rtol=0.15)
     np.testing.assert_allclose(faster[0, :22], features[0, :22])

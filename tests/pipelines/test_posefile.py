@@ -28,7 +28,7 @@ def test_the_files_are_those_of_the_pose_format_package(tmp_path):
     clip = signing(1)
     write_pose(tmp_path / "clip.pose", clip, np.full((len(clip), 33), 0.5))
     pose = Pose.read((tmp_path / "clip.pose").read_bytes())
-    assert [c.name for c in pose.header.components][0] == "POSE_LANDMARKS"
+    assert pose.header.components[0].name == "POSE_LANDMARKS"
     np.testing.assert_allclose(pose.body.data[:, 0, 11, 0], clip.points[:, 11, 0] * clip.width, rtol=1e-5)
     np.testing.assert_allclose(pose.body.data[:, 0, 11, 2], clip.points[:, 11, 2], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(pose.body.confidence[:, 0, :33], 0.5)

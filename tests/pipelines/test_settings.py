@@ -61,7 +61,9 @@ def test_the_example_file_holds_every_setting_at_its_default():
 
 def test_the_example_in_the_project_is_that_file():
     example = Path(__file__).parents[2] / "asl.toml"
-    assert example.read_text() == example_toml(), "write it anew: python -c 'from pipelines.settings import *; print(example_toml(), end=\"\")' > asl.toml"
+    assert example.read_text() == example_toml(), (
+        "write it anew: python -c 'from pipelines.settings import *; print(example_toml(), end=\"\")' > asl.toml"
+    )
 
 
 def test_every_setting_says_what_it_means():

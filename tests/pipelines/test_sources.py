@@ -52,7 +52,13 @@ def test_manifests_in_csv_and_jsonl(tmp_path):
     touch(tmp_path / "a.mp4")
     rows = "path,gloss,signer,split,start,end\na.mp4,me eat,ann,dev,0.5,1.5\ngone.mp4,book,,,,\n"
     clips, missing = manifest.read(touch(tmp_path / "m.csv", rows))
-    assert (clips[0].glosses, clips[0].group, clips[0].split, clips[0].start, clips[0].end) == (("ME", "EAT"), "ann", "validation", 0.5, 1.5)
+    assert (clips[0].glosses, clips[0].group, clips[0].split, clips[0].start, clips[0].end) == (
+        ("ME", "EAT"),
+        "ann",
+        "validation",
+        0.5,
+        1.5,
+    )
     assert missing == ["gone.mp4"]
     lines = '{"path": "a.mp4", "gloss": ["me", "eat"]}\n\n{"path": "a.mp4", "gloss": "book", "split": "test", "group": null}\n'
     clips, _ = manifest.read(touch(tmp_path / "m.jsonl", lines))
@@ -101,7 +107,10 @@ def wlasl_folder(tmp_path):
     for name in ("1", "2", "4"):
         touch(tmp_path / "videos" / f"{name}.mp4")
     touch(tmp_path / "WLASL.json", json.dumps(FULL))
-    touch(tmp_path / "nslt_2.json", json.dumps({"1": {"subset": "train", "action": [1, 1, 30]}, "9": {"subset": "test", "action": [0, 1, 9]}}))
+    touch(
+        tmp_path / "nslt_2.json",
+        json.dumps({"1": {"subset": "train", "action": [1, 1, 30]}, "9": {"subset": "test", "action": [0, 1, 9]}}),
+    )
     touch(tmp_path / "wlasl_class_list.txt", "0\tbook\n1\tthank you\n")
     return tmp_path
 
@@ -130,7 +139,10 @@ def test_wlasl_subset_files_name_classes_from_the_list(wlasl_folder):
     assert missing == ["9"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "3", '[{"word": 1}]', '{"1": {"subset": "train"}}', '{"1": {"subset": "odd", "action": [0, 1, 2]}}', "[" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "3", '[{"word": 1}]', '{"1": {"subset": "train"}}', '{"1": {"subset": "odd", "action": [0, 1, 2]}}', "[" * 5000],
+)
 def test_wrong_wlasl_metadata_is_refused(wlasl_folder, text):
     touch(wlasl_folder / "bad.json", text)
     with pytest.raises(BadInput):
@@ -158,7 +170,10 @@ def test_arrays_are_cut_by_their_layout(tmp_path):
     values[0, 1:3, 33 * 4 + 63 :] = 0.25
     file = save(tmp_path / "a.npz", landmarks=values, gloss=np.array(["book", "-"]), collector=np.array(["ann", "bob"]))
     clips = arrays.read(file, "")
-    assert [(clip.glosses, clip.group, clip.layout) for clip in clips] == [(("BOOK",), "ann", "holistic-258"), (("-",), "bob", "holistic-258")]
+    assert [(clip.glosses, clip.group, clip.layout) for clip in clips] == [
+        (("BOOK",), "ann", "holistic-258"),
+        (("-",), "bob", "holistic-258"),
+    ]
     found = arrays.landmarks_of(file, 0, clips[0].layout)
     assert len(found) == 4, "frames with nothing at the end are padding"
     np.testing.assert_allclose(found.points[0, 11], (0.6, 0.5 * 3 / 4, -0.1), rtol=1e-5)
@@ -222,7 +237,10 @@ def test_elan_files_give_segments_and_glosses(tmp_path):
     found = gather(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
     clip = next(clip for clip in found.clips if clip.path.stem == "one")
     assert clip.glosses == ("ME", "EAT")
-    assert [(s.tier, s.value, s.start, s.end) for s in clip.segments if s.tier == "gloss"] == [("gloss", "ME", 0, 0.4), ("gloss", "EAT", 0.4, 0.9)]
+    assert [(s.tier, s.value, s.start, s.end) for s in clip.segments if s.tier == "gloss"] == [
+        ("gloss", "ME", 0, 0.4),
+        ("gloss", "EAT", 0.4, 0.9),
+    ]
     assert [s.value for s in clip.segments if s.tier == "locus"] == ["a"]
     assert found.broken == []
 
@@ -263,4 +281,7 @@ def test_an_elan_file_that_was_written_here_can_be_read_here(tmp_path):
 
     one = Translation(tmp_path / "clip.mp4", (Token("BOOK", 0.2, 0.8, 0.9),), signing(0))
     segments = elan.read_eaf(touch(tmp_path / "clip.eaf", render([one], "eaf")))
-    assert [(s.tier, s.value, s.start, s.end) for s in segments] == [("confidence", "0.90", 0.2, 0.8), ("gloss", "BOOK", 0.2, 0.8)]
+    assert [(s.tier, s.value, s.start, s.end) for s in segments] == [
+        ("confidence", "0.90", 0.2, 0.8),
+        ("gloss", "BOOK", 0.2, 0.8),
+    ]

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +101,20 @@ def test_the_seed_decides(data, tmp_path):
 
 
 def test_accumulated_batches_equal_one_large_one(data, tmp_path):
-    plain = {"dropout": 0.0, "noise": 0.0, "mirror": 0.0, "speed": 0.0, "time_mask": 0.0, "epochs": 1, "label_prior": 0.0, "label_smoothing": 0.0}
+    plain = {
+        "dropout": 0.0,
+        "noise": 0.0,
+        "mirror": 0.0,
+        "speed": 0.0,
+        "time_mask": 0.0,
+        "epochs": 1,
+        "label_prior": 0.0,
+        "label_smoothing": 0.0,
+    }
     same = Data(PHON36, [data.train[0]] * 8, [], data.mean, data.deviation)
     large = run(same, tmp_path / "large", batch_size=8, **plain)
     small = run(same, tmp_path / "small", batch_size=2, accumulate=4, **plain)
-    for a, b in zip(large.model.state_dict().values(), small.model.state_dict().values(), strict=True):
+    for a, b in zip(large.model.parameters(), small.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
@@ -180,7 +190,7 @@ def test_tokens_have_times_in_order_and_confidences(model):
             assert 0 <= token.confidence <= 1
             assert len(token.runners_up) == 2
             assert token.gloss not in dict(token.runners_up)
-        assert all(a.end <= b.start + 1e-9 for a, b in zip(tokens, tokens[1:], strict=False))
+        assert all(a.end <= b.start + 1e-9 for a, b in pairwise(tokens))
 
 
 def test_the_beam_is_never_less_likely_than_greedy(model):

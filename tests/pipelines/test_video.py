@@ -15,7 +15,8 @@ def all_frames(path, **options):
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"), [("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.webm", "libvpx"), ("a.avi", "mpeg4"), ("a.gif", "gif"), ("a.mkv", "libx264")]
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.webm", "libvpx"), ("a.avi", "mpeg4"), ("a.gif", "gif"), ("a.mkv", "libx264")],
 )
 def test_every_usual_container_is_read_with_its_times(tmp_path, name, codec):
     found = all_frames(film(tmp_path / name, codec=codec))

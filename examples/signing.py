@@ -1,5 +1,11 @@
-"""Plain synthetic signers for tests: a body with two hands that move along a path of its own for each gloss."""
+"""Made-up signers as .pose files, to try asl and to test it: each "sign" is a handshape that moves along a path.
 
+    python examples/signing.py FOLDER
+
+These are no ASL signs, and figures on them say nothing about ASL. They need no recordings of people.
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +57,14 @@ def write_corpus(folder: Path, glosses: int = 4, clips: int = 6, groups: int = 3
             name = f"signer{clip % groups}__sign{kind}__{clip}.pose"
             write_pose(folder / name, signing(kind, seed=clip))
     return folder
+
+
+def main(folder: Path) -> None:
+    """Clips of three signers to train and test on, and one of a fourth to translate."""
+    write_corpus(folder / "clips")
+    write_pose(folder / "unseen.pose", signing(2, seed=99))
+    print(f"made-up clips are in {folder}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "made-up"))

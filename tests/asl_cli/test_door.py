@@ -1,0 +1,103 @@
+"""The front door itself: help, version, options, errors."""
+
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib", "cv2", "av")
+COMMANDS = {
+    "init": (), "status": (), "extract": ("sources", "landmarks", "split"), "train-ctc": ("train", "features"),
+    "evaluate": ("decode",), "translate": ("decode", "landmarks"),
+}  # fmt: skip
+
+
+def loaded_after(*words) -> set[str]:
+    code = (
+        "import sys; sys.argv = ['asl', *sys.argv[1:]]\n"
+        "from asl_cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("train-ctc", "--help"), ("translate", "/nowhere/clip.mp4")])
+def test_help_and_wrong_paths_load_nothing_heavy(words):
+    assert loaded_after(*words) == set()
+
+
+def test_wrong_sources_are_found_before_anything_heavy_loads(tmp_path, asl):
+    asl("init", tmp_path, check=0)
+    assert loaded_after("extract", "-w", str(tmp_path), "--videos", "/nowhere") <= {"scipy", "av"}
+
+
+def test_only_commands_that_work_are_registered(asl):
+    from asl_cli.main import app
+
+    assert {command.name for command in app.registered_commands} == set(COMMANDS)
+    shown = asl("--help", check=0).stdout
+    assert all(name in shown for name in COMMANDS)
+    assert "Exit codes" in shown
+
+
+def test_options_are_the_settings_and_their_defaults():
+    import typer.main
+
+    from asl_cli.main import app
+    from pipelines.settings import SECTIONS, default_of, option_name
+
+    group = typer.main.get_command(app)
+    for name, sections in COMMANDS.items():
+        options = {option.name: option for option in group.commands[name].params}
+        for section in sections:
+            for spec in fields(SECTIONS[section]):
+                option = options[spec.name]
+                assert option_name(spec) in option.opts, spec.name
+                assert spec.metadata["help"] in option.help
+                assert not option.default, "what was not typed must not count as typed"
+                default = default_of(spec)
+                assert default in ("", []) or f"default: {default}" in option.help
+
+
+def test_version_and_bare_call(asl):
+    assert asl("--version", check=0).stdout.startswith("asl 0.")
+    assert "Usage" in asl().stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("extrct",), 2, "extrct"),
+        (("extract", "--no-such-option"), 2, "--no-such-option"),
+        (("train-ctc", "--epochs", "many"), 2, "valid integer"),
+        (("evaluate", "--split", "tset"), 2, "tset"),
+        (("translate",), 2, "INPUTS"),
+        (("translate", "nowhere.mp4"), 2, "does not exist"),
+        (("status",), 2, "no workspace"),
+        (("extract", "-w", "nowhere", "--videos", "x"), 2, "not a workspace"),
+    ],
+)
+def test_errors_are_one_line_with_a_hint(asl, tmp_path, words, code, said):
+    done = asl(*words, cwd=tmp_path)
+    assert done.returncode == code
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert lines[0].startswith("error: ")
+    assert said.lower() in lines[0].lower()
+    assert lines[1].startswith("hint: ")
+    assert len(lines) == 2
+
+
+def test_no_colour_codes_where_nobody_sees_them(asl, tmp_path):
+    done = asl("status", cwd=tmp_path, env={"NO_COLOR": "1"})
+    assert "\x1b" not in done.stderr
+    assert "\x1b" not in asl("--help", check=0).stdout
+
+
+def test_completion_can_be_shown(asl):
+    done = asl("--show-completion", env={"SHELL": "/bin/bash", "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
+    assert done.returncode in (0, 1, 2)

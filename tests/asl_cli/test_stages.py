@@ -1,0 +1,251 @@
+"""The stages through the real executable on temporary workspaces."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from filming import film
+from signing import signing, write_corpus
+
+from pipelines.posefile import write_pose
+
+
+def result(done) -> dict:
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def workspace(tmp_path, asl):
+    asl("init", tmp_path / "ws", check=0)
+    return tmp_path / "ws"
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "ws")
+    return tmp_path / "ws"
+
+
+def test_the_whole_road(trained, asl, tmp_path):
+    found = result(asl("evaluate", "-w", trained, "--format", "json", check=0))["results"]
+    assert found["signs"] == 8
+    assert found["top_1"]["value"] >= 0.8
+    assert (trained / "reports" / "evaluate-test.html").stat().st_size > 10_000
+    write_pose(tmp_path / "unseen.pose", signing(2, seed=99))
+    said = asl("translate", "-w", trained, tmp_path / "unseen.pose", "--isolated", check=0)
+    assert "SIGN2" in said.stdout
+    assert said.stderr == ""
+
+
+def test_status_follows_the_work(workspace, asl, tmp_path):
+    rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
+    assert [row["state"] for row in rows["stages"]] == ["missing"] * 3
+    assert rows["next"].startswith("asl extract")
+    poses = write_corpus(tmp_path / "poses")
+    asl("extract", "-w", workspace, "--poses", poses, check=0)
+    asl("train-ctc", "-w", workspace, "--epochs", "2", check=0)
+    rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
+    assert [row["state"] for row in rows["stages"]] == ["done", "done", "missing"]
+    assert rows["next"] == "asl evaluate"
+    file = workspace / "asl.toml"
+    file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3"))
+    rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
+    assert rows["stages"][1]["state"] == "stale"
+    assert "epochs" in rows["stages"][1]["detail"]
+
+
+def test_settings_are_shown_with_their_origin(workspace, asl):
+    file = workspace / "asl.toml"
+    file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3"))
+    rows = result(asl("status", "-w", workspace, "--settings", "--format", "json", env={"ASL_DECODE_BEAM": "4"}, check=0))[
+        "settings"
+    ]
+    origin = {(row["section"], row["key"]): (row["value"], row["origin"]) for row in rows}
+    assert origin["train", "epochs"] == (3, "file")
+    assert origin["decode", "beam"] == (4, "environment")
+    assert origin["train", "hidden"] == (0, "default")
+
+
+def test_a_stage_is_skipped_forced_and_dry_run(workspace, asl, tmp_path):
+    poses = write_corpus(tmp_path / "poses", glosses=2, clips=3)
+    extract = ("extract", "-w", workspace, "--poses", poses, "--format", "json")
+    dry = result(asl(*extract, "--dry-run", check=0))
+    assert dry["metrics"]["to_extract"] == 6
+    assert not (workspace / "clips.jsonl").exists()
+    assert result(asl(*extract, check=0))["ran"]
+    before = (workspace / "clips.jsonl").read_bytes()
+    again = result(asl(*extract, check=0))
+    assert not again["ran"]
+    assert "up to date" in again["why"]
+    assert result(asl(*extract, "--force", check=0))["ran"]
+    assert (workspace / "clips.jsonl").read_bytes() == before
+    assert result(asl("extract", "-w", workspace, "--format", "json", check=0))["why"].startswith("up to date"), (
+        "no source: the last run's"
+    )
+    next(workspace.glob("landmarks/*/*.pose")).unlink()
+    assert "gone" in result(asl(*extract, check=0))["why"]
+    assert (workspace / "clips.jsonl").read_bytes() == before
+
+
+def test_sources_are_replaced_or_added(workspace, asl, tmp_path):
+    first, second = (write_corpus(tmp_path / name, glosses=2, clips=clips) for name, clips in (("a", 3), ("b", 2)))
+    asl("extract", "-w", workspace, "--poses", first, check=0)
+    done = asl("extract", "-w", workspace, "--poses", second, "--add", "--allow-duplicates", "--format", "json", check=0)
+    assert result(done)["metrics"]["clips"] == 6, "the four clips of both are the same files"
+    assert result(asl("extract", "-w", workspace, "--poses", second, "--format", "json", check=0))["metrics"]["clips"] == 4
+
+
+def test_copies_across_splits_are_refused_dropped_or_allowed(workspace, asl, tmp_path):
+    poses = write_corpus(tmp_path / "poses", glosses=3, clips=6, groups=2)
+    shutil.copy(poses / "signer0__sign1__2.pose", poses / "signer1__sign1__copy.pose")
+    extract = ("extract", "-w", workspace, "--poses", poses, "--test-groups", "signer1", "--format", "json")
+    refused = asl(*extract, check=2)
+    assert "copy in another split" in refused.stderr
+    assert "signer0__sign1__2.pose" in (workspace / "duplicates.csv").read_text()
+    dropped = result(asl(*extract, "--drop-duplicates", check=0))["metrics"]
+    assert (dropped["left_out_as_duplicates"], dropped["train"], dropped["test"]) == (1, 8, 10)
+    assert result(asl(*extract, "--allow-duplicates", check=0))["metrics"]["duplicates_across_splits"] == 1
+
+
+def test_earlier_stages_are_asked_for(workspace, asl, tmp_path):
+    write_pose(tmp_path / "a.pose", signing(0))
+    for words in (("train-ctc",), ("evaluate",), ("translate", tmp_path / "a.pose")):
+        done = asl(*words, "-w", workspace, check=4)
+        assert "hint: asl " in done.stderr
+
+
+def test_pretraining_must_fit(copy, asl):
+    name = next((copy / "models").iterdir()).name
+    asl("train-ctc", "-w", copy, "--epochs", "1", "--pretrained", name, "--name", "warm", check=0)
+    done = asl("train-ctc", "-w", copy, "--epochs", "1", "--hidden", "8", "--pretrained", name, check=2)
+    assert "does not fit" in done.stderr
+    assert "no model 'worm'" in asl("evaluate", "-w", copy, "--model", "worm", check=2).stderr
+
+
+def test_cuda_is_refused_where_there_is_none(copy, asl):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    assert "no CUDA" in asl("train-ctc", "-w", copy, "--device", "cuda", check=2).stderr
+
+
+def test_a_damaged_workspace_is_said_to_be_damaged(copy, asl):
+    pose = next(copy.glob("landmarks/*/*.pose"))
+    pose.write_bytes(pose.read_bytes()[:-4] + b"\0\0\0\1")
+    shutil.rmtree(copy / "features")
+    assert "gone or damaged" in asl("train-ctc", "-w", copy, "--force", check=1).stderr
+    (copy / "clips.jsonl").write_text("{]\n")
+    assert "clips.jsonl is damaged" in asl("evaluate", "-w", copy, check=4).stderr
+
+
+def test_output_goes_where_it_was_sent(trained, asl, tmp_path):
+    for seed in range(2):
+        write_pose(tmp_path / "in" / f"clip {seed} é.pose", signing(seed, seed))
+    translate = ("translate", "-w", trained, tmp_path / "in")
+    asl(*translate, "--format", "json", "--format", "srt", "--format", "eaf", "-o", tmp_path / "out", check=0)
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".srt", ".eaf"}
+    assert len(list((tmp_path / "out").iterdir())) == 6
+    asl(*translate, "--format", "tsv", "-o", tmp_path / "all.tsv", check=0)
+    assert (tmp_path / "all.tsv").read_text().startswith("file\tstart")
+    for words in (("--format", "srt"), ("--format", "json", "--format", "tsv"), ("--format", "eaf", "-o", tmp_path / "x.eaf")):
+        assert "folder" in asl(*translate, *words, check=2).stderr
+    asl(*translate, "--overlay", tmp_path / "films", check=0)
+    assert len(list((tmp_path / "films").glob("*.mp4"))) == 2
+    assert "one file" in asl(*translate, "--overlay", tmp_path / "x.mp4", check=2).stderr
+
+
+def test_a_model_translates_outside_a_workspace(trained, asl, tmp_path):
+    write_pose(tmp_path / "a.pose", signing(1, 5))
+    model = next((trained / "models").iterdir())
+    assert "SIGN" in asl("translate", tmp_path / "a.pose", "--isolated", "--model", model, cwd=tmp_path, check=0).stdout
+
+
+def test_quiet_says_nothing_on_stderr(trained, asl):
+    assert asl("evaluate", "-w", trained, "-q", check=0).stderr == ""
+
+
+def start(*words) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "asl_cli.main", *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_until(ready, seconds=60):
+    end = time.monotonic() + seconds
+    while not ready() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert ready()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_training_goes_on_to_the_same_bits(copy, asl, how):
+    train = ("train-ctc", "-w", copy, "--epochs", "12", "--threads", "1", "--seed", "7")
+    asl(*train, "--name", "whole", check=0)
+    running = start(*train, "--name", "cut")
+    wait_until((copy / "models" / "cut" / "checkpoint.safetensors").is_file)
+    running.send_signal(how)
+    said = running.communicate(timeout=30)[1]
+    if how != signal.SIGKILL:
+        assert running.returncode == 130
+        assert "interrupted" in said
+    done = asl(*train, "--name", "cut", check=0)
+    assert "goes on after epoch" in done.stderr
+    whole, cut = ((copy / "models" / name / "model.safetensors").read_bytes() for name in ("whole", "cut"))
+    assert whole == cut
+
+
+def test_two_at_once_are_kept_apart(copy, asl):
+    running = start("train-ctc", "-w", copy, "--epochs", "2000", "--patience", "0")
+    try:
+        wait_until((copy / ".asl" / "owner.json").is_file)
+        done = asl("extract", "-w", copy, check=1)
+        assert "another asl is at work" in done.stderr
+        assert str(running.pid) in done.stderr
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_a_read_only_folder_is_said_so(asl, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (tmp_path / "ro").mkdir(mode=0o500)
+    assert "permissions" in asl("init", tmp_path / "ro" / "ws", check=1).stderr
+
+
+def test_videos_without_a_person_are_listed_and_good_neighbours_done(workspace, asl, tmp_path):
+    film(tmp_path / "v" / "BOOK" / "gradient.mp4", frames=4)
+    (tmp_path / "v" / "BOOK" / "broken.mp4").write_bytes(b"no video")
+    done = asl(
+        "extract",
+        "-w",
+        workspace,
+        "--videos",
+        tmp_path / "v",
+        "--poses",
+        write_corpus(tmp_path / "p", 2, 2),
+        "--format",
+        "json",
+        check=3,
+    )
+    found = result(done)
+    assert {failure["reason"] for failure in found["failures"]} == {"no-signer", "not-a-video"}
+    assert found["metrics"]["clips"] == 4
+    assert len((workspace / "failures.jsonl").read_text().splitlines()) == 2
+    again = asl("extract", "-w", workspace, "--format", "json", check=3)
+    assert not result(again)["ran"]
+    assert asl("extract", "-w", workspace, "--force", "--fail-fast", check=3).stderr.startswith("error:")
+
+
+def test_nothing_usable_is_an_error(workspace, asl, tmp_path):
+    (tmp_path / "v" / "A").mkdir(parents=True)
+    np.random.default_rng(0).bytes(10)
+    (tmp_path / "v" / "A" / "x.mp4").write_bytes(b"nothing")
+    assert "none of the clips" in asl("extract", "-w", workspace, "--videos", tmp_path / "v", check=2).stderr
