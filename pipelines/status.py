@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.files import file_hash
+from pipelines.settings import SECTIONS
 from pipelines.workspace import Workspace, output_holds
 
 #: Stages in their order, and the earlier outputs that each one's recorded inputs stand for.
@@ -23,6 +24,8 @@ class StageStatus:
 
 def stages(workspace: Workspace) -> list[StageStatus]:
     """Every stage from its record: its outputs and inputs looked at on disk, its settings against today's."""
+    for section in SECTIONS:
+        workspace.setting_origins(section)  # a wrong setting is said at once, not when its stage comes
     return [_status(workspace, name) for name in STAGES]
 
 
@@ -70,8 +73,6 @@ def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str
 
 def _changed_settings(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
     """Settings that stand in the file or the environment today with another value than the stage ran with."""
-    from pipelines.settings import SECTIONS
-
     ran_with = record.get("settings", {})
     return [
         f"{key}: {ran_with[key]!r} → {got.value!r}"
