@@ -95,9 +95,6 @@ class TrainSettings:
     learning_rate: float = setting(4e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
     weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
     label_smoothing: float = setting(0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1)
-    discriminative: float = setting(
-        0.5, "Share of the loss that ranks the right gloss of one-sign clips against all others, 0-1.", low=0, high=1
-    )
     label_prior: float = setting(
         0.3, "Power of the label shares that scores are divided by; holds off blank collapse; 0 is plain CTC.", low=0, high=1
     )

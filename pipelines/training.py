@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.augmentation import Augmentation, augmented_input
 from models.ctc import ctc_loss, real_frames, single_sign_scores, smoothing_loss
 from models.feature_sets import FeatureSet, encoder_input
-from models.recogniser import BLANK, Recogniser
+from models.recogniser import BLANK, Recogniser, normalised
 from pipelines.checkpoints import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
 from pipelines.errors import AslError
 from pipelines.files import write_atomically
@@ -132,24 +131,10 @@ class Run:
         counts = torch.tensor([len(one.labels) for one in examples], device=self.device)
         with torch.autocast(self.device.type, _half(self.device), enabled=self.device.type == "cuda"):
             scores, lengths = self.model(features, lengths)
-        loss = self._objective(scores, lengths, labels, counts)
+        loss = ctc_loss(scores, lengths, labels, counts).mean()
+        loss = loss + self.settings.label_smoothing * smoothing_loss(scores, lengths)
         blank = ((scores.detach().argmax(dim=-1) == BLANK) & real_frames(scores, lengths)).sum()
         return loss, float(blank), int(lengths.sum())
-
-    def _objective(self, scores: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
-        settings = self.settings
-        losses = ctc_loss(scores, lengths, labels, counts)
-        single = counts == 1
-        if settings.discriminative and single.any():
-            # One-sign clips are read by ranking all one-sign sequences, so that ranking is trained as well (SPEC §7).
-            first = labels[torch.cumsum(counts, 0) - counts]
-            ranks = single_sign_scores(scores[single], lengths[single])
-            ranking = functional.cross_entropy(
-                ranks, first[single] - 1, label_smoothing=settings.label_smoothing, reduction="none"
-            )
-            losses = losses.clone()
-            losses[single] = (1 - settings.discriminative) * losses[single] + settings.discriminative * ranking
-        return losses.mean() + settings.label_smoothing * smoothing_loss(scores, lengths)
 
     def _step(self) -> None:
         self.scaler.unscale_(self.optimiser)
@@ -170,7 +155,7 @@ class Run:
         examples = self.data.validation
         if not examples:
             return {}
-        scores = [score for batch in _chunks(examples, 64) for score in self._scores(batch)]
+        scores = [score for batch in _chunks(examples, 64) for score in self._log_probs(batch)]
         losses = [_clip_loss(score, one.labels) for score, one in zip(scores, examples, strict=True)]
         if all(len(one.labels) == 1 for one in examples):
             ranks = [
@@ -182,16 +167,24 @@ class Run:
         return {"validation_loss": float(np.mean(losses)), "validation_score": score}
 
     @torch.no_grad()
-    def _scores(self, examples: Sequence[Example]) -> list[Tensor]:
+    def _log_probs(self, examples: Sequence[Example]) -> list[Tensor]:
         self.model.eval()
         inputs = [encoder_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set) for one in examples]
         features, lengths = collate(inputs)
         scores, _ = self.model(features.to(self.device), lengths.to(self.device))
-        return [row[:length].cpu() for row, length in zip(scores, lengths, strict=True)]
+        return [normalised(row[:length]).cpu() for row, length in zip(scores, lengths, strict=True)]
 
     def _out_of_patience(self) -> bool:
-        waited = len(self.history) - 1 - self.best[2]
-        return bool(self.settings.patience and self.best_weights and waited >= self.settings.patience)
+        """Whether neither score nor loss of the validation clips has had a new best for `patience` epochs.
+
+        Both, because a model that learns sentences says nothing at first, and then for a while too much.
+        """
+        if not self.settings.patience or "validation_score" not in (self.history or [{}])[-1]:
+            return False
+        scores = [figures["validation_score"] for figures in self.history]
+        losses = [figures["validation_loss"] for figures in self.history]
+        newest = max(int(np.argmax(scores)), int(np.argmin(losses)))
+        return len(self.history) - 1 - newest >= self.settings.patience
 
     def _warnings(self) -> list[str]:
         shares = [figures["blank_share"] for figures in self.history]

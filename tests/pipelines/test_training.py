@@ -65,11 +65,17 @@ def test_a_small_model_learns_signs_of_unseen_takes(data, tmp_path):
     assert outcome.history[-1]["loss"] < 0.5 * outcome.history[0]["loss"]
 
 
-def test_it_learns_sentences_and_reads_them(data, tmp_path):
-    train = examples(range(5)) + sentences(range(16))
-    mixed = Data(PHON36, train, sentences((70, 71, 72)), data.mean, data.deviation)
-    outcome = run(mixed, tmp_path, epochs=30, hidden=32)
-    assert outcome.history[outcome.best_epoch]["validation_score"] > 0.6
+@pytest.fixture(scope="module")
+def taught(data, tmp_path_factory) -> training.Outcome:
+    """A model taught single signs and sentences."""
+    mixed = Data(PHON36, examples(range(5)) + sentences(range(16)), sentences((70, 71, 72)), data.mean, data.deviation)
+    return run(mixed, tmp_path_factory.mktemp("taught"), epochs=60, hidden=32, label_prior=0.3, patience=0)
+
+
+def test_it_learns_sentences_and_reads_them(taught):
+    assert taught.history[taught.best_epoch]["validation_score"] > 0.6
+    # Plain CTC on as little data never gets beyond saying blank: this is what the label prior is for.
+    assert taught.history[-1]["blank_share"] < 0.8
 
 
 def test_a_run_stopped_after_any_epoch_ends_in_the_same_bits(data, tmp_path, monkeypatch):
@@ -119,7 +125,7 @@ def test_accumulated_batches_equal_one_large_one(data, tmp_path):
 
 
 def test_training_stops_when_validation_no_longer_improves(data, tmp_path):
-    outcome = run(data, tmp_path, epochs=60, patience=3, learning_rate=0.0)
+    outcome = run(data, tmp_path, epochs=60, patience=3, learning_rate=0.0, label_prior=0.0)
     assert len(outcome.history) == 4
     assert outcome.best_epoch == 0
 
@@ -163,10 +169,9 @@ def test_damaged_checkpoints_are_refused_with_words(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def model(data, tmp_path_factory):
+def model(data, taught, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    outcome = run(data, folder, epochs=25)
-    save_model(folder, outcome.model, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
+    save_model(folder, taught.model, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
     return load_model(folder)
 
 
