@@ -30,12 +30,6 @@ class StageMissing(AslError):
     exit_code = 4
 
 
-class Interrupted(AslError):
-    """Ctrl-C or SIGTERM; what was finished is kept."""
-
-    exit_code = 130
-
-
 class BadClip(Exception):
     """One clip that cannot be used.
 

@@ -91,7 +91,8 @@ def run_extract(
             return ExtractionResult(decision, metrics, missing=gathered.missing, notes=gathered.notes)
         started, clock = datetime.now().astimezone(), time.monotonic()
         failures = unreadable + [Failure(name, "bad-annotation", reason) for name, reason in gathered.broken]
-        failures += _extract(workspace, jobs, landmarks, progress, force=force, fail_fast=fail_fast)
+        failed, frames = _extract(workspace, jobs, landmarks, progress, force=force, fail_fast=fail_fast)
+        failures += failed
         seconds = time.monotonic() - clock
         clips = kept + [_clip(workspace, job) for job in jobs if job.pose.is_file()]
         if not clips:
@@ -101,11 +102,11 @@ def run_extract(
         duplicates = _settle_duplicates(workspace, divided, split)
         write_clips(workspace.clips_file, divided.clips)
         _list_failures(workspace, failures, gathered.missing)
-        metrics = summary(divided.clips, failures, gathered.missing) | {"split_by": divided.how, "seconds": round(seconds, 1)}
-        metrics |= duplicates
+        metrics = summary(divided.clips, failures, gathered.missing) | {"split_by": divided.how} | duplicates
+        metrics |= {"seconds": round(seconds, 1), "frames_per_second": round(frames / seconds, 1)} if frames else {}
         result = ExtractionResult(decision, metrics, failures, gathered.missing, gathered.notes + divided.warnings)
         result.report = _report(workspace, divided.clips, result)
-        workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics | {"failed": len(failures)})
+        workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics)
         return result
 
 
@@ -182,7 +183,9 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
-def _extract(workspace, jobs, settings: LandmarkSettings, progress: Progress, *, force: bool, fail_fast: bool) -> list[Failure]:
+def _extract(
+    workspace, jobs, settings: LandmarkSettings, progress: Progress, *, force: bool, fail_fast: bool
+) -> tuple[list[Failure], int]:
     for folder in (workspace.landmarks, workspace.thumbnails):
         folder.mkdir(exist_ok=True)
         remove_unfinished(folder)
@@ -200,7 +203,7 @@ def _extract(workspace, jobs, settings: LandmarkSettings, progress: Progress, *,
         else:
             frames += outcome
         progress.advance(1, f"{frames / max(time.monotonic() - clock, 1e-3):.0f} frames/s")
-    return sorted(failures, key=lambda failure: failure.name)
+    return sorted(failures, key=lambda failure: failure.name), frames
 
 
 def _clip(workspace: Workspace, job: _Job) -> Clip:
@@ -275,6 +278,7 @@ def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequenc
         "right_hand_seen": round(float(seen[3]), 4),
         "a_hand_seen": round(hand, 4),
         "failed": len(failures),
+        "failed_by_reason": dict(Counter(failure.reason for failure in failures).most_common()),
         "missing": len(missing),
     }
 

@@ -4,16 +4,19 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 
 import numpy as np
 
 from models.holistic import COMPONENTS, Landmarks, empty_points
 from models.resampling import resample_at
-from pipelines.errors import BadClip
+from pipelines.errors import AslError, BadClip
 from pipelines.settings import LandmarkSettings
 from pipelines.video import Frame, is_even, nominal_fps
 
 MIN_FRAMES = 2
+FIRST_WITHOUT_HOLISTIC = (0, 10, 30)
+WANTED = 'pip install "mediapipe>=0.10.14,<0.10.30"'
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,16 @@ class Extraction:
     visibility: np.ndarray
     picture: np.ndarray
     picture_frame: int
+
+
+def check_mediapipe() -> None:
+    """Raises AslError if the installed MediaPipe is one that has no Holistic graph, or none is installed."""
+    try:
+        installed = metadata.version("mediapipe")
+    except metadata.PackageNotFoundError as error:
+        raise AslError("MediaPipe is not installed", WANTED) from error
+    if tuple(int(part) for part in installed.split(".")[:3] if part.isdigit()) >= FIRST_WITHOUT_HOLISTIC:
+        raise AslError(f"MediaPipe {installed} has no Holistic graph", WANTED)
 
 
 class Extractor:
