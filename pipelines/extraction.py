@@ -193,6 +193,8 @@ def _extract(
     if len(todo) < len(jobs) and todo:
         progress.say(f"{len(jobs) - len(todo)} of {len(jobs)} clips are extracted already")
     progress.start("extract", len(todo))
+    # Large files first: at the end no worker is left alone with a long clip.
+    todo.sort(key=lambda job: (-job.source.path.stat().st_size, job.id))
     tasks = [workers.Task(job.source, job.pose, workspace.thumbnails / f"{job.id}.jpg") for job in todo]
     failures, frames, clock = [], 0, time.monotonic()
     for task, outcome in workers.run(tasks, settings):
