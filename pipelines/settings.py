@@ -91,12 +91,15 @@ class TrainSettings:
     dropout: float = setting(0.4, "Dropout before and after the LSTM, 0-1.", low=0, high=0.95)
     epochs: int = setting(60, "Passes over the training clips.", low=1)
     batch_size: int = setting(16, "Clips a step.", low=1)
-    accumulate: int = setting(1, "Batches whose gradients are summed before a step: small cards, same result.", low=1)
+    accumulate: int = setting(1, "Batches whose gradients are summed before a step, for cards with little memory.", low=1)
     learning_rate: float = setting(4e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
     weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
     label_smoothing: float = setting(0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1)
     label_prior: float = setting(
-        0.3, "Power of the label shares that scores are divided by; holds off blank collapse; 0 is plain CTC.", low=0, high=1
+        0.3,
+        "Power of the label shares that scores are divided by; holds off blank collapse, and lets losses be negative; 0 is plain CTC.",
+        low=0,
+        high=1,
     )
     clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
     patience: int = setting(20, "Epochs without a better validation score before stopping; 0 never stops early.", low=0)
