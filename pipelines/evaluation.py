@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -155,7 +155,7 @@ def continuous(model: TrainedModel, sentences: Sequence[tuple[Clip, Reading]], d
     references = [list(clip.glosses) for clip, _ in sentences]
     out: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
     for name in ("greedy", "ctc-beam"):
-        how = DecodeSettings(decoder=name, beam=decode.beam)
+        how = replace(decode, decoder=name)
         read = [model.alphabet.names(labels_of(reading, how)) for _, reading in sentences]
         errors = word_errors(references, read)
         key = "wer_" + name.replace("-", "_")

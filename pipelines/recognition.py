@@ -88,13 +88,14 @@ def isolated_token(model: TrainedModel, reading: Reading, runners_up: int) -> To
 
 
 def labels_of(reading: Reading, settings: DecodeSettings) -> list[int]:
-    """The gloss labels of a clip of any number of signs."""
-    read = (lambda view: [tuple(greedy(view))]) if settings.decoder == "greedy" else (
-        lambda view: [found.labels for found in beam_search(view, settings.beam)]
-    )  # fmt: skip
-    candidates = {labels for view in reading.views for labels in read(view)}
-    # Greedy readings are kept as they are where there is one view; with two, the likelier under both is taken.
-    return list(max(sorted(candidates), key=lambda labels: sequence_score(reading, labels)))
+    """The gloss labels of a clip of any number of signs: of what is read off each view, the likeliest under all."""
+    if settings.decoder == "greedy":
+        penalty, candidates = 0.0, {tuple(greedy(view)) for view in reading.views}
+    else:
+        penalty = settings.insertion_penalty
+        found = (one for view in reading.views for one in beam_search(view, settings.beam, penalty))
+        candidates = {one.labels for one in found}
+    return list(max(sorted(candidates), key=lambda labels: sequence_score(reading, labels) - penalty * len(labels)))
 
 
 @torch.inference_mode()

@@ -95,9 +95,12 @@ class TrainSettings:
     learning_rate: float = setting(4e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
     weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
     label_smoothing: float = setting(0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1)
+    discriminative: float = setting(
+        0.5, "Share of the loss that ranks the right gloss of one-sign clips against all others, 0-1.", low=0, high=1
+    )
     label_prior: float = setting(
         0.3,
-        "Power of the label shares that scores are divided by; holds off blank collapse, and lets losses be negative; 0 is plain CTC.",
+        "Power of the label shares that scores are divided by: holds off blank collapse, lets losses be negative; 0 is off.",
         low=0,
         high=1,
     )
@@ -119,6 +122,9 @@ class DecodeSettings:
 
     decoder: str = setting("ctc-beam", "How glosses are read off.", choices=("greedy", "ctc-beam"))
     beam: int = setting(8, "Prefixes kept a frame by ctc-beam.", low=1, high=1000)
+    insertion_penalty: float = setting(
+        0.0, "Cost of each gloss that ctc-beam reads, nats; more gives fewer glosses.", low=0, high=100
+    )
     mirror_average: bool = setting(True, "Score each clip also mirrored and take the mean: left-handed signers count the same.")
     runners_up: int = setting(3, "Next-best glosses shown beside each.", low=0, high=100)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from models.augmentation import Augmentation, augmented_input
 from models.ctc import ctc_loss, real_frames, single_sign_scores, smoothing_loss
@@ -131,10 +132,27 @@ class Run:
         counts = torch.tensor([len(one.labels) for one in examples], device=self.device)
         with torch.autocast(self.device.type, _half(self.device), enabled=self.device.type == "cuda"):
             scores, lengths = self.model(features, lengths)
-        loss = ctc_loss(scores, lengths, labels, counts).mean()
-        loss = loss + self.settings.label_smoothing * smoothing_loss(scores, lengths)
+        loss = self._objective(scores, lengths, labels, counts)
         blank = ((scores.detach().argmax(dim=-1) == BLANK) & real_frames(scores, lengths)).sum()
         return loss, float(blank), int(lengths.sum())
+
+    def _objective(self, scores: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
+        settings = self.settings
+        losses = ctc_loss(scores, lengths, labels, counts)
+        single = counts == 1
+        if settings.discriminative and single.any():
+            # One-sign clips are judged by ranking all one-sign sequences, so ranking is trained as well: CTC alone
+            # learns to tell glosses apart and to stay silent, and on few clips mostly the latter.
+            first = labels[torch.cumsum(counts, 0) - counts][single] - 1
+            ranking = functional.cross_entropy(
+                single_sign_scores(scores[single], lengths[single]),
+                first,
+                label_smoothing=settings.label_smoothing,
+                reduction="none",
+            )
+            share = settings.discriminative
+            losses = losses.masked_scatter(single, (1 - share) * losses[single] + share * ranking)
+        return losses.mean() + settings.label_smoothing * smoothing_loss(scores, lengths)
 
     def _step(self) -> None:
         self.scaler.unscale_(self.optimiser)

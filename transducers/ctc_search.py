@@ -40,16 +40,16 @@ class Hypothesis:
     log_prob: float = field(compare=False)
 
 
-def beam_search(log_probs: np.ndarray, beam: int) -> list[Hypothesis]:
+def beam_search(log_probs: np.ndarray, beam: int, insertion_penalty: float = 0.0) -> list[Hypothesis]:
     """The `beam` most probable label sequences, best first. Exact if no prefix was ever dropped.
 
-    log_probs: (T, V + 1). Raises ValueError for a beam below 1.
+    log_probs: (T, V + 1). insertion_penalty: nats that each label costs. Raises ValueError for a beam below 1.
     """
     if beam < 1:
         raise ValueError(f"the beam must be at least 1, got {beam}")
     prefixes: dict[tuple[int, ...], _Prefix] = {(): _Prefix(blank=0.0)}
     for frame in log_probs:
-        prefixes = _extended(prefixes, frame)
+        prefixes = _extended(prefixes, frame, insertion_penalty)
         if len(prefixes) > beam:
             ranked = sorted(prefixes.items(), key=lambda item: (-item[1].total, item[0]))
             prefixes = dict(ranked[:beam])
@@ -57,7 +57,7 @@ def beam_search(log_probs: np.ndarray, beam: int) -> list[Hypothesis]:
     return sorted(found, key=lambda one: (-one.log_prob, one.labels))
 
 
-def _extended(prefixes: dict[tuple[int, ...], _Prefix], frame: np.ndarray) -> dict[tuple[int, ...], _Prefix]:
+def _extended(prefixes: dict[tuple[int, ...], _Prefix], frame: np.ndarray, penalty: float) -> dict[tuple[int, ...], _Prefix]:
     out: dict[tuple[int, ...], _Prefix] = {}
     opened = np.flatnonzero(frame >= frame.max() - LABEL_MARGIN)
     for labels, prefix in prefixes.items():
@@ -74,7 +74,7 @@ def _extended(prefixes: dict[tuple[int, ...], _Prefix], frame: np.ndarray) -> di
             if source == -np.inf:
                 continue
             longer = out.setdefault((*labels, int(label)), _Prefix())
-            longer.label = float(np.logaddexp(longer.label, source + frame[label]))
+            longer.label = float(np.logaddexp(longer.label, source + frame[label] - penalty))
     return out
 
 

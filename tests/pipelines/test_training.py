@@ -69,7 +69,7 @@ def test_a_small_model_learns_signs_of_unseen_takes(data, tmp_path):
 def taught(data, tmp_path_factory) -> training.Outcome:
     """A model taught single signs and sentences."""
     mixed = Data(PHON36, examples(range(5)) + sentences(range(16)), sentences((70, 71, 72)), data.mean, data.deviation)
-    return run(mixed, tmp_path_factory.mktemp("taught"), epochs=60, hidden=32, label_prior=0.3, patience=0)
+    return run(mixed, tmp_path_factory.mktemp("taught"), epochs=60, hidden=32, discriminative=0.0, patience=0)
 
 
 def test_it_learns_sentences_and_reads_them(taught):
