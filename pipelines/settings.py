@@ -123,7 +123,7 @@ class DecodeSettings:
     decoder: str = setting("ctc-beam", "How glosses are read off.", choices=("greedy", "ctc-beam"))
     beam: int = setting(8, "Prefixes kept a frame by ctc-beam.", low=1, high=1000)
     insertion_penalty: float = setting(
-        0.0, "Cost of each gloss that ctc-beam reads, nats; more gives fewer glosses.", low=0, high=100
+        2.0, "Cost of each gloss that ctc-beam reads, nats; more gives fewer glosses.", low=0, high=100
     )
     mirror_average: bool = setting(True, "Score each clip also mirrored and take the mean: left-handed signers count the same.")
     runners_up: int = setting(3, "Next-best glosses shown beside each.", low=0, high=100)
