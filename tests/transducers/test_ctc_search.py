@@ -39,6 +39,16 @@ def test_a_wide_beam_finds_every_sequence_with_its_exact_probability(frames, lab
 
 
 @settings(max_examples=30, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000), st.floats(0, 5))
+def test_each_label_costs_the_insertion_penalty(frames, labels, seed, penalty):
+    log_probs = random_log_probs(frames, labels, seed)
+    expected = {key: score - penalty * len(key) for key, score in all_sequences(log_probs).items()}
+    best = beam_search(log_probs, 10_000, penalty)[0]
+    assert best.log_prob == pytest.approx(max(expected.values()), abs=1e-4)
+    assert expected[best.labels] == pytest.approx(best.log_prob, abs=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
 def test_greedy_collapses_the_best_path(frames, labels, seed):
     log_probs = random_log_probs(frames, labels, seed)
