@@ -1,12 +1,13 @@
 """Words of a webcam data set: train on two collectors, test on the third, each in turn.
 
-    python benchmarks/traduttore.py landmarks.npz [--seeds 1]
+    python benchmarks/traduttore.py landmarks.npz [--seeds 1] [--train "--epochs 12"]
 
 Only words (more than one letter, and "no sign") that the held-out collector and another one recorded are tested; the
 figures come with 95 % bootstrap intervals over clips.
 """
 
 import argparse
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--train", default="", help="further options of asl train-ctc")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -35,7 +37,7 @@ def main() -> None:
             asl("init", workspace)
             asl("extract", "-w", workspace, "--landmarks", str(folder / "words.npz"), "--test-groups", collector, partly=True)
             for seed in range(chosen.seeds):
-                made = asl("train-ctc", "-w", workspace, "--seed", str(seed))["metrics"]
+                made = asl("train-ctc", "-w", workspace, "--seed", str(seed), *shlex.split(chosen.train))["metrics"]
                 found = asl("evaluate", "-w", workspace, "--force")["results"]
                 top = found["top_1"]
                 print(
