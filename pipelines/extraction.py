@@ -21,7 +21,7 @@ from pipelines.files import HashCache, file_hash, remove_unfinished, value_hash,
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
 from pipelines.settings import LandmarkSettings, SourceSettings, SplitSettings
-from pipelines.sources import Gathered, gather
+from pipelines.sources.gather import Gathered, gather
 from pipelines.splits import Split, assign_splits
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 

@@ -1,6 +1,8 @@
-"""What `asl translate` is given: files and folders. Looked at before anything heavy is loaded."""
+"""The files and folders that a command is given, looked at before anything heavy is loaded."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipelines.clips import ClipSource
 from pipelines.errors import BadInput
@@ -30,3 +32,12 @@ def _in_folder(folder: Path) -> list[ClipSource]:
 
 def _clip(path: Path) -> ClipSource:
     return ClipSource(path, "pose" if path.suffix.lower() == ".pose" else "video", str(path))
+
+
+def check_sources(flags: Mapping[str, Any]) -> None:
+    """Raises BadInput for the first source given on the command line that does not exist."""
+    for option in ("videos", "manifest", "wlasl", "video_root", "poses", "landmarks", "annotations"):
+        given = flags.get(option) or []
+        for name in [given] if isinstance(given, str) else given:
+            if not Path(name).exists():
+                raise BadInput(f"--{option.replace('_', '-')}: {name} does not exist", "check the path")

@@ -21,9 +21,12 @@ def extract(
 
     Sources can be combined. Killed and started again, it continues. Without a source it repeats the last run's.
     """
+    from pipelines.inputs import check_sources
+
+    check_sources(call.flags)
+    workspace = call.find_workspace()
     from pipelines.extraction import run_extract
 
-    workspace = call.find_workspace()
     with call.progress() as progress:
         result = run_extract(
             workspace, call.flags, progress, add=add, force=call.force, dry_run=call.dry_run, fail_fast=fail_fast

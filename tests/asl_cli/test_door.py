@@ -32,7 +32,7 @@ def test_help_and_wrong_paths_load_nothing_heavy(words):
 
 def test_wrong_sources_are_found_before_anything_heavy_loads(tmp_path, asl):
     asl("init", tmp_path, check=0)
-    assert loaded_after("extract", "-w", str(tmp_path), "--videos", "/nowhere") <= {"scipy", "av"}
+    assert loaded_after("extract", "-w", str(tmp_path), "--videos", "/nowhere") == set()
 
 
 def test_only_commands_that_work_are_registered(asl):

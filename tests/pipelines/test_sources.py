@@ -8,7 +8,8 @@ from signing import signing, write_corpus
 from pipelines.clips import gloss, glosses, slug
 from pipelines.errors import BadClip, BadInput
 from pipelines.settings import SourceSettings
-from pipelines.sources import arrays, elan, gather, manifest, poses, videos, wlasl
+from pipelines.sources import arrays, elan, manifest, poses, videos, wlasl
+from pipelines.sources.gather import gather
 from pipelines.writers import render
 
 
