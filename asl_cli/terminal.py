@@ -30,9 +30,9 @@ def print_json(command: str, result: Mapping[str, Any]) -> None:
     print(json.dumps({"version": SCHEMA_VERSION, "command": command, **result}, indent=1, ensure_ascii=False))
 
 
-def print_pairs(title: str, pairs: Mapping[str, Any]) -> None:
+def print_pairs(pairs: Mapping[str, Any]) -> None:
     """A two-column table on stdout."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in pairs.items():
         table.add_row(key.replace("_", " "), shown(value))
     _stdout().print(table)
@@ -40,13 +40,16 @@ def print_pairs(title: str, pairs: Mapping[str, Any]) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, stderr: bool = False) -> None:
     """A table, numbers to the right, on stdout if it is data or on stderr if it is talk."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(shown(value) for value in row))
-    (_console(sys.stderr) if stderr else _stdout()).print(table)
+    console = _console(sys.stderr) if stderr else _stdout()
+    if title:
+        console.print(title)
+    console.print(table)
 
 
 def shown(value: Any) -> str:

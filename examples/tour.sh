@@ -6,6 +6,6 @@ folder=${1:-asl-tour}
 python "$here/signing.py" "$folder"
 asl init "$folder/workspace"
 asl extract -w "$folder/workspace" --poses "$folder/clips" --test-groups signer2
-asl train-ctc -w "$folder/workspace" --epochs 25
+asl train-ctc -w "$folder/workspace" --batch-size 4 --epochs 60
 asl evaluate -w "$folder/workspace"
 asl translate -w "$folder/workspace" "$folder/unseen.pose" --overlay "$folder/unseen.mp4"

@@ -42,7 +42,7 @@ def evaluate(
         return progress.say(f"evaluate would run: {found.decision.reason}")
     if not found.decision.run:
         progress.say(f"evaluate: {found.decision.reason}, nothing to do (--force runs it)")
-    print_pairs("", headline(found.results))
+    print_pairs(headline(found.results))
     if found.results.get("confusions"):
         rows = [(row["truth"], row["read_as"], row["clips"]) for row in found.results["confusions"][:WORST_SHOWN]]
         print_table("\nmost frequent confusions", ("signed", "read as", "clips"), rows)

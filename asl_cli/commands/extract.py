@@ -49,7 +49,7 @@ def _show(call: Call, result, progress) -> None:
         progress.say(f"extract: {result.decision.reason}, nothing to do (--force runs it)")
     if call.dry_run and result.decision.run:
         progress.say(f"extract would run: {result.decision.reason}")
-    print_pairs("", result.metrics)
+    print_pairs(result.metrics)
     if result.failures:
         rows = [(failure.name, failure.reason, failure.message) for failure in result.failures[:FAILURES_SHOWN]]
         more = f" (the first {FAILURES_SHOWN}; all in failures.jsonl)" if len(result.failures) > FAILURES_SHOWN else ""

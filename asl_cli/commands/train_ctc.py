@@ -40,7 +40,7 @@ def train_ctc(
         progress.say(f"train-ctc: {result.decision.reason}, nothing to do (--force runs it)")
     elif call.dry_run:
         return progress.say(f"train-ctc would run: {result.decision.reason}")
-    print_pairs("", {key: value for key, value in result.metrics.items() if value is not None})
+    print_pairs({key: value for key, value in result.metrics.items() if value is not None})
     if result.decision.run:
         progress.say(f"the model is in {result.folder}")
         progress.say("next: asl evaluate, or asl translate VIDEO")
