@@ -172,9 +172,10 @@ def test_quiet_says_nothing_on_stderr(trained, asl):
 
 
 def start(*words) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "asl_cli.main", *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    """A process that can be interrupted, also where the tests themselves run in the background and ignore Ctrl-C."""
+    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
+    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
 
 
 def wait_until(ready, seconds=60):
@@ -186,7 +187,7 @@ def wait_until(ready, seconds=60):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_training_goes_on_to_the_same_bits(copy, asl, how):
-    train = ("train-ctc", "-w", copy, "--epochs", "12", "--threads", "1", "--seed", "7")
+    train = ("train-ctc", "-w", copy, "--epochs", "20", "--threads", "1", "--seed", "7")
     asl(*train, "--name", "whole", check=0)
     running = start(*train, "--name", "cut")
     wait_until((copy / "models" / "cut" / "checkpoint.safetensors").is_file)
