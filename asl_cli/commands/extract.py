@@ -23,8 +23,8 @@ def extract(
     """
     from pipelines.inputs import check_sources
 
-    check_sources(call.flags)
     workspace = call.find_workspace()
+    check_sources(call.flags)
     from pipelines.extraction import run_extract
 
     with call.progress() as progress:
