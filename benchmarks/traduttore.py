@@ -2,7 +2,8 @@
 
     python benchmarks/traduttore.py landmarks.npz [--seeds 1] [--train "--epochs 12"]
 
-Only words (more than one letter, and "no sign") that the held-out collector and another one recorded are tested; the
+Only words (glosses of more than one character: no letters, no "-") that
+the held-out collector and another one recorded are tested; the
 figures come with 95 % bootstrap intervals over clips.
 """
 

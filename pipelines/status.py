@@ -8,7 +8,7 @@ from pipelines.files import file_hash
 from pipelines.settings import SECTIONS
 from pipelines.workspace import Workspace, output_holds
 
-#: Stages in their order, and the earlier outputs that each one's recorded inputs stand for.
+#: Stages in the order in which they need each other.
 STAGES = ("extract", "train-ctc", "evaluate")
 
 
