@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "examples")]
+sys.path[:0] = [str(ROOT / "tests")]
 
 DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
