@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.holistic import Landmarks
+from pipelines.animation import animation, drawing
 from pipelines.clips import Clip
 from pipelines.drawing import skeleton_card
 from pipelines.html import jpeg_uri, write_page
@@ -22,14 +24,18 @@ def write_report(path: Path, workspace: Workspace, clips: Sequence[Clip], result
     cards = [_card(workspace, clip) for clip in ranked[:MOST_CARDS]]
     left_out = max(0, len(clips) - MOST_CARDS)
     write_page(
-        path, "extract.html", metrics=result.metrics, failures=result.failures, notes=result.notes, cards=cards, left_out=left_out
-    )
+        path, "extract.html", metrics=result.metrics, failures=result.failures, notes=result.notes, cards=cards,
+        left_out=left_out, drawing=drawing(),
+    )  # fmt: skip
 
 
 def _card(workspace: Workspace, clip: Clip) -> dict[str, object]:
     pose, _, left, right = (f"{100 * share:.0f} %" for share in clip.seen)
+    landmarks = read_pose(workspace.inside(clip.pose))
     return {
-        "image": jpeg_uri(_picture(workspace, clip)),
+        "image": jpeg_uri(_picture(workspace, clip, landmarks)),
+        "animation": animation(landmarks),
+        "synthetic": clip.synthetic,
         "name": clip.name,
         "glosses": " ".join(clip.glosses),
         "seen": f"{pose} / {left} / {right}",
@@ -38,11 +44,10 @@ def _card(workspace: Workspace, clip: Clip) -> dict[str, object]:
     }
 
 
-def _picture(workspace: Workspace, clip: Clip) -> bytes:
+def _picture(workspace: Workspace, clip: Clip, landmarks: Landmarks) -> bytes:
     file = workspace.thumbnails / f"{clip.id}.jpg"
     if file.is_file():
         return file.read_bytes()
-    landmarks = read_pose(workspace.inside(clip.pose))
     seen = landmarks.present.sum(axis=1)
     middle = np.abs(np.arange(len(seen)) - len(seen) / 2)
     return skeleton_card(landmarks.points[np.lexsort((middle, -seen))[0]], landmarks.aspect)
