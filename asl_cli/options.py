@@ -14,6 +14,7 @@ from pipelines.settings import SECTIONS, default_of, option_name
 
 PANELS = {
     "sources": "Sources",
+    "synthetic": "Synthetic signers",
     "landmarks": "MediaPipe",
     "split": "Split",
     "features": "Features",

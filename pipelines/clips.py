@@ -18,6 +18,8 @@ _SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "val
     "": "",
 }
 MAX_NAME_CHARACTERS = 60
+#: Names of synthetic signers begin so, and no figure on their clips is an accuracy on ASL.
+SYNTHETIC_PREFIX = "synthetic-"
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,13 @@ class ClipSource:
 
     name: path-like and unique within its source. start, end: seconds within the file; end None is its end.
     range_if_reached: the range counts only if the file reaches its end; else the file has been cut to it already.
-    row, layout: index into a landmark array and how its values are laid out.
+    row, layout: index into a landmark array and how its values are laid out; of a synthetic clip, layout is its recipe.
     glosses: signing order; one for an isolated sign, none if unlabelled.
     group: what must not be torn over two splits (a source, a signer, a session).
     """
 
     path: Path
-    kind: Literal["video", "pose", "array"]
+    kind: Literal["video", "pose", "array", "synthetic"]
     name: str
     glosses: tuple[str, ...] = ()
     group: str = ""
@@ -82,6 +84,11 @@ class Clip:
     def hands_seen(self) -> float:
         """Share of frames with at least the more visible hand."""
         return max(self.seen[2], self.seen[3])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether a synthetic signer made it, as landmarks or as a rendered video."""
+        return self.kind == "synthetic" or self.signer.startswith(SYNTHETIC_PREFIX)
 
 
 def gloss(text: str) -> str:

@@ -20,9 +20,10 @@ from pipelines.errors import BadClip, BadInput, SomeFailed
 from pipelines.files import HashCache, file_hash, remove_unfinished, value_hash, write_atomically, write_json
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
-from pipelines.settings import LandmarkSettings, SourceSettings, SplitSettings
+from pipelines.settings import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
 from pipelines.sources.gather import Gathered, gather
 from pipelines.splits import Split, assign_splits
+from pipelines.synthetic.rendering import is_rendered, render
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 
 STAGE = "extract"
@@ -77,11 +78,17 @@ def run_extract(
     """
     sources = _sources(workspace, flags)
     landmarks, split = workspace.settings("landmarks", flags), workspace.settings("split", flags)
+    synthetic = workspace.settings("synthetic", flags)
     with workspace.locked("asl extract"):
-        gathered = gather(sources)
+        gathered = gather(sources, synthetic, workspace.synthetic)
+        unrendered = [clip for clip in gathered.clips if is_rendered(clip) and not clip.path.is_file()]
+        if unrendered and dry_run:
+            metrics = {"clips": len(gathered.clips), "to_render": len(unrendered)}
+            return ExtractionResult(Decision(True, "videos are to be rendered"), metrics, notes=gathered.notes)
+        render(unrendered, workspace.synthetic, landmarks.workers, progress)
         jobs, unreadable = _jobs(workspace, gathered.clips, landmarks)
         kept = _kept(workspace, jobs) if add else []
-        plan = _plan(gathered, jobs, kept, sources, landmarks, split)
+        plan = _plan(gathered, jobs, kept, sources, synthetic, landmarks, split)
         decision = _decide(workspace, plan, force)
         if not decision.run:
             return _as_recorded(workspace, decision)
@@ -112,9 +119,10 @@ def run_extract(
 
 def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
     """The sources; those named on the command line replace those of asl.toml, and none at all repeats the last run's."""
-    kinds = ("videos", "manifest", "wlasl", "poses", "landmarks")
+    kinds = ("videos", "manifest", "wlasl", "poses", "landmarks", "synthetic")
     if any(flags.get(kind) for kind in kinds):
-        return workspace.settings("sources", {kind: [] for kind in kinds} | {k: v for k, v in flags.items() if v is not None})
+        none = {kind: False if kind == "synthetic" else [] for kind in kinds}
+        return workspace.settings("sources", none | {k: v for k, v in flags.items() if v is not None})
     sources = workspace.settings("sources", flags)
     recorded = workspace.state(STAGE).get("settings", {})
     if not any(getattr(sources, kind) for kind in kinds) and recorded:
@@ -150,7 +158,7 @@ def _kept(workspace: Workspace, jobs: Sequence[_Job]) -> list[Clip]:
     return [clip for clip in earlier if clip.id not in new]
 
 
-def _plan(gathered: Gathered, jobs, kept, sources: SourceSettings, landmarks: LandmarkSettings, split: SplitSettings) -> Plan:
+def _plan(gathered: Gathered, jobs, kept, sources: SourceSettings, synthetic: SyntheticSettings, landmarks, split) -> Plan:
     described = [[job.id, job.source.glosses, job.source.group, job.source.signer, job.source.split] for job in jobs]
     segments = [[asdict(segment) for segment in job.source.segments] for job in jobs]
     inputs = {
@@ -159,7 +167,7 @@ def _plan(gathered: Gathered, jobs, kept, sources: SourceSettings, landmarks: La
         "missing": value_hash(gathered.missing),
         "earlier clips": value_hash([clip.id for clip in kept]),
     }
-    settings = settings_of(sources, landmarks, split)
+    settings = settings_of(sources, synthetic, landmarks, split) if sources.synthetic else settings_of(sources, landmarks, split)
     return Plan(STAGE, {key: value for key, value in settings.items() if key != "workers"}, inputs, CODE)
 
 
@@ -267,8 +275,10 @@ def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequenc
     seen = frames @ np.array([clip.seen for clip in clips]) / frames.sum()
     hand = float(frames @ np.array([clip.hands_seen for clip in clips]) / frames.sum())
     splits = Counter(clip.split for clip in clips)
+    synthetic = sum(clip.synthetic for clip in clips)
     return {
         "clips": len(clips),
+        **({"synthetic": synthetic} if synthetic else {}),
         "glosses": len({word for clip in clips for word in clip.glosses}),
         "groups": len({clip.group for clip in clips if clip.group}),
         "frames": int(frames.sum()),

@@ -8,6 +8,8 @@ from pipelines.clips import ClipSource
 from pipelines.errors import BadInput
 from pipelines.sources.videos import VIDEO_ENDINGS, hidden
 
+BUILT_IN_LEXICONS = ("everyday", "invented")
+
 
 def collect(paths: list[Path]) -> list[ClipSource]:
     """The clips to translate: files as they are, folders searched for videos and .pose files.
@@ -41,3 +43,6 @@ def check_sources(flags: Mapping[str, Any]) -> None:
         for name in [given] if isinstance(given, str) else given:
             if not Path(name).exists():
                 raise BadInput(f"--{option.replace('_', '-')}: {name} does not exist", "check the path")
+    lexicon = flags.get("lexicon") or BUILT_IN_LEXICONS[0]
+    if lexicon not in BUILT_IN_LEXICONS and not Path(lexicon).exists():
+        raise BadInput(f"--lexicon: {lexicon} does not exist", f"a CSV file of signs, or {' or '.join(BUILT_IN_LEXICONS)}")

@@ -36,8 +36,27 @@ class SourceSettings:
     pattern: str = setting("{group}__{gloss}__{clip}", "How .pose file names are read: {gloss} {group} {signer} {clip}.")
     landmarks: list[str] = setting([], "Landmark arrays, .npz.")
     layout: str = setting("", "Layout of the .npz arrays: a built-in name or a TOML file; empty goes by their width.")
+    synthetic: bool = setting(False, "Clips of synthetic signers, as [synthetic] says.")
     annotations: str = setting("", "Folder of ELAN .eaf files beside the videos: <video name>.eaf.")
     gloss_tier: str = setting("gloss", "ELAN tier that holds the glosses; letter case does not count.")
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """Synthetic signers (asl extract --synthetic): made by rule, with exact truth. Figures on them are no accuracy on ASL."""
+
+    lexicon: str = setting(
+        "everyday", "The signs: everyday (built in), invented (up to 10,000), or a CSV file, of ASL-LEX 2.0 or of one's own."
+    )
+    signs: int = setting(0, "Take the first N signs of the lexicon; 0 takes all (100 where they are invented).", low=0)
+    clips: int = setting(8, "Clips of each sign, taken in turn by the signers.", low=0, high=100_000)
+    sentences: int = setting(0, "Sentences, taken in turn by the signers.", low=0, high=10_000_000)
+    signers: int = setting(4, "How many signers.", low=1, high=10_000)
+    first_signer: int = setting(0, "Number of the first signer; signers of other numbers are other people.", low=0)
+    video: bool = setting(False, "Render videos and let MediaPipe look at them; otherwise landmarks are made at once.")
+    noise: bool = setting(True, "Landmarks as a detector finds them, with jitter and lost hands; off gives the truth.")
+    synthetic_fps: float = setting(25.0, "Frames per second of synthetic clips.", low=5, high=120)
+    synthetic_seed: int = setting(0, "Seed of signers, performances and sentences.", low=0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +150,7 @@ class DecodeSettings:
 
 SECTIONS: dict[str, type] = {
     "sources": SourceSettings,
+    "synthetic": SyntheticSettings,
     "landmarks": LandmarkSettings,
     "split": SplitSettings,
     "features": FeatureSettings,

@@ -31,7 +31,7 @@ def stages(workspace: Workspace) -> list[StageStatus]:
 
 def next_command(found: list[StageStatus]) -> str:
     """The first stage that is missing or stale; translation when all is done."""
-    hints = {"extract": "asl extract --videos DIR   (or --poses, --landmarks, --manifest, --wlasl)"}
+    hints = {"extract": "asl extract --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)"}
     for one in found:
         if one.state != "done":
             return hints.get(one.name, f"asl {one.name}") if one.state == "missing" else f"asl {one.name}"

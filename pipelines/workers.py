@@ -20,6 +20,7 @@ from pipelines.landmarks import Extractor, check_mediapipe
 from pipelines.posefile import read_pose, write_pose
 from pipelines.settings import LandmarkSettings
 from pipelines.sources import arrays
+from pipelines.synthetic import corpus
 from pipelines.video import Frame, frames, probe
 
 RANGE_TOLERANCE_SECONDS = 0.25
@@ -183,6 +184,8 @@ def _landmark_file(task: Task) -> int:
     source = task.source
     if source.kind == "array":
         found = arrays.landmarks_of(source.path, source.row, source.layout)
+    elif source.kind == "synthetic":
+        found = corpus.landmarks(corpus.parse_recipe(source.layout))
     else:
         found = read_pose(source.path)
         found = found.between(*effective_range(source, found.seconds))

@@ -73,6 +73,11 @@ class Workspace:
         return self.folder / "thumbnails"
 
     @property
+    def synthetic(self) -> Path:
+        """Videos of synthetic signers."""
+        return self.folder / "synthetic"
+
+    @property
     def features(self) -> Path:
         return self.folder / "features"
 

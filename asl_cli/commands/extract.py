@@ -11,13 +11,13 @@ SOME_FAILED = 3
 FAILURES_SHOWN = 12
 
 
-@command("sources", "landmarks", "split", stage=True)
+@command("sources", "synthetic", "landmarks", "split", stage=True)
 def extract(
     call: Call,
     add: Annotated[bool, typer.Option("--add", help="Keep the clips that the workspace has beside the new ones.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first clip that cannot be used.")] = False,
 ) -> None:
-    """Extract landmarks from videos, .pose files or arrays, and split the clips.
+    """Extract landmarks from videos, .pose files, arrays or synthetic signers, and split the clips.
 
     Sources can be combined. Killed and started again, it continues. Without a source it repeats the last run's.
     """

@@ -24,7 +24,9 @@ def init(
         return print_json("init", {"workspace": str(made.folder), "file": str(made.file)})
     with call.progress() as progress:
         progress.say(f"{made.file} is ready: every setting stands in it, with its default")
-        progress.say(f"next: asl extract{_there(made.folder)} --videos DIR   (or --poses, --landmarks, --manifest, --wlasl)")
+        progress.say(
+            f"next: asl extract{_there(made.folder)} --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)"
+        )
 
 
 def _there(folder: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.clips import ClipSource
 from pipelines.errors import BadInput
-from pipelines.settings import SourceSettings
+from pipelines.settings import SourceSettings, SyntheticSettings
 from pipelines.sources import arrays, elan, manifest, poses, videos, wlasl
 
 
@@ -24,8 +24,11 @@ class Gathered:
     broken: list[tuple[str, str]] = field(default_factory=list)
 
 
-def gather(settings: SourceSettings) -> Gathered:
-    """Every clip of every source, annotations added. Raises BadInput: no source, a wrong path, an empty result."""
+def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Path) -> Gathered:
+    """Every clip of every source, annotations added. rendered: where videos of synthetic signers are.
+
+    Raises BadInput: no source, a wrong path, an empty result.
+    """
     kinds: list[tuple[list[str], Callable[[Path], Gathered]]] = [
         (settings.videos, lambda path: Gathered(videos.read(path))),
         (settings.manifest, lambda path: Gathered(*manifest.read(path))),
@@ -33,8 +36,10 @@ def gather(settings: SourceSettings) -> Gathered:
         (settings.poses, lambda path: Gathered(poses.read(path, settings.pattern))),
         (settings.landmarks, lambda path: Gathered(arrays.read(path, settings.layout))),
     ]
-    if not any(paths for paths, _ in kinds):
-        raise BadInput("no source of clips", "asl extract --videos DIR (or --manifest, --wlasl, --poses, --landmarks)")
+    if not settings.synthetic and not any(paths for paths, _ in kinds):
+        raise BadInput(
+            "no source of clips", "asl extract --videos DIR (or --manifest, --wlasl, --poses, --landmarks, --synthetic)"
+        )
     found = Gathered()
     for paths, read in kinds:
         for name in paths:
@@ -42,12 +47,20 @@ def gather(settings: SourceSettings) -> Gathered:
             found.clips += part.clips
             found.missing += part.missing
             found.notes += part.notes
+    if settings.synthetic:
+        found.clips += _synthetic(synthetic, rendered)
     if settings.annotations:
         _annotate(found, settings)
     if not found.clips:
         raise BadInput("the sources hold no clips", _why_empty(found))
     found.clips = _unique(found.clips)
     return found
+
+
+def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
+    from pipelines.synthetic import corpus
+
+    return list(corpus.clips(settings, rendered))
 
 
 def _annotate(found: Gathered, settings: SourceSettings) -> None:

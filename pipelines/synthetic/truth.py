@@ -1,0 +1,140 @@
+"""What is true of a synthetic clip, as annotation tiers: the four levels of annotation (SPEC §7, §8, §9).
+
+Tiers: gloss and letter (level 1); handshape, location, orientation, movement, face of the dominant hand and base-handshape
+of the other (level 2: every moment belongs to one value, so frames at any rate can be labelled); reference, locus (level 3,
+loci as 'a JOHN x y z' in the signer frame); form (plain or fused), context (what running signing changed). Their names and
+times are those of `pipelines.clips.Segment`.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from pipelines.clips import Segment
+from pipelines.synthetic.motion import Span
+from pipelines.synthetic.sentences import Word, locus
+from pipelines.synthetic.signers import Signer
+
+#: Two glosses of one fused sign share its time.
+PLAIN, FUSED = "plain", "fused"
+
+
+def segments(words: Sequence[Word], spans: Sequence[Span], signer: Signer, seconds: float) -> tuple[Segment, ...]:
+    """All tiers of a clip. words and spans: as performed; an act's note 'word' says which word it belongs to."""
+    times = [_times(number, spans) for number in range(len(words))]
+    found = [*_glosses(words, times), *_letters(spans), *_discourse(words, times, signer, seconds), *_forms(words, times)]
+    found += [
+        Segment("context", " ".join(span.act.notes["context"]), *_of(span)) for span in spans if "context" in span.act.notes
+    ]
+    return tuple(_rounded(one) for one in [*found, *_phonology(words, spans, seconds)])
+
+
+def _rounded(one: Segment) -> Segment:
+    return Segment(one.tier, one.value, round(one.start, 4), round(one.end, 4))
+
+
+def _times(number: int, spans: Sequence[Span]) -> tuple[float, float]:
+    own = [span for span in spans if span.act.notes.get("word") == number]
+    return own[0].start, own[-1].end
+
+
+def _of(span: Span) -> tuple[float, float]:
+    return span.start, span.end
+
+
+def _glosses(words: Sequence[Word], times) -> Iterator[Segment]:
+    for word, (start, end) in zip(words, times, strict=True):
+        for gloss in word.glosses:
+            yield Segment("gloss", gloss, start, end)
+
+
+def _letters(spans: Sequence[Span]) -> Iterator[Segment]:
+    for span in spans:
+        if "letter" in span.act.notes:
+            yield Segment("letter", span.act.notes["letter"], *_of(span))
+
+
+def _discourse(words: Sequence[Word], times, signer: Signer, seconds: float) -> Iterator[Segment]:
+    """introduce a, retrieve a, agree a>b; and from when on a locus is bound to whom, with its direction."""
+    for word, (start, end) in zip(words, times, strict=True):
+        if word.kind == "point" and word.goal != "1":
+            yield Segment("reference", f"{'introduce' if word.introduces else 'retrieve'} {word.goal}", start, end)
+        if word.source:
+            yield Segment("reference", f"agree {word.source}>{word.goal}", start, end)
+        if word.introduces:
+            place = in_signer_frame(locus(word.goal), signer)
+            yield Segment("locus", f"{word.goal} {word.referent} {' '.join(f'{x:.3f}' for x in place)}", start, seconds)
+
+
+def in_signer_frame(place: np.ndarray, signer: Signer) -> np.ndarray:
+    """(out, down, forward) of the dominant hand's side → (x, y, z) of the signer frame."""
+    return place * [-1 if signer.right_handed else 1, 1, -1]
+
+
+def _forms(words: Sequence[Word], times) -> Iterator[Segment]:
+    for word, (start, end) in zip(words, times, strict=True):
+        if word.kind in ("fused", "agree", "sign"):
+            value = f"{FUSED} {word.signs[1].gloss} {word.signs[2].gloss}" if word.kind == "fused" else PLAIN
+            yield Segment("form", value, start, end)
+
+
+def _phonology(words: Sequence[Word], spans: Sequence[Span], seconds: float) -> Iterator[Segment]:
+    """Runs of equal values; between signs the last one's until half-way to the next."""
+    borders = [0.0, *((a.end + b.start) / 2 for a, b in pairwise(spans)), seconds]
+    for tier in ("handshape", "location", "orientation", "base-handshape"):
+        values = []
+        for number, span in enumerate(spans):
+            first, last = _values(tier, span, words)
+            if not first:
+                continue
+            middle = (span.start + span.end) / 2
+            values += [(first, borders[number], middle), (last, middle, borders[number + 1])]
+        yield from _merged(tier, values)
+    moves, at = [], 0.0
+    for number, span in enumerate(spans):
+        moves += [("rest" if number == 0 else "transition", at, span.start), (_movement(span), span.start, span.end)]
+        at = span.end
+    yield from _merged("movement", [*moves, ("rest", at, seconds)])
+    faces = [(span.act.face or "neutral", borders[n], borders[n + 1]) for n, span in enumerate(spans)]
+    yield from _merged("face", faces)
+
+
+def _values(tier: str, span: Span, words: Sequence[Word]) -> tuple[str, str]:
+    sign = span.act.sign
+    word = words[span.act.notes["word"]]
+    if tier == "handshape":
+        return sign.start.handshape, sign.end.handshape
+    if tier == "base-handshape":
+        other = sign.base or (sign.start if sign.two_handed else None)
+        return (other.handshape, sign.base.handshape if sign.base else sign.end.handshape) if other else ("", "")
+    if tier == "orientation":
+        return tuple(f"{posture.fingers}/{posture.palm}" for posture in (sign.start, sign.end))
+    if word.kind == "point":
+        return f"locus-{word.goal}", f"locus-{word.goal}"
+    if word.source:
+        return f"locus-{word.source}", f"locus-{word.goal}"
+    return sign.start.location, sign.end.location
+
+
+def _movement(span: Span) -> str:
+    sign = span.act.sign
+    if sign.movement != "straight":
+        return sign.movement
+    moved = np.abs(span.act.end.wrist[0] - span.act.start.wrist[0]).max() > 0.05
+    changed = sign.start.handshape != sign.end.handshape
+    return "straight" if moved else "handshape-change" if changed else "hold"
+
+
+def _merged(tier: str, values: Sequence[tuple[str, float, float]]) -> Iterator[Segment]:
+    """Neighbours of equal value become one segment."""
+    run = None
+    for value, start, end in values:
+        if run and run[0] == value and abs(run[2] - start) < 1e-9:
+            run = (value, run[1], end)
+            continue
+        if run:
+            yield Segment(tier, *run)
+        run = (value, start, end)
+    if run:
+        yield Segment(tier, *run)
