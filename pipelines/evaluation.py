@@ -101,6 +101,8 @@ def measure(
     if not signs and not sentences:
         raise BadInput(f"no clip of the {split} split is of a gloss that the model knows", f"it knows {len(model.alphabet)}")
     results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
+    synthetic = sum(clip.synthetic for clip, _ in [*signs, *sentences])
+    results |= {"synthetic": synthetic} if synthetic else {}
     results |= isolated(model, signs, decode) if signs else {}
     results |= continuous(model, sentences, decode) if sentences else {}
     return results
@@ -177,6 +179,8 @@ def headline(results: Mapping[str, Any]) -> dict[str, Any]:
         if key in results:
             interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
             flat[key] = f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    if results.get("synthetic"):
+        flat["synthetic"] = f"{results['synthetic']} clips: no accuracy on ASL"
     if results.get("outside_vocabulary"):
         flat["words_outside_vocabulary"] = sum(results["outside_vocabulary"].values())
     return flat

@@ -39,6 +39,13 @@ class TrainedModel:
     def feature_set(self) -> FeatureSet:
         return FEATURE_SETS[self.features.features]
 
+    @property
+    def only_synthetic(self) -> bool:
+        """Whether all training clips were made by synthetic signers."""
+        metrics = self.card.get("metrics")
+        made = metrics.get("synthetic_clips") if isinstance(metrics, dict) else None
+        return bool(made) and made == metrics.get("train_clips")
+
 
 def save_model(
     folder: Path, recogniser: Recogniser, alphabet: Alphabet, features: FeatureSettings, mean, deviation, card: dict[str, Any]

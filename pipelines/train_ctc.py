@@ -188,6 +188,7 @@ def _metrics(corpus: Corpus, clips: Sequence[Clip], outcome: Outcome, folder: Pa
         "model": folder.name,
         "glosses": len(corpus.alphabet),
         "train_clips": len(corpus.train),
+        "synthetic_clips": sum(clips[i].synthetic for i in corpus.train) or None,
         "validation_clips": len(corpus.validation),
         "clips_outside_vocabulary": corpus.left_out,
         "parameters": parameters,

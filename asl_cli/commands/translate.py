@@ -87,6 +87,8 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, isolated: boo
     loaded = load_model(find_model(workspace, model))
     done, failed, written = [], [], []
     with call.progress() as progress:
+        if loaded.only_synthetic:
+            progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
         for clip, outcome in run(clips, loaded, landmarks, decode, progress, isolated=isolated):
             if isinstance(outcome, Exception):
                 failed.append((str(clip.path), outcome.reason, outcome.message))
