@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from asl_cli import __version__
-from asl_cli.commands import evaluate, extract, init, status, train_ctc, translate
+from asl_cli.commands import demo, evaluate, extract, init, status, train_ctc, translate
 from asl_cli.terminal import complain
 from pipelines.errors import AslError
 
@@ -34,11 +34,13 @@ def root(
 ) -> None:
     """American Sign Language: from video to glosses.
 
-    A workspace is a folder with an asl.toml: [bold]asl init[/], then [bold]asl extract[/], [bold]asl train-ctc[/],
-    [bold]asl evaluate[/], [bold]asl translate[/]. [bold]asl status[/] says what is done and what comes next.
+    [bold]asl demo[/] shows the whole road on a synthetic signer. For your own clips, a workspace is a folder with an
+    asl.toml: [bold]asl init[/], then [bold]asl extract[/], [bold]asl train-ctc[/], [bold]asl evaluate[/],
+    [bold]asl translate[/]. [bold]asl status[/] says what is done and what comes next.
     """
 
 
+app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("status")(status.status)
 app.command("extract")(extract.extract)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib", "cv2", "av")
+HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib", "cv2", "av", "numba")
 COMMANDS = {
-    "init": (), "status": (), "extract": ("sources", "landmarks", "split"), "train-ctc": ("train", "features"),
-    "evaluate": ("decode",), "translate": ("decode", "landmarks"),
+    "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
+    "train-ctc": ("train", "features"), "evaluate": ("decode",), "translate": ("decode", "landmarks"),
 }  # fmt: skip
 
 

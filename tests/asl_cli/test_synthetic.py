@@ -1,0 +1,120 @@
+"""Synthetic signers through the real executable."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines import demo
+from pipelines.clips import read_clips
+from pipelines.progress import Silent
+from pipelines.workspace import open_workspace
+
+
+def result(done) -> dict:
+    return json.loads(done.stdout)
+
+
+def digests(folder: Path, pattern: str) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob(pattern))}
+
+
+def test_a_corpus_is_extracted_as_any_other_and_called_synthetic(asl, tmp_path):
+    workspace = tmp_path / "ws"
+    asl("init", workspace, check=0)
+    words = ("extract", "-w", workspace, "--synthetic", "--signs", "6", "--clips", "4", "--signers", "4", "--sentences", "4")
+    found = result(asl(*words, "--format", "json", check=0))["metrics"]
+    assert (found["clips"], found["synthetic"], found["groups"], found["split_by"]) == (28, 28, 4, "group")
+    clips = read_clips(workspace / "clips.jsonl")
+    assert all({segment.tier for segment in clip.segments} >= {"gloss", "handshape", "movement"} for clip in clips)
+    page = (workspace / "reports" / "extract.html").read_text()
+    assert "<i>synthetic</i>" in page
+    assert page.count('class="clip"') == 28
+    asl("train-ctc", "-w", workspace, "--epochs", "1", check=0)
+    evaluated = asl("evaluate", "-w", workspace, check=0)
+    assert "no accuracy on ASL" in evaluated.stdout
+    assert "say nothing about accuracy on ASL" in (workspace / "reports" / "evaluate-test.html").read_text()
+    translated = asl("translate", "-w", workspace, workspace / clips[0].pose, check=0)
+    assert "synthetic signing only" in translated.stderr
+
+
+def test_the_same_seed_gives_the_same_bytes(asl, tmp_path):
+    for name in ("one", "two"):
+        asl("init", tmp_path / name, check=0)
+        words = ("--synthetic", "--signs", "3", "--clips", "2", "--sentences", "2", "--synthetic-seed", "7")
+        asl("extract", "-w", tmp_path / name, *words, check=0)
+    one, two = (digests(tmp_path / name / "landmarks", "*.pose") for name in ("one", "two"))
+    assert one == two
+    assert len(one) == 8
+    asl("extract", "-w", tmp_path / "two", *words[:-1], "8", check=0)
+    assert not set(digests(tmp_path / "two" / "landmarks", "*.pose").values()) <= set(one.values())
+
+
+def test_a_lexicon_of_ones_own_and_its_faults(asl, tmp_path):
+    asl("init", tmp_path, check=0)
+    file = tmp_path / "mine.csv"
+    file.write_text("gloss,handshape,location\nTEA,F,chin\nCAKE,C,neutral\n")
+    found = asl("extract", "-w", tmp_path, "--synthetic", "--lexicon", file, "--clips", "2", "--format", "json", check=0)
+    assert result(found)["metrics"]["glosses"] == 2
+    file.write_text("gloss,handshape,location\nTEA,F,chinn\n")
+    wrong = asl("extract", "-w", tmp_path, "--synthetic", "--lexicon", file, check=2)
+    assert "line 2: unknown location 'chinn'" in wrong.stderr
+    assert "did you mean 'chin'?" in wrong.stderr
+    assert len(read_clips(tmp_path / "clips.jsonl")) == 4  # what was there before is still there
+    assert "does not exist" in asl("extract", "-w", tmp_path, "--synthetic", "--lexicon", "none.csv", check=2).stderr
+    assert "--signs" in asl("extract", "-w", tmp_path, "--synthetic", "--signs", "5000", check=2).stderr
+
+
+@pytest.mark.slow
+def test_rendered_clips_go_through_mediapipe_and_an_interrupted_render_leaves_no_half_video(asl, tmp_path):
+    asl("init", tmp_path, check=0)
+    words = ("extract", "-w", tmp_path, "--synthetic", "--video", "--signs", "2", "--clips", "2", "--signers", "2")
+    assert "to_render" in asl(*words, "--dry-run", "--format", "json", check=0).stdout
+    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("synthetic/**/*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 130
+    kept = digests(tmp_path / "synthetic", "*.mp4")
+    found = result(asl(*words, "--format", "json", check=0))["metrics"]
+    assert found["clips"] == found["synthetic"] == 4
+    assert found["pose_seen"] > 0.98
+    assert found["right_hand_seen"] > 0.6
+    videos = digests(tmp_path / "synthetic", "*.mp4")
+    assert len(videos) == 4
+    assert kept.items() <= videos.items()
+    assert not list(tmp_path.rglob(".writing-*"))
+
+
+@pytest.mark.slow
+def test_the_demo_goes_all_the_way_and_takes_up_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "SIGNS", ("MOM", "DAD", "WANT", "EAT", "BOOK", "WATER"))
+    monkeypatch.setattr(demo, "TRAINING", demo.TRAINING | {"clips": 6, "signers": 3, "sentences": 6})
+    monkeypatch.setattr(demo, "RECIPE", {"epochs": 3})
+    monkeypatch.setattr(demo, "SHOWN_SIGNS", ("WATER",))
+    found = demo.run_demo(tmp_path / "demo", Silent())
+    assert not found.failed
+    assert found.shown[0].signed == ("WATER",)
+    assert len(found.shown[1].signed) >= 2
+    assert all(one.captioned.stat().st_size > 10_000 for one in found.shown)
+    page = found.report.read_text()
+    assert "synthetic" in page
+    assert all(one.captioned.name in page for one in found.shown)
+    assert open_workspace(tmp_path / "demo").state("train-ctc")["metrics"]["synthetic_clips"] > 0
+    before = digests(tmp_path / "demo" / "synthetic", "*.mp4")
+    again = demo.run_demo(tmp_path / "demo", Silent())
+    assert [one.read for one in again.shown] == [one.read for one in found.shown]
+    assert digests(tmp_path / "demo" / "synthetic", "*.mp4") == before
+
+
+def test_the_demo_leaves_other_workspaces_alone(asl, tmp_path):
+    asl("init", tmp_path, check=0)
+    refused = asl("demo", tmp_path, check=1)
+    assert "workspace of its own" in refused.stderr
