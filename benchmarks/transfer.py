@@ -1,0 +1,128 @@
+"""What synthetic signing is worth for real signing: as it is, and as pre-training with few real clips.
+
+    python benchmarks/transfer.py DATA/twenty SYNTHETIC_WORKSPACE [--few 1 2 4 8] [--seeds 5] [--model NAME] [--json FILE]
+
+SYNTHETIC_WORKSPACE holds a model trained by `asl extract --synthetic` and `asl train-ctc`. First that model names the real
+clips of the glosses that it knows (every source; it has seen none). Then, for each number of real clips a gloss, a
+recogniser is trained from scratch and from the synthetic encoder, on the same clips with the same settings and epochs, and
+tested on one source that neither has seen. Seeds draw the clips, the weights and the order; pairs share all three.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import mean, stdev
+
+from scipy import stats
+
+HELD_OUT = "ksukkau"
+
+
+def asl(*words: str) -> dict:
+    command = [sys.executable, "-m", "asl_cli.main", *map(str, words), "--format", "json", "-q"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.returncode not in (0, 3):
+        sys.exit(f"{' '.join(command)}: exit {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def as_it_is(data: Path, model: Path) -> dict:
+    """The synthetic model on every real clip."""
+    with tempfile.TemporaryDirectory() as folder:
+        asl("init", folder)
+        groups = sorted({file.name.split("__")[0] for file in data.glob("*.pose")})
+        held = [word for group in groups for word in ("--test-groups", group)]
+        asl("extract", "-w", folder, "--poses", data, *held)
+        return asl("evaluate", "-w", folder, "--model", model)["results"]
+
+
+def few(data: Path, model: Path, size: dict, clips: int, seed: int, epochs: int) -> tuple[float, float]:
+    """Top-1 from scratch and from the synthetic encoder, on the same `clips` real clips a gloss."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        chosen = draw(data, clips, seed)
+        (folder / "poses").mkdir()
+        for file in chosen:
+            (folder / "poses" / file.name).symlink_to(file.resolve())
+        there = ("-w", folder / "ws")
+        asl("init", folder / "ws")
+        asl(
+            "extract",
+            *there,
+            "--poses",
+            folder / "poses",
+            "--test-groups",
+            HELD_OUT,
+            "--drop-duplicates",
+            "--validation-share",
+            "0",
+        )
+        common = ("--seed", seed, "--epochs", epochs, "--threads", 1, "--hidden", size["hidden"], "--layers", size["layers"])
+        scores = []
+        for start in ((), ("--pretrained", model)):
+            asl("train-ctc", *there, *common, *start)
+            scores.append(asl("evaluate", *there, "--force")["results"]["top_1"]["value"])
+        return scores[0], scores[1]
+
+
+def draw(data: Path, clips: int, seed: int) -> list[Path]:
+    """`clips` training clips of each gloss that the held-out source has, and all of that source."""
+    test = sorted(data.glob(f"{HELD_OUT}__*.pose"))
+    glosses = {file.name.split("__")[1] for file in test}
+    pool = defaultdict(list)
+    for file in sorted(data.glob("*.pose")):
+        if not file.name.startswith(HELD_OUT) and file.name.split("__")[1] in glosses:
+            pool[file.name.split("__")[1]].append(file)
+    rng = random.Random(seed)  # noqa: S311, draws clips
+    return test + [file for _, files in sorted(pool.items()) for file in rng.sample(files, min(clips, len(files)))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("--few", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    model = chosen.workspace / "models" / chosen.model
+    found = as_it_is(chosen.data, model)
+    print(
+        f"synthetic only, {found['signs']} real clips: top-1 {shown(found['top_1'])}, top-5 {shown(found['top_5'])}", flush=True
+    )
+    size = json.loads((model / "model.json").read_text())["encoder"]
+    rows = []
+    for clips in chosen.few:
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            jobs = [pool.submit(few, chosen.data, model, size, clips, seed, chosen.epochs) for seed in range(chosen.seeds)]
+            pairs = [job.result() for job in jobs]
+        rows.append({"clips": clips, "pairs": pairs})
+        gains = [pretrained - scratch for scratch, pretrained in pairs]
+        test = stats.ttest_rel([pair[1] for pair in pairs], [pair[0] for pair in pairs])
+        low, high = test.confidence_interval(0.95)
+        print(
+            f"{clips} clips a gloss: scratch {100 * mean(pair[0] for pair in pairs):.1f} %, pre-trained "
+            f"{100 * mean(pair[1] for pair in pairs):.1f} %; gain {100 * mean(gains):+.1f} points "
+            f"± {100 * stdev(gains):.1f} (sd), 95 % interval [{100 * low:+.1f}, {100 * high:+.1f}], paired t: "
+            f"p = {test.pvalue:.3f}",
+            flush=True,
+        )
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"as_it_is": found["top_1"], "few": rows}, indent=1) + "\n")
+
+
+def shown(value: dict) -> str:
+    return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
+
+
+if __name__ == "__main__":
+    main()
