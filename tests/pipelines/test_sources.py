@@ -7,10 +7,15 @@ from signing import signing, write_corpus
 
 from pipelines.clips import gloss, glosses, slug
 from pipelines.errors import BadClip, BadInput
-from pipelines.settings import SourceSettings
+from pipelines.settings import SourceSettings, SyntheticSettings
 from pipelines.sources import arrays, elan, manifest, poses, videos, wlasl
 from pipelines.sources.gather import gather
 from pipelines.writers import render
+
+
+def gathered(settings: SourceSettings):
+    """What sources without synthetic signers hold."""
+    return gather(settings, SyntheticSettings(), Path("nowhere"))
 
 
 def touch(path: Path, text: str = "x") -> Path:
@@ -235,7 +240,7 @@ def test_elan_files_give_segments_and_glosses(tmp_path):
     touch(tmp_path / "v" / "one.mp4")
     touch(tmp_path / "v" / "two.mp4")
     eaf(tmp_path / "e" / "one.eaf", {"Gloss": [(0, 400, "me"), (400, 900, "eat")], "locus": [(0, 300, "a")]})
-    found = gather(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
+    found = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
     clip = next(clip for clip in found.clips if clip.path.stem == "one")
     assert clip.glosses == ("ME", "EAT")
     assert [(s.tier, s.value, s.start, s.end) for s in clip.segments if s.tier == "gloss"] == [
@@ -250,7 +255,7 @@ def test_elan_files_give_segments_and_glosses(tmp_path):
 def test_broken_elan_files_are_listed_and_the_clip_goes_on(tmp_path, text):
     touch(tmp_path / "v" / "BOOK" / "one.mp4")
     touch(tmp_path / "e" / "one.eaf", text)
-    found = gather(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
+    found = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
     assert len(found.clips) == 1
     assert found.clips[0].glosses == ("BOOK",)
     assert len(found.broken) == 1 or found.clips[0].segments == ()
@@ -260,20 +265,20 @@ def test_annotations_for_no_clip_are_a_mistake(tmp_path):
     touch(tmp_path / "v" / "one.mp4")
     eaf(tmp_path / "e" / "other.eaf", {"gloss": []})
     with pytest.raises(BadInput, match="named after a clip"):
-        gather(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
+        gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
 
 
 def test_sources_are_combined_and_names_made_unique(tmp_path):
     write_corpus(tmp_path / "p", glosses=1, clips=2)
     touch(tmp_path / "v" / "BOOK" / "1.mp4")
-    both = gather(SourceSettings(videos=[str(tmp_path / "v"), str(tmp_path / "v")], poses=[str(tmp_path / "p")]))
+    both = gathered(SourceSettings(videos=[str(tmp_path / "v"), str(tmp_path / "v")], poses=[str(tmp_path / "p")]))
     assert [clip.name for clip in both.clips][:2] == ["BOOK/1.mp4", "BOOK/1.mp4#2"]
     assert len(both.clips) == 4
     with pytest.raises(BadInput, match="no source"):
-        gather(SourceSettings())
+        gathered(SourceSettings())
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="hold no clips"):
-        gather(SourceSettings(videos=[str(tmp_path / "empty")]))
+        gathered(SourceSettings(videos=[str(tmp_path / "empty")]))
 
 
 def test_an_elan_file_that_was_written_here_can_be_read_here(tmp_path):
