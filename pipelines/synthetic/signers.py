@@ -1,6 +1,7 @@
 """Who signs, and how the camera sees it: proportions, handedness, tempo, style, clothing, light (all drawn from a seed)."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -100,6 +101,7 @@ _BACKGROUNDS = ((0.72, 0.75, 0.78), (0.55, 0.62, 0.58), (0.80, 0.76, 0.68), (0.4
 LEFT_HANDED_SHARE = 0.12
 
 
+@lru_cache(maxsize=1024)
 def signer(number: int, seed: int) -> Signer:
     """Signer `number` of a corpus. Neighbours in number look different; the same number and seed give the same one."""
     rng = np.random.default_rng([seed, number, 0x5163])
