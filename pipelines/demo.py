@@ -17,7 +17,6 @@ from pipelines.models_folder import find_model, load_model
 from pipelines.overlay import write_overlay
 from pipelines.posefile import write_pose
 from pipelines.progress import Progress
-from pipelines.settings import DecodeSettings, LandmarkSettings
 from pipelines.synthetic import corpus, lexicon
 from pipelines.synthetic.rendering import render
 from pipelines.train_ctc import run_train_ctc
@@ -92,9 +91,9 @@ def _workspace(folder: Path) -> tuple[Workspace, Path]:
     words = folder / "demo-lexicon.csv"
     if (folder / "asl.toml").is_file() and not words.is_file():
         raise AslError(f"{folder} is a workspace of its own", "name another folder: asl demo DIR")
-    workspace = open_workspace(folder) if words.is_file() else create(folder)
-    if not words.is_file():
+    if not words.is_file():  # first, so that a demo killed here is known again as one
         lexicon.write_excerpt(words, SIGNS)
+    workspace = open_workspace(folder) if (folder / "asl.toml").is_file() else create(folder)
     return workspace, words.absolute()
 
 
@@ -108,11 +107,7 @@ def _clips(workspace: Workspace, words: Path) -> list[ClipSource]:
 
 def _translated(workspace: Workspace, clips, progress: Progress):
     model = load_model(find_model(workspace, "demo"))
-    decode = workspace.settings("decode", {})
-    return _each(clips, model, decode, workspace.settings("landmarks", {}), progress)
-
-
-def _each(clips, model, decode: DecodeSettings, landmarks: LandmarkSettings, progress: Progress):
+    landmarks, decode = workspace.settings("landmarks", {}), workspace.settings("decode", {})
     single = [clip for clip in clips if len(clip.glosses) == 1]
     yield from translate(single, model, landmarks, decode, progress, isolated=True)
     yield from translate([clip for clip in clips if len(clip.glosses) > 1], model, landmarks, decode, progress)
