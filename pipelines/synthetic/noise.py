@@ -104,7 +104,7 @@ def _jitter(points: np.ndarray, zoom: float, rng: np.random.Generator, rates: De
         points[:, part] += np.float32(size * zoom) * rng.standard_normal((frames, part.stop - part.start, 3), dtype=np.float32)
     wrists = slice(LEFT_WRIST, RIGHT_WRIST + 1)
     points[:, wrists, 2] += np.float32(rates.depth_jitter * zoom) * rng.standard_normal((frames, 2), dtype=np.float32)
-    # The mesh moves as one: its own noise is a shift a frame and a little of it a point.
+    # The mesh moves as one: its noise is one shift a frame.
     shift = np.float32(rates.face_jitter * zoom) * rng.standard_normal((frames, 3), dtype=np.float32)
     for axis in range(3):
         points[:, FACE, axis] += shift[:, axis, None]

@@ -24,7 +24,6 @@ THINGS = ("vehicle", "flat", "cylindrical", "curved", "small")
 LOCI = {"a": (0.62, 0.30, 0.72), "b": (-0.50, 0.30, 0.81), "c": (0.12, 0.28, 0.95)}
 FUSED_SHARE, INTRODUCED_SHARE, QUESTION_SHARE = 0.4, 0.6, 0.3
 ASSIMILATION, REDUCTION, ANTICIPATION = 0.4, 0.5, 0.15
-WORD_PAUSE_SECONDS = PASS_SECONDS
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Word:
 
 
 class Grammar:
-    """Draws sentences over a lexicon. Raises ValueError for a lexicon in which nobody can do anything."""
+    """Draws sentences over a lexicon; where it lacks a word class, any sign stands in."""
 
     def __init__(self, lexicon: Sequence[Sign]):
         self.by_role: dict[str, list[Sign]] = {}
@@ -144,7 +143,7 @@ def acts_of(words: Sequence[Word], signer: Signer, rng: np.random.Generator) -> 
             if word.source:
                 places = [None if name == "1" else locus(name) for name in (word.source, word.goal)]
                 act = motion.agreeing(act, signer, *places)
-            hold = WORD_PAUSE_SECONDS if word.kind != "spelled" else 0.11
+            hold = PASS_SECONDS if word.kind != "spelled" else 0.11
             face = word.face or act.face
             acts.append(replace(act, hold=hold, face=face, notes={"word": number, **act.notes}))
     return _in_context(acts, rng)
