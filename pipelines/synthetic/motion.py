@@ -353,8 +353,9 @@ def _add_movement(sign: Sign, phase: np.ndarray, extra: np.ndarray, here: slice,
         angle = cycle + (second if hand else 0.0)
         if kind in _PLANES:
             one, two = _PLANES[kind]
-            extra[:, hand, one] += size * (np.sin(angle) - np.sin(angle[:1] - cycle[:1]))
-            extra[:, hand, two] += size * (1 - np.cos(cycle) if not second else np.cos(second * hand) * (1 - np.cos(cycle)))
+            way = -1.0 if hand and second else 1.0
+            extra[:, hand, one] += way * size * np.sin(cycle)
+            extra[:, hand, two] += way * size * (1 - np.cos(cycle))
         elif kind in _SHAKES:
             way = -1.0 if hand and sign.hands == "parallel" and kind == "shake-side" else 1.0
             extra[:, hand, _SHAKES[kind]] += way * size * np.sin(angle)
