@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from asl_cli import __version__
-from asl_cli.commands import demo, evaluate, extract, init, status, train_ctc, translate
+from asl_cli.commands import demo, evaluate, extract, init, pretrain, status, train_ctc, translate
 from asl_cli.terminal import complain
 from pipelines.errors import AslError
 
@@ -44,6 +44,7 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("status")(status.status)
 app.command("extract")(extract.extract)
+app.command("pretrain")(pretrain.pretrain)
 app.command("train-ctc")(train_ctc.train_ctc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("translate")(translate.translate)

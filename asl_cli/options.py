@@ -18,6 +18,9 @@ PANELS = {
     "landmarks": "MediaPipe",
     "split": "Split",
     "features": "Features",
+    "encoder": "Encoder",
+    "phonology": "Phonology",
+    "pretrain": "Pre-training",
     "train": "Training",
     "decode": "Decoding",
 }

@@ -4,10 +4,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.recogniser import BLANK, normalised
-
+#: The label of "no sign", column 0 of all scores.
+BLANK = 0
 #: A log-probability that no path recovers from, finite so that gradients stay finite.
 NEVER = -1e30
+
+
+def normalised(scores: Tensor) -> Tensor:
+    """Scores (…, V + 1) → log-probabilities; the ranking of label sequences stays the same."""
+    return torch.log_softmax(scores, dim=-1)
 
 
 def ctc_loss(scores: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
 """The feature sets an encoder can be fed with: one place names them, their size and their function (SPEC §3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from models import phon36
+from models import landmark_features, phon36
 from models.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
 from models.resampling import fill_hand_gaps, resample
 
@@ -17,7 +17,10 @@ class FeatureSet:
     size: features a frame. points: (K,) the points of the 543 that it reads, in its order.
     compute: ((T, K, 3) points, fps, depth=…, causal=…) → (T, size), NaN where absent.
     mirror: (…, size) → (…, size), the features of the mirrored signer. change_speed: (T, size), factor → (T', size).
+    affine: (T, size), (2, 2) matrix, (2,) shift → (T, size), the points turned, scaled and moved in the image plane.
     hands: a feature of the left and of the right hand that is absent exactly where the hand is (presence bits).
+    parts: the columns of each part of the body that can be hidden as one.
+    lagged: (L,) the columns whose differences to one and two frames before are inputs as well.
     """
 
     name: str
@@ -26,13 +29,41 @@ class FeatureSet:
     compute: Callable[..., np.ndarray]
     mirror: Callable[[np.ndarray], np.ndarray]
     change_speed: Callable[[np.ndarray, float], np.ndarray]
+    affine: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     hands: tuple[int, int]
+    parts: Mapping[str, np.ndarray]
+    lagged: np.ndarray
+
+    @property
+    def expanded(self) -> int:
+        """Size with the differences."""
+        return self.size + len(LAGS) * len(self.lagged)
 
     @property
     def inputs(self) -> int:
-        """Size of the encoder's input: the features and a presence bit a hand."""
-        return self.size + 2
+        """Size of the encoder's input: the features, their differences, and a presence bit a hand."""
+        return self.expanded + 2
 
+    @property
+    def phonological(self) -> bool:
+        """Whether the first 36 features are phon36, on which the codebooks are."""
+        return self.name.split("+")[0] == "phon36"
+
+    def expand(self, features: np.ndarray) -> np.ndarray:
+        """(T, size) → (T, expanded): with the differences to one and two frames before, NaN where either is absent."""
+        if not len(self.lagged):
+            return features
+        chosen = features[:, self.lagged]
+        out = np.full((len(features), self.expanded), np.nan, dtype=features.dtype)
+        out[:, : self.size] = features
+        for number, lag in enumerate(LAGS):
+            first = self.size + number * len(self.lagged)
+            out[lag:, first : first + len(self.lagged)] = chosen[lag:] - chosen[:-lag]
+        return out
+
+
+LAGS = (1, 2)
+_NONE = np.zeros(0, dtype=int)
 
 PHON36 = FeatureSet(
     "phon36",
@@ -41,9 +72,61 @@ PHON36 = FeatureSet(
     phon36.phon36,
     phon36.mirror,
     phon36.change_speed,
+    phon36.affine,
     (phon36.LOCATION.start, phon36.LOCATION.start + 3),
+    {
+        "left hand": np.r_[0:5, 10:13, 16:19, 22:25],
+        "right hand": np.r_[5:10, 13:16, 19:22, 25:28],
+        "face": np.r_[phon36.NON_MANUAL],
+    },
+    _NONE,
 )
-FEATURE_SETS = {one.name: one for one in (PHON36,)}
+LANDMARKS = FeatureSet(
+    "landmarks",
+    landmark_features.SIZE,
+    landmark_features.POINTS,
+    landmark_features.landmark_features,
+    landmark_features.mirror,
+    landmark_features.change_speed,
+    landmark_features.affine,
+    (landmark_features.LEFT.start, landmark_features.RIGHT.start),
+    {
+        "left hand": np.r_[landmark_features.LEFT],
+        "right hand": np.r_[landmark_features.RIGHT],
+        "face": np.r_[landmark_features.LIPS, landmark_features.EYES],
+        "body": np.r_[landmark_features.BODY],
+    },
+    np.arange(landmark_features.SIZE),
+)
+
+
+def both(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+    """Two sets side by side: the first's columns, then the second's."""
+    points = np.union1d(first.points, second.points)
+    own = [np.searchsorted(points, one.points) for one in (first, second)]
+    cut = first.size
+
+    def compute(values: np.ndarray, fps: float, **how) -> np.ndarray:
+        return np.concatenate([one.compute(values[:, at], fps, **how) for one, at in zip((first, second), own, strict=True)], 1)
+
+    def beside(name: str) -> Callable[..., np.ndarray]:
+        """The function of both sets, each on its own columns."""
+
+        def apply(features: np.ndarray, *how) -> np.ndarray:
+            halves = features[..., :cut], features[..., cut:]
+            return np.concatenate([getattr(one, name)(f, *how) for one, f in zip((first, second), halves, strict=True)], -1)
+
+        return apply
+
+    parts = {name: np.concatenate([first.parts.get(name, _NONE), cut + columns]) for name, columns in second.parts.items()}
+    lagged = np.concatenate([first.lagged, cut + second.lagged])
+    functions = (beside("mirror"), beside("change_speed"), beside("affine"))
+    return FeatureSet(
+        f"{first.name}+{second.name}", cut + second.size, points, compute, *functions, first.hands, parts, lagged
+    )  # fmt: skip
+
+
+FEATURE_SETS = {one.name: one for one in (PHON36, LANDMARKS, both(PHON36, LANDMARKS))}
 
 
 def clip_features(
@@ -67,23 +150,32 @@ def _hand_slices(points: np.ndarray) -> list[slice]:
 
 
 def encoder_input(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
-    """(T, size) features → (T, size + 2) float32: standardised, absent ones 0, then a presence bit a hand (SPEC §3).
+    """(T, size) features → (T, inputs) float32: expanded, standardised, absent ones 0, then a presence bit a hand (SPEC §3).
 
     Standardised values are held within ±CLIP: a hand that jumps for one frame gives velocities of hundreds.
     """
-    standard = np.clip((features - mean) / deviation, -CLIP, CLIP)
-    present = np.isfinite(features[:, feature_set.hands])
-    return np.concatenate([np.nan_to_num(standard, nan=0.0), present], axis=1).astype(np.float32)
+    expanded = feature_set.expand(features)
+    values = np.empty((len(features), feature_set.inputs), dtype=np.float32)
+    seen = values[:, : feature_set.expanded]
+    np.subtract(expanded, mean, out=seen)
+    seen /= deviation
+    np.clip(seen, -CLIP, CLIP, out=seen)
+    np.nan_to_num(seen, copy=False, nan=0.0)
+    values[:, feature_set.expanded :] = np.isfinite(features[:, feature_set.hands])
+    return values
 
 
 CLIP = 4.0
 
 
-def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(F, size) training frames → mean and standard deviation (size,) of what was seen; an unseen feature gets 0 and 1."""
-    seen = np.isfinite(features)
-    count = np.maximum(seen.sum(axis=0), 1)
-    values = np.where(seen, features, 0).astype(np.float64)
-    mean = values.sum(axis=0) / count
-    deviation = np.sqrt((np.where(seen, values - mean, 0) ** 2).sum(axis=0) / count)
+def standardisation(clips: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Clips of (T, D) → mean and standard deviation (D,) of what was seen; an unseen feature gets 0 and 1."""
+    count = total = squares = 0.0
+    for features in clips:
+        seen = np.isfinite(features)
+        values = np.where(seen, features, 0).astype(np.float64)
+        count, total, squares = count + seen.sum(axis=0), total + values.sum(axis=0), squares + (values * values).sum(axis=0)
+    count = np.maximum(count, 1)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean * mean, 0))
     return mean.astype(np.float32), np.where(deviation > 1e-6, deviation, 1.0).astype(np.float32)

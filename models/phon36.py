@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
-from models.resampling import resample_at
+from models.resampling import replayed
 from models.signer_frame import SignerFrame, signer_frame
 
 SIZE = 36
@@ -120,14 +120,25 @@ def mirror(features: np.ndarray) -> np.ndarray:
 
 def change_speed(features: np.ndarray, factor: float) -> np.ndarray:
     """(T, 36) → (T / factor, 36): the clip signed `factor` times as fast; velocities and accelerations grow with it."""
-    count = max(2, round(len(features) / factor))
-    points = features[:, :, None]
-    targets = np.linspace(0, len(features) - 1, count)
-    faster = (
-        resample_at(points, np.arange(len(features), dtype=float), targets)[:, :, 0] if len(features) > 1 else features.copy()
-    )
+    faster = replayed(features, factor)
     faster[:, MOVEMENT] *= np.array([factor] * 6 + [factor**2] * 3, dtype=features.dtype)
     return faster
+
+
+#: First columns of the vectors (x, y, z): palm centres, normals, velocities, acceleration, eye line.
+_VECTORS = np.array([10, 13, 16, 19, 22, 25, 28, 31])
+
+
+def affine(features: np.ndarray, matrix: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(T, 36) → (T, 36): the x, y of every vector by the (2, 2) `matrix`, palm centres moved by `shift` (2,) as well.
+
+    Finger angles stay: they are taken on the hand's own points. Normals are turned without being made unit again.
+    """
+    moved = features.copy()
+    pairs = np.stack([_VECTORS, _VECTORS + 1], axis=1)
+    moved[:, pairs] = features[:, pairs] @ matrix.T.astype(features.dtype)
+    moved[:, pairs[:2]] += shift.astype(features.dtype)
+    return moved
 
 
 def _difference(values: np.ndarray) -> np.ndarray:

@@ -56,3 +56,12 @@ def fill_hand_gaps(points: np.ndarray, hands: list[slice], fps: float) -> tuple[
             out[start + 1 : stop, hand] = points[start, hand] + share * (points[stop, hand] - points[start, hand])
             filled += int(gap)
     return out, filled
+
+
+def replayed(values: np.ndarray, factor: float) -> np.ndarray:
+    """(T, D) → (T / factor, D), at least 2 frames: the same course in other time; nothing is scaled."""
+    count = max(2, round(len(values) / factor))
+    if len(values) < 2:
+        return values.copy()
+    targets = np.linspace(0, len(values) - 1, count)
+    return resample_at(values[:, :, None], np.arange(len(values), dtype=float), targets)[:, :, 0]

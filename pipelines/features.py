@@ -21,13 +21,14 @@ CODE = 1
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of the workspace's clips in their order. frames: (F, size) memory-mapped; starts: (clips + 1,)."""
+    """Features of the workspace's clips in their order. frames: (F, size) memory-mapped, `fps` a second; starts: (clips + 1,)."""
 
     feature_set: FeatureSet
     clips: Sequence[Clip]
     frames: np.ndarray
     starts: np.ndarray
     interpolated: int
+    fps: float
 
     def __getitem__(self, index: int) -> np.ndarray:
         """(T, size) of one clip, NaN where absent."""
@@ -45,7 +46,9 @@ def open_features(workspace: Workspace, clips: Sequence[Clip], settings: Feature
         _build(workspace, clips, settings, folder, progress)
     index = json.loads((folder / "index.json").read_text())
     frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    return FeatureStore(FEATURE_SETS[settings.features], clips, frames, np.array(index["starts"]), index["interpolated"])
+    return FeatureStore(
+        FEATURE_SETS[settings.features], clips, frames, np.array(index["starts"]), index["interpolated"], settings.fps
+    )
 
 
 def _build(workspace: Workspace, clips, settings: FeatureSettings, folder: Path, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.encoders import EncoderSpec
 from models.feature_sets import FEATURE_SETS, FeatureSet
 from models.recogniser import Recogniser
 from pipelines.checkpoints import load_tensors, part, save_tensors
@@ -20,7 +21,7 @@ from transducers.alphabet import Alphabet
 WEIGHTS, CARD = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 64 << 20
-MAX_HIDDEN, MAX_LAYERS, MAX_GLOSSES = 4096, 8, 200_000
+MAX_GLOSSES = 200_000
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,25 @@ def save_model(
     tensors = {f"recogniser.{name}": tensor for name, tensor in recogniser.state_dict().items()}
     tensors |= {"mean": torch.from_numpy(mean), "deviation": torch.from_numpy(deviation)}
     save_tensors(folder / WEIGHTS, tensors, {})
-    size = {"hidden": recogniser.encoder.hidden, "layers": recogniser.encoder.layers, "dropout": recogniser.encoder.dropout_share}
-    size |= {"prior_weight": recogniser.prior_weight}
-    record = {"version": FORMAT_VERSION, "encoder": size, "features": asdict(features), "glosses": list(alphabet.glosses), **card}
+    record = {"version": FORMAT_VERSION, "encoder": asdict(recogniser.encoder.spec), "prior_weight": recogniser.prior_weight}
+    record |= {"tiers": recogniser.phonology.tiers}
+    record |= {"features": asdict(features), "glosses": list(alphabet.glosses), **card}
     write_json(folder / CARD, record)
 
 
 def load_model(folder: Path) -> TrainedModel:
     """A model from its folder. Raises BadInput: not a model folder, from a newer asl, or parts that do not fit."""
     card = read_card(folder)
+    if card.get("stage") == "pretrain":
+        raise BadInput(f"{folder} is a pre-trained encoder, without glosses", f"asl train-ctc --pretrained {folder.name}")
     try:
-        features, size = FeatureSettings(**card["features"]), card["encoder"]
-        feature_set = FEATURE_SETS[features.features]
-        if not (0 < size["hidden"] <= MAX_HIDDEN and 0 < size["layers"] <= MAX_LAYERS and len(card["glosses"]) <= MAX_GLOSSES):
-            raise ValueError("sizes out of range")
+        features, spec = FeatureSettings(**card["features"]), EncoderSpec(**card["encoder"])
+        if spec.inputs != FEATURE_SETS[features.features].inputs:
+            raise ValueError(f"an encoder of {spec.inputs} inputs for '{features.features}'")
+        if len(card["glosses"]) > MAX_GLOSSES:
+            raise ValueError(f"{len(card['glosses'])} glosses")
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
-        recogniser = Recogniser(
-            feature_set.inputs, len(alphabet), size["hidden"], size["layers"], size["dropout"], size["prior_weight"]
-        )
+        recogniser = Recogniser(spec, len(alphabet), card["prior_weight"], card["tiers"])
         tensors, _ = load_tensors(folder / WEIGHTS)
         recogniser.load_state_dict(part(tensors, "recogniser."))
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()

@@ -1,16 +1,16 @@
 """From landmarks to glosses: one implementation for evaluation, translation and every later decoder (SPEC §7)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from scipy.special import log_softmax, logsumexp
 
-from models.ctc import ctc_loss, single_sign_scores
+from models.ctc import ctc_loss, normalised, single_sign_scores
 from models.feature_sets import clip_features, encoder_input
 from models.holistic import Landmarks
-from models.recogniser import normalised
+from models.phonology import BOUNDARY
 from pipelines.models_folder import TrainedModel
 from pipelines.settings import DecodeSettings
 from transducers.ctc_search import align, beam_search, greedy
@@ -23,7 +23,8 @@ WIDEN_SECONDS = 0.5
 class Token:
     """A recognised gloss. start, end: seconds. confidence: its posterior among all glosses over its frames.
 
-    runners_up: the next-best glosses of the same frames with theirs.
+    runners_up: the next-best glosses of the same frames with theirs. phonology: of each tier that the model was taught
+    the likeliest class over the frames, with its mean posterior.
     """
 
     gloss: str
@@ -31,6 +32,7 @@ class Token:
     end: float
     confidence: float
     runners_up: tuple[tuple[str, float], ...] = ()
+    phonology: tuple[tuple[str, str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,21 @@ class Reading:
     """What the model says of a clip.
 
     views: (T, V + 1) log-probabilities of the clip as it is and, where asked, mirrored; the clip's probability is the
-    mean over the views. hands: (T,) whether a hand is seen. fps: of the T frames.
+    mean over the views. hands: (T,) whether a hand is seen. fps: of the T frames. phonology: tier → (T, classes)
+    posteriors, the mean over the views.
     """
 
     views: tuple[np.ndarray, ...]
     hands: np.ndarray
     fps: float
+    phonology: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.views[0])
 
     def between(self, first: int, last: int) -> "Reading":
-        return Reading(tuple(view[first:last] for view in self.views), self.hands[first:last], self.fps)
+        phonology = {tier: values[first:last] for tier, values in self.phonology.items()}
+        return Reading(tuple(view[first:last] for view in self.views), self.hands[first:last], self.fps, phonology)
 
 
 def read_landmarks(model: TrainedModel, landmarks: Landmarks, *, mirror: bool) -> Reading:
@@ -66,9 +71,15 @@ def read_features(model: TrainedModel, features: np.ndarray, *, mirror: bool) ->
     shown = [features, feature_set.mirror(features)] if mirror else [features]
     inputs = np.stack([encoder_input(one, model.mean, model.deviation, feature_set) for one in shown])
     lengths = torch.full((len(shown),), len(features))
-    scores, _ = model.recogniser(torch.from_numpy(inputs), lengths)
+    encoded, _ = model.recogniser.encoder(torch.from_numpy(inputs), lengths)
+    scores = model.recogniser.scores(encoded, lengths)
     hands = np.isfinite(features[:, feature_set.hands]).any(axis=1)
-    return Reading(tuple(normalised(scores).numpy()), hands, model.features.fps)
+    phonology = {
+        tier: torch.softmax(logits, dim=-1).mean(dim=0).numpy()
+        for tier, logits in model.recogniser.phonology(encoded).items()
+        if tier != BOUNDARY
+    }
+    return Reading(tuple(normalised(scores).numpy()), hands, model.features.fps, phonology)
 
 
 @torch.inference_mode()
@@ -84,7 +95,7 @@ def isolated_token(model: TrainedModel, reading: Reading, runners_up: int) -> To
     posterior = np.exp(rank_signs(reading))
     seen = np.flatnonzero(reading.hands)
     first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, len(reading))
-    return _token(model, posterior, int(posterior.argmax()), first, last, reading.fps, runners_up)
+    return _token(model, posterior, int(posterior.argmax()), first, last, reading, runners_up)
 
 
 def labels_of(reading: Reading, settings: DecodeSettings) -> list[int]:
@@ -121,15 +132,24 @@ def tokens_of(model: TrainedModel, reading: Reading, settings: DecodeSettings) -
     tokens = []
     for label, (first, last) in zip(labels, spans, strict=True):
         posterior = np.exp(rank_signs(reading.between(first, last)))
-        tokens.append(_token(model, posterior, label - 1, first, last, reading.fps, settings.runners_up))
+        tokens.append(_token(model, posterior, label - 1, first, last, reading, settings.runners_up))
     return tokens
 
 
-def _token(model: TrainedModel, posterior: np.ndarray, index: int, first: int, last: int, fps: float, runners_up: int) -> Token:
+def _token(
+    model: TrainedModel, posterior: np.ndarray, index: int, first: int, last: int, reading: Reading, runners_up: int
+) -> Token:
     others = [i for i in np.argsort(-posterior, kind="stable")[: runners_up + 1] if i != index][:runners_up]
     names = model.alphabet.glosses
     listed = tuple((names[i], float(posterior[i])) for i in others)
-    return Token(names[index], first / fps, last / fps, float(posterior[index]), listed)
+    phonology = tuple(_class(model, tier, values[first:last]) for tier, values in reading.phonology.items())
+    return Token(names[index], first / reading.fps, last / reading.fps, float(posterior[index]), listed, phonology)
+
+
+def _class(model: TrainedModel, tier: str, posteriors: np.ndarray) -> tuple[str, str, float]:
+    mean = posteriors.mean(axis=0)
+    best = int(mean.argmax())
+    return tier, model.recogniser.phonology.tiers[tier][best], float(mean[best])
 
 
 def _widened(spans: list[tuple[int, int]], reading: Reading) -> list[tuple[int, int]]:

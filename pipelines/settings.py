@@ -1,7 +1,8 @@
 """Every setting of the workspace: one frozen dataclass a section of asl.toml, one line of meaning a field.
 
 The fields are the single source: asl.toml's comments, the command line's options and `asl status --settings` come from
-them. A value is taken from the flag, else the environment (ASL_<SECTION>_<KEY>), else asl.toml, else the default.
+them. A value is taken from the flag, else the environment (ASL_<SECTION>_<KEY>), else asl.toml, else the recipe that the
+section names, else the default.
 """
 
 import difflib
@@ -96,18 +97,92 @@ class SplitSettings:
 class FeatureSettings:
     """What the encoder sees."""
 
-    features: str = setting("phon36", "Feature set.", choices=("phon36",))
+    features: str = setting("phon36", "Feature set.", choices=("phon36", "landmarks", "phon36+landmarks"))
     fps: float = setting(25.0, "Frames per second that every clip is resampled to.", low=5, high=120)
     depth: bool = setting(False, "Turn the signer frame in depth as well (yaw); off turns in the image plane only (roll).")
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The network between features and scores; stages that hand weights on need the same one."""
+
+    encoder: str = setting("bilstm", "Encoder; tcn is causal, for streams.", choices=("bilstm", "tcn", "conv-attention"))
+    causal: bool = setting(False, "conv-attention that looks at no later frame, for streams.")
+    hidden: int = setting(0, "Units (LSTM: a direction) or channels; 0 goes by the vocabulary.", low=0, high=4096)
+    layers: int = setting(
+        0,
+        "LSTM layers, tcn convolutions, or stages of three convolutions and an attention; 0 goes by the vocabulary.",
+        low=0,
+        high=8,
+    )
+
+
+@dataclass(frozen=True)
+class PhonologySettings:
+    """Phonological classes that clips are labelled with beside their glosses."""
+
+    asl_lex: str = setting("", "ASL-LEX 2.0 sign data (CSV): each sign's handshape, locations, movement and type by its gloss.")
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Pre-training without glosses (stage 1). Ranges are those of training's."""
+
+    epochs: int = setting(40, "Passes over the clips.", low=1)
+    batch_size: int = setting(32, "Clips a step; each is compared with all others of its batch.", low=2)
+    learning_rate: float = setting(1e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
+    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
+    clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
+    dropout: float = setting(0.1, "Dropout before and after the encoder's body, 0-1.", low=0, high=0.95)
+    phonology: float = setting(1.0, "Weight of the phonological part: prototypes of hidden frames, and labels.", low=0)
+    crop: float = setting(0.3, "Up to this share of a clip is cut off its ends in a view.", low=0, high=0.9)
+    speed: float = setting(0.2, "Views are replayed up to this much slower or faster.", low=0, high=0.9)
+    noise: float = setting(0.05, "Noise added to the standardised features, standard deviations.", low=0)
+    rotate: float = setting(10.0, "Views are turned by up to this many degrees.", low=0, high=90)
+    scale: float = setting(0.15, "Views are made up to this share larger or smaller.", low=0, high=0.9)
+    shift: float = setting(0.1, "Views are moved by up to this many shoulder widths.", low=0, high=2)
+    time_mask: float = setting(0.2, "Longest stretch hidden, share of the clip; two a view.", low=0, high=1)
+    frame_mask: float = setting(0.0, "Up to this share of single frames is hidden, 0-1.", low=0, high=1)
+    part_mask: float = setting(0.3, "Share of views in which a hand, the face or the body is hidden for a while.", low=0, high=1)
+    mirror: float = setting(0.5, "Share of views shown mirrored, 0-1.", low=0, high=1)
+    seed: int = setting(0, "Seed of weights, order and views.", low=0)
+    device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda"))
+    threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.", low=0)
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """CTC training (stage 2)."""
 
-    hidden: int = setting(0, "LSTM units a direction; 0 goes by the vocabulary.", low=0, high=4096)
-    layers: int = setting(0, "LSTM layers; 0 goes by the vocabulary.", low=0, high=8)
-    dropout: float = setting(0.4, "Dropout before and after the LSTM, 0-1.", low=0, high=0.95)
+    recipe: str = setting(
+        "light",
+        "A named set of the values below: light, fast and small; strong, many epochs of strongly varied clips.",
+        choices=("light", "strong"),
+    )
+    dropout: float = setting(
+        0.4, "Dropout before and after the encoder's body, 0-1 (inside conv-attention half of it).", low=0, high=0.95
+    )
+    late_dropout: float = setting(
+        0.0,
+        "Share of channels dropped before the head in the later epochs, 0-1: forces many ways to know a sign.",
+        low=0,
+        high=0.95,
+    )
+    late_from: float = setting(
+        0.15, "Share of the epochs after which late dropout and adversarial weights begin, 0-1.", low=0, high=1
+    )
+    drop_path: float = setting(
+        0.0, "Share of clips that skip a block of the encoder, 0-1: an ensemble of shallower ones.", low=0, high=0.9
+    )
+    adversarial: float = setting(
+        0.0,
+        "Weights are also trained moved this far, in their norms, to where the loss is higher: flat minima, twice the time.",
+        low=0,
+        high=1,
+    )
+    average: float = setting(
+        0.0, "Keep the mean of the weights over this last share of the epochs, 0-1, in place of the best epoch's.", low=0, high=1
+    )
     epochs: int = setting(60, "Passes over the training clips.", low=1)
     batch_size: int = setting(16, "Clips a step.", low=1)
     accumulate: int = setting(1, "Batches whose gradients are summed before a step, for cards with little memory.", low=1)
@@ -123,6 +198,8 @@ class TrainSettings:
         low=0,
         high=1,
     )
+    phonology: float = setting(0.3, "Weight of the phonological classes of clips that have them (level 2, ASL-LEX).", low=0)
+    boundaries: float = setting(0.3, "Weight of the boundaries of clips that have them (level 1).", low=0)
     clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
     patience: int = setting(20, "Epochs without a better validation score before stopping; 0 never stops early.", low=0)
     min_clips: int = setting(1, "Glosses with fewer training clips are left out of the vocabulary.", low=1)
@@ -130,6 +207,18 @@ class TrainSettings:
     speed: float = setting(0.25, "Training clips are replayed up to this much slower or faster.", low=0, high=0.9)
     noise: float = setting(0.1, "Noise added to the standardised features, standard deviations.", low=0)
     time_mask: float = setting(0.2, "Longest stretch hidden, share of the clip; two a clip.", low=0, high=1)
+    frame_mask: float = setting(0.0, "Up to this share of single frames is hidden, 0-1: detectors lose frames.", low=0, high=1)
+    part_mask: float = setting(
+        0.0, "Share of clips in which a hand, the face or the body is hidden for a while: no part may be needed.", low=0, high=1
+    )
+    crop: float = setting(
+        0.0, "Up to this share of a training clip is cut off its ends: recordings start anywhere.", low=0, high=0.9
+    )
+    rotate: float = setting(
+        0.0, "Training clips are turned by up to this many degrees: cameras and signers lean.", low=0, high=90
+    )
+    scale: float = setting(0.0, "Training clips are made up to this share larger or smaller: bodies differ.", low=0, high=0.9)
+    shift: float = setting(0.0, "Training clips are moved by up to this many shoulder widths: so do shoulders.", low=0, high=2)
     seed: int = setting(0, "Seed of weights, order and augmentation.", low=0)
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda"))
     threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.", low=0)
@@ -148,12 +237,35 @@ class DecodeSettings:
     runners_up: int = setting(3, "Next-best glosses shown beside each.", low=0, high=100)
 
 
+#: What a recipe sets where neither flag, environment nor file says otherwise.
+RECIPES: dict[str, dict[str, Any]] = {
+    "light": {},
+    "strong": {
+        "epochs": 150,
+        "patience": 0,
+        "average": 0.2,
+        "drop_path": 0.1,
+        "late_dropout": 0.3,
+        "speed": 0.5,
+        "crop": 0.2,
+        "rotate": 10.0,
+        "scale": 0.15,
+        "shift": 0.1,
+        "frame_mask": 0.4,
+        "part_mask": 0.2,
+    },
+}
+
+
 SECTIONS: dict[str, type] = {
     "sources": SourceSettings,
     "synthetic": SyntheticSettings,
     "landmarks": LandmarkSettings,
     "split": SplitSettings,
     "features": FeatureSettings,
+    "encoder": EncoderSettings,
+    "phonology": PhonologySettings,
+    "pretrain": PretrainSettings,
     "train": TrainSettings,
     "decode": DecodeSettings,
 }
@@ -161,7 +273,7 @@ SECTIONS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """A resolved value and where it came from: flag, environment, file or default."""
+    """A resolved value and where it came from: flag, environment, file, recipe or default."""
 
     value: Any
     origin: str
@@ -180,7 +292,8 @@ def origins(
     for key in file:
         if key not in known:
             raise BadInput(f"asl.toml: [{section}] has no setting '{key}'", nearest_hint(key, known))
-    found = {}
+    found: dict[str, Origin] = {}
+    preset: Mapping[str, Any] = {}
     for name, spec in known.items():
         variable = environment_name(section, name)
         if flags.get(name) is not None:
@@ -189,8 +302,12 @@ def origins(
             found[name] = Origin(_checked(spec, _parsed(spec, environ[variable], variable), variable), "environment")
         elif name in file:
             found[name] = Origin(_checked(spec, _plain(file[name]), f"asl.toml: [{section}] {name}"), "file")
+        elif name in preset:
+            found[name] = Origin(preset[name], "recipe")
         else:
             found[name] = Origin(default_of(spec), "default")
+        if name == "recipe":  # the first field of its section, so that the others find its values
+            preset = RECIPES[found[name].value]
     return found
 
 

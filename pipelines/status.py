@@ -9,7 +9,16 @@ from pipelines.settings import SECTIONS
 from pipelines.workspace import Workspace, output_holds
 
 #: Stages in the order in which they need each other.
-STAGES = ("extract", "train-ctc", "evaluate")
+STAGES = ("extract", "pretrain", "train-ctc", "evaluate")
+#: Stages that nothing later needs.
+OPTIONAL = ("pretrain",)
+#: Whose settings a stage runs with.
+SECTIONS_OF = {
+    "extract": ("sources", "synthetic", "landmarks", "split"),
+    "pretrain": ("pretrain", "encoder", "features", "phonology"),
+    "train-ctc": ("train", "encoder", "features", "phonology"),
+    "evaluate": ("decode",),
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ def next_command(found: list[StageStatus]) -> str:
     """The first stage that is missing or stale; translation when all is done."""
     hints = {"extract": "asl extract --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)"}
     for one in found:
-        if one.state != "done":
+        if one.state != "done" and not (one.state == "missing" and one.name in OPTIONAL):
             return hints.get(one.name, f"asl {one.name}") if one.state == "missing" else f"asl {one.name}"
     return "asl translate VIDEO"
 
@@ -44,7 +53,7 @@ def _status(workspace: Workspace, name: str) -> StageStatus:
         return StageStatus(name, "missing", "", "")
     # extract's "clips" are its sources, which may be large and far away: they are looked at when it runs.
     inputs = [] if name == "extract" else _changed_inputs(workspace, record)
-    reasons = [*_changed_outputs(workspace, record), *inputs, *_changed_settings(workspace, record)]
+    reasons = [*_changed_outputs(workspace, record), *inputs, *_changed_settings(workspace, name, record)]
     if reasons:
         return StageStatus(name, "stale", str(record.get("finished", "?")), "; ".join(reasons[:3]))
     return StageStatus(name, "done", str(record.get("finished", "?")), _headline(name, record.get("metrics", {})))
@@ -71,12 +80,12 @@ def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str
     ]
 
 
-def _changed_settings(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
+def _changed_settings(workspace: Workspace, name: str, record: Mapping[str, Any]) -> list[str]:
     """Settings that stand in the file or the environment today with another value than the stage ran with."""
     ran_with = record.get("settings", {})
     return [
         f"{key}: {ran_with[key]!r} → {got.value!r}"
-        for section in SECTIONS
+        for section in SECTIONS_OF[name]
         for key, got in workspace.setting_origins(section).items()
         if got.origin != "default" and key in ran_with and ran_with[key] != got.value
     ]
@@ -85,6 +94,7 @@ def _changed_settings(workspace: Workspace, record: Mapping[str, Any]) -> list[s
 def _headline(name: str, metrics: Mapping[str, Any]) -> str:
     shown = {
         "extract": ("clips", "glosses", "failed"),
+        "pretrain": ("model", "train_clips", "epochs", "probe_top_1"),
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
         "evaluate": ("model", "split", "top_1", "wer_ctc_beam"),
     }[name]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.encoders import EncoderSize, size_for
+from models.encoders import EncoderSpec, size_for
 from models.feature_sets import FeatureSet, standardisation
 from models.recogniser import Recogniser
 from pipelines.checkpoints import load_tensors, part
@@ -19,15 +19,16 @@ from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
+from pipelines.labels import LabelTable, table_of
 from pipelines.models_folder import CARD, WEIGHTS, find_model, read_card, save_model
 from pipelines.progress import Progress
-from pipelines.settings import FeatureSettings, TrainSettings
+from pipelines.settings import EncoderSettings, TrainSettings
 from pipelines.training import Data, Example, Outcome, Run
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
 
 STAGE = "train-ctc"
-CODE = 1
+CODE = 3
 MOST_PARAMETERS_PER_CLIP = 1000
 
 
@@ -65,19 +66,21 @@ def run_train_ctc(
 
     pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch.
     """
-    train, features = workspace.settings("train", flags), workspace.settings("features", flags)
+    train, features, encoder, phonology = (
+        workspace.settings(section, flags) for section in ("train", "features", "encoder", "phonology")
+    )
     device = choose_device(train.device)
     with workspace.locked("asl train-ctc"):
         clips = read_clips(workspace.clips_file)
         corpus = select(clips, train.min_clips)
         start = find_model(workspace, pretrained) if pretrained else None
-        plan = _plan(workspace, train, features, start)
+        plan = _plan(workspace, (train, features, encoder, phonology), start)
         folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
         decision = _decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
             metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
             return TrainingResult(decision, str(folder), dict(metrics))
-        if force or _other_run(folder, plan):
+        if force or other_run(folder, plan):
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
@@ -85,13 +88,19 @@ def run_train_ctc(
         store = open_features(workspace, clips, features, progress)
         if train.threads:
             torch.set_num_threads(train.threads)
-        data = prepare(store, corpus)
-        recogniser = build(data.feature_set, len(corpus.alphabet), train)
+        table = table_of([clips[i] for i in corpus.train], phonology.asl_lex)
+        data = prepare(store, corpus, table, standardisation_of(start))
+        recogniser = build(data.feature_set, len(corpus.alphabet), encoder, train, table.tiers)
         if start:
             load_encoder(recogniser, start)
         outcome = Run(recogniser, data, train, folder, device).run(progress)
         metrics = _metrics(corpus, clips, outcome, folder)
-        card = {"stage": STAGE, "fingerprint": plan.fingerprint, "training": settings_of(train), "metrics": metrics}
+        card = {
+            "stage": STAGE,
+            "fingerprint": plan.fingerprint,
+            "training": settings_of(encoder, phonology, train),
+            "metrics": metrics,
+        }
         save_model(folder, outcome.model.cpu(), corpus.alphabet, features, data.mean, data.deviation, card)
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         outputs = {workspace.relative(folder / part_): file_hash(folder / part_) for part_ in (WEIGHTS, CARD)}
@@ -123,45 +132,79 @@ def select(clips: Sequence[Clip], min_clips: int) -> Corpus:
     return Corpus(by_split["train"], by_split["validation"], alphabet, len(labelled) - len(usable))
 
 
-def prepare(store: FeatureStore, corpus: Corpus) -> Data:
-    """Examples, and the standardisation of the training clips alone (SPEC §3): as they are and mirrored."""
-    frames = np.concatenate([store[i] for i in corpus.train])
-    both = np.concatenate([frames, store.feature_set.mirror(frames)])
-    mean, deviation = standardisation(both)
+def prepare(store: FeatureStore, corpus: Corpus, table: LabelTable, given: tuple[np.ndarray, np.ndarray] | None = None) -> Data:
+    """Examples, and the standardisation of the training clips alone (SPEC §3): as they are and mirrored.
 
-    def examples(indices: Sequence[int]) -> list[Example]:
-        return [Example(store[i], tuple(corpus.alphabet.labels(store.clips[i].glosses))) for i in indices]
+    given: a standardisation to use in its place.
+    """
+    feature_set, clips = store.feature_set, store.clips
 
-    return Data(store.feature_set, examples(corpus.train), examples(corpus.validation), mean, deviation)
+    def example(i: int) -> Example:
+        features, words = store[i], corpus.alphabet.labels(clips[i].glosses)
+        return Example(features, tuple(words), clips[i].name, table.labels(clips[i], len(features), store.fps))
+
+    mean, deviation = given or standardise(store, corpus.train)
+    return Data(feature_set, list(map(example, corpus.train)), list(map(example, corpus.validation)), mean, deviation)
 
 
-def build(feature_set: FeatureSet, glosses: int, settings: TrainSettings) -> Recogniser:
+def standardise(store: FeatureStore, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of these clips' encoder input, as they are and mirrored."""
+    mirror = store.feature_set.mirror
+    shown = (one for i in indices for one in (store[i], mirror(store[i])))
+    return standardisation(map(store.feature_set.expand, shown))
+
+
+def build(
+    feature_set: FeatureSet, glosses: int, encoder: EncoderSettings, train: TrainSettings, tiers: Mapping[str, Sequence[str]]
+) -> Recogniser:
     """A fresh recogniser of the size of SPEC §5, unless the settings say another; weights from the seed."""
-    size = size_for(glosses)
-    size = EncoderSize(settings.hidden or size.hidden, settings.layers or size.layers)
-    torch.manual_seed(settings.seed)
-    return Recogniser(feature_set.inputs, glosses, size.hidden, size.layers, settings.dropout, settings.label_prior)
+    spec = encoder_spec(feature_set, glosses, encoder, train.dropout, train.drop_path)
+    torch.manual_seed(train.seed)
+    return Recogniser(spec, glosses, train.label_prior, tiers)
+
+
+def encoder_spec(
+    feature_set: FeatureSet, glosses: int, encoder: EncoderSettings, dropout: float, drop_path: float = 0.0
+) -> EncoderSpec:
+    """Raises BadInput: settings that do not go together."""
+    size = size_for(glosses, encoder.encoder)
+    hidden, layers = encoder.hidden or size.hidden, encoder.layers or size.layers
+    try:
+        return EncoderSpec(encoder.encoder, feature_set.inputs, hidden, layers, dropout, drop_path, encoder.causal)
+    except ValueError as error:
+        raise BadInput(str(error), "change --encoder, --hidden, --layers or --causal") from error
+
+
+def standardisation_of(start: Path | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """That of a stage-1 run: its encoder is fed as it was pre-trained, or few clips would shift its input."""
+    if start is None or read_card(start).get("stage") != "pretrain":
+        return None
+    tensors, _ = load_tensors(start / WEIGHTS)
+    return tensors["mean"].numpy(), tensors["deviation"].numpy()
 
 
 def load_encoder(recogniser: Recogniser, folder: Path) -> None:
-    """Puts another model's encoder weights in. Raises BadInput naming the first size that does not fit."""
-    read_card(folder)
-    tensors, _ = load_tensors(folder / WEIGHTS)
-    weights, own = part(tensors, "recogniser.encoder."), recogniser.encoder.state_dict()
-    for key, value in own.items():
-        if key not in weights or weights[key].shape != value.shape:
-            theirs = tuple(weights[key].shape) if key in weights else "missing"
+    """Puts another model's encoder weights in. Raises BadInput naming what does not fit."""
+    card, own = read_card(folder), recogniser.encoder.spec
+    theirs = card.get("encoder", {})
+    for key in ("kind", "inputs", "hidden", "layers", "causal"):
+        if theirs.get(key) != getattr(own, key):
             raise BadInput(
-                f"the encoder in {folder} does not fit: {key} is {theirs}, here {tuple(value.shape)}",
-                "train both with the same --hidden, --layers and --features",
+                f"the encoder in {folder} does not fit: its {key} is {theirs.get(key)}, here {getattr(own, key)}",
+                "train both with the same --encoder, --causal, --hidden, --layers and --features "
+                f"(there: --hidden {theirs.get('hidden')} --layers {theirs.get('layers')})",
             )
-    recogniser.encoder.load_state_dict(weights)
+    tensors, _ = load_tensors(folder / WEIGHTS)
+    try:
+        recogniser.encoder.load_state_dict(part(tensors, "recogniser.encoder."))
+    except RuntimeError as error:
+        raise BadInput(f"the encoder in {folder} is damaged: {error}", "train that model again") from error
 
 
-def _plan(workspace: Workspace, train: TrainSettings, features: FeatureSettings, start: Path | None) -> Plan:
+def _plan(workspace: Workspace, parts: Sequence[Any], start: Path | None) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file)}
     inputs |= {"pretrained": file_hash(start / WEIGHTS)} if start else {}
-    settings = {key: value for key, value in settings_of(train, features).items() if key not in ("device", "threads")}
+    settings = {key: value for key, value in settings_of(*parts).items() if key not in ("device", "threads")}
     return Plan(STAGE, settings, inputs, CODE)
 
 
@@ -173,7 +216,7 @@ def _decide(workspace: Workspace, plan: Plan, folder: Path, force: bool) -> Deci
     return decision
 
 
-def _other_run(folder: Path, plan: Plan) -> bool:
+def other_run(folder: Path, plan: Plan) -> bool:
     """Whether a checkpoint in the folder belongs to other settings or data."""
     try:
         return json.loads((folder / "run.json").read_text())["fingerprint"] != plan.fingerprint

@@ -1,10 +1,10 @@
 """The CTC training loop: one run, resumable after each epoch with the same result (SPEC §7)."""
 
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +14,36 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.augmentation import Augmentation, augmented_input
-from models.ctc import ctc_loss, real_frames, single_sign_scores, smoothing_loss
+from models.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
 from models.feature_sets import FeatureSet, encoder_input
-from models.recogniser import BLANK, Recogniser, normalised
-from pipelines.checkpoints import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
+from models.recogniser import Recogniser
+from pipelines.checkpoints import part
 from pipelines.errors import AslError
-from pipelines.files import write_atomically
+from pipelines.labels import Labels, collate_labels
 from pipelines.measures import greedy_error_rate
 from pipelines.progress import Progress
+from pipelines.runs import ResumableRun, collate, make_batches, weighted_mean, windows
 from pipelines.settings import TrainSettings
 
-WARM_UP_SHARE = 0.15
-#: Batches are made of clips of like length, within windows of this many batches.
-LENGTH_WINDOW = 8
 #: From this epoch on, a blank share above the limit is a collapse and no longer a beginning.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995
+#: Share of each level of annotation in the batches, where more than one is there (SPEC §7).
+LEVEL_SHARES = (0.5, 0.3, 0.2)
 
 
 @dataclass(frozen=True)
 class Example:
-    """features: (T, size), NaN where absent. labels: the glosses, 1…V, in signing order."""
+    """features: (T, size), NaN where absent. glosses: 1…V, in signing order. name: the clip's. labels: what else is known."""
 
     features: np.ndarray
-    labels: tuple[int, ...]
+    glosses: tuple[int, ...]
+    name: str = ""
+    labels: Labels = Labels()
 
 
 @dataclass(frozen=True)
 class Data:
-    """What a run trains and validates on. mean, deviation: (size,), from the training clips only."""
+    """What a run trains and validates on. mean, deviation: (expanded,), from the training clips only."""
 
     feature_set: FeatureSet
     train: Sequence[Example]
@@ -60,83 +62,136 @@ class Outcome:
     warnings: list[str]
 
 
-class Run:
-    """One training run in a folder: checkpoint.safetensors and metrics.jsonl are written after each epoch."""
+class Run(ResumableRun):
+    """One training of a recogniser in a folder."""
+
+    model: Recogniser
 
     def __init__(self, model: Recogniser, data: Data, settings: TrainSettings, folder: Path, device: torch.device):
-        self.model, self.data, self.settings, self.folder, self.device = model.to(device), data, settings, folder, device
-        self.optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=_half(device) is torch.float16)
-        self.history: list[dict[str, Any]] = []
+        super().__init__(model, settings, folder, device)
+        self.data = data
         # Validation score, negative validation loss (it breaks ties) and epoch of the weights to keep.
         self.best: tuple[float, float, int] = (-math.inf, -math.inf, -1)
         self.best_weights: dict[str, Tensor] = {}
-        self.augmentation = Augmentation(settings.mirror, settings.speed, settings.noise, settings.time_mask)
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
+        # The sum of the weights of the last epochs, and how many they are.
+        self.sums: dict[str, Tensor] = {}
+        self.summed = 0
+        self.augmentation = Augmentation(**{f.name: getattr(settings, f.name) for f in fields(Augmentation)})
 
     def run(self, progress: Progress) -> Outcome:
         """Trains to the last epoch or until validation has not improved for `patience` epochs."""
-        self._resume(progress)
-        progress.start("train", self.settings.epochs)
-        progress.advance(len(self.history))
-        while len(self.history) < self.settings.epochs and not self._out_of_patience():
-            figures = self._epoch(len(self.history))
-            self.history.append(figures)
-            self._save()
-            progress.advance(1, _note(figures))
-        if self.best_weights:
+        self.train("train", progress)
+        if self.sums:
+            self.model.load_state_dict({name: (tensor / self.summed).float() for name, tensor in self.sums.items()})
+        elif self.best_weights:
             self.model.load_state_dict(self.best_weights)
-        kept = self.best[2] if self.best_weights else len(self.history) - 1
+        kept = self.best[2] if self.best_weights and not self.sums else len(self.history) - 1
         return Outcome(self.model, self.history, kept, self._warnings())
 
     # One epoch -------------------------------------------------------------------------------------------------------
-    def _epoch(self, epoch: int) -> dict[str, Any]:
-        # All randomness hangs on (seed, epoch): a resumed run draws what the undisturbed one would have drawn.
-        rng = np.random.default_rng([self.settings.seed, epoch])
-        torch.manual_seed(1_000_003 * self.settings.seed + epoch)
-        clock, losses, blanks, frames = time.monotonic(), [], 0.0, 0
+    def epoch(self, number: int) -> dict[str, Any]:
+        rng, settings = self.randomness(number), self.settings
+        clock, losses, blanks, frames, seen = time.monotonic(), [], 0.0, 0, 0
         self.model.train()
-        batches = make_batches([len(one.features) for one in self.data.train], self.settings.batch_size, rng)
-        groups = [batches[i : i + self.settings.accumulate] for i in range(0, len(batches), self.settings.accumulate)]
-        for number, group in enumerate(groups):
-            self._set_learning_rate((epoch + number / len(groups)) / self.settings.epochs)
-            clips = sum(map(len, group))
-            for batch in group:
-                loss, blank, length = self._loss([self.data.train[i] for i in batch], rng)
-                self.scaler.scale(loss * (len(batch) / clips)).backward()
-                losses.append((float(loss.detach()), len(batch)))
+        late = (number + 1) / settings.epochs > settings.late_from
+        self.model.late.share = settings.late_dropout if late else 0.0
+        for group in self._groups(rng):
+            count = sum(len(examples) for examples, _, _ in group)
+            for examples, inputs, sources in group:
+                share = len(examples) / count
+                loss, blank, length = self._loss(examples, inputs, sources)
+                self.scaler.scale(loss * share).backward()
+                if late and settings.adversarial:
+                    with self._moved_uphill():
+                        self.scaler.scale(self._loss(examples, inputs, sources)[0] * share).backward()
+                losses.append((float(loss.detach()), len(examples)))
                 blanks, frames = blanks + blank, frames + length
-            self._step()
-        figures = {"epoch": epoch, "loss": _weighted_mean(losses), "blank_share": blanks / frames}
-        if not math.isfinite(figures["loss"]):
-            raise AslError(
-                f"the loss is {figures['loss']} in epoch {epoch}", "lower --learning-rate; the last checkpoint is kept"
-            )
+            self.step((number + seen / len(self.data.train)) / settings.epochs)
+            seen += count
+        if settings.average and number >= settings.epochs * (1 - settings.average):
+            self._add_weights()
+        figures = {"epoch": number, "loss": weighted_mean(losses), "blank_share": blanks / frames}
         figures |= self._validate()
         if "validation_score" in figures and (figures["validation_score"], -figures["validation_loss"]) > self.best[:2]:
-            self.best = (figures["validation_score"], -figures["validation_loss"], epoch)
+            self.best = (figures["validation_score"], -figures["validation_loss"], number)
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         return figures | {"seconds": round(time.monotonic() - clock, 3)}
 
-    def _loss(self, examples: Sequence[Example], rng: np.random.Generator) -> tuple[Tensor, float, int]:
-        """Loss of a batch, and (for the watch) the blank frames and all frames in it."""
-        inputs = [
-            augmented_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set, self.augmentation, rng)
-            for one in examples
-        ]
+    def _groups(self, rng: np.random.Generator) -> Iterator[list[tuple[list[Example], list[np.ndarray], list[np.ndarray]]]]:
+        """The batches of an epoch, varied clips of like length together, `accumulate` of them a step.
+
+        A batch is its clips, their inputs, and the frames that these came from.
+        """
+        train, size, group = self.data.train, self.settings.batch_size, []
+        for window in windows(epoch_order([one.labels.level for one in train], rng), size):
+            inputs, sources = zip(*(self._varied(train[i], rng) for i in window), strict=True)
+            for batch in make_batches([len(one) for one in inputs], size, rng):
+                group.append(([train[window[i]] for i in batch], [inputs[i] for i in batch], [sources[i] for i in batch]))
+                if len(group) == self.settings.accumulate:
+                    yield group
+                    group = []
+        if group:
+            yield group
+
+    def _varied(self, one: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return augmented_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set, self.augmentation, rng)
+
+    def _loss(
+        self, examples: Sequence[Example], inputs: Sequence[np.ndarray], sources: Sequence[np.ndarray]
+    ) -> tuple[Tensor, float, int]:
+        """Loss of a batch, and (for the watch) the blank frames and all frames in it. Raises AslError: not a number."""
         features, lengths = (tensor.to(self.device) for tensor in collate(inputs))
-        labels = torch.tensor([label for one in examples for label in one.labels], device=self.device)
-        counts = torch.tensor([len(one.labels) for one in examples], device=self.device)
-        with torch.autocast(self.device.type, _half(self.device), enabled=self.device.type == "cuda"):
-            scores, lengths = self.model(features, lengths)
-        loss = self._objective(scores, lengths, labels, counts)
+        glosses = torch.tensor([label for one in examples for label in one.glosses], device=self.device)
+        counts = torch.tensor([len(one.glosses) for one in examples], device=self.device)
+        with self.autocast():
+            encoded, lengths = self.model.encoder(features, lengths)
+            scores = self.model.scores(encoded, lengths)
+        losses = self._objective(scores, lengths, glosses, counts)
+        loss = losses.mean() + self.settings.label_smoothing * smoothing_loss(scores, lengths)
+        if self.model.phonology.tiers:
+            known = collate_labels([one.labels for one in examples], sources, self.device)
+            phonology, boundary = self.model.phonology.losses(encoded, lengths, *known)
+            loss = loss + self.settings.phonology * phonology + self.settings.boundaries * boundary
+        if not torch.isfinite(loss):
+            self._refuse(examples, inputs, losses)
         blank = ((scores.detach().argmax(dim=-1) == BLANK) & real_frames(scores, lengths)).sum()
         return loss, float(blank), int(lengths.sum())
 
+    def _refuse(self, examples: Sequence[Example], inputs: Sequence[np.ndarray], losses: Tensor) -> None:
+        """Names the clip with which a loss ceased to be a number, before a step is taken with it."""
+        wrong = [one.name for one, values in zip(examples, inputs, strict=True) if not np.isfinite(values).all()]
+        if wrong:
+            raise AslError(
+                f"the features of {wrong[0]} are not numbers", "look at that clip, or leave it out; training can go on"
+            )
+        lost = [one.name for one, loss in zip(examples, losses.tolist(), strict=True) if not math.isfinite(loss)]
+        which = f"of {lost[0]}" if lost and len(lost) < len(examples) else "of a whole batch"
+        raise AslError(
+            f"the loss {which} is not a number in epoch {len(self.history)}",
+            "lower --learning-rate; the checkpoint of the epoch before is kept",
+        )
+
+    @contextmanager
+    def _moved_uphill(self) -> Iterator[None]:
+        """The weights moved along their gradient, by `adversarial` of each tensor's norm (Wu et al., NeurIPS 2020)."""
+        moved = [(p, p.detach().clone()) for p in self.model.parameters() if p.grad is not None and p.dim() > 1]
+        with torch.no_grad():
+            for p, before in moved:
+                norm = p.grad.norm()
+                if torch.isfinite(norm) and norm > 0:
+                    p.add_(p.grad, alpha=float(self.settings.adversarial * before.norm() / norm))
+        yield
+        with torch.no_grad():
+            for p, before in moved:
+                p.copy_(before)
+
+    def _add_weights(self) -> None:
+        own = {name: tensor.detach().cpu().double() for name, tensor in self.model.state_dict().items()}
+        self.sums = {name: self.sums[name] + own[name] for name in own} if self.sums else own
+        self.summed += 1
+
     def _objective(self, scores: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
+        """(N,) losses of the clips."""
         settings = self.settings
         losses = ctc_loss(scores, lengths, labels, counts)
         single = counts == 1
@@ -152,20 +207,7 @@ class Run:
             )
             share = settings.discriminative
             losses = losses.masked_scatter(single, (1 - share) * losses[single] + share * ranking)
-        return losses.mean() + settings.label_smoothing * smoothing_loss(scores, lengths)
-
-    def _step(self) -> None:
-        self.scaler.unscale_(self.optimiser)
-        if self.settings.clip_gradient:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
-        self.optimiser.zero_grad(set_to_none=True)
-
-    def _set_learning_rate(self, share: float) -> None:
-        rate = self.settings.learning_rate * learning_rate_share(share)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        return losses
 
     # Validation ------------------------------------------------------------------------------------------------------
     def _validate(self) -> dict[str, float]:
@@ -174,14 +216,14 @@ class Run:
         if not examples:
             return {}
         scores = [score for batch in _chunks(examples, 64) for score in self._log_probs(batch)]
-        losses = [_clip_loss(score, one.labels) for score, one in zip(scores, examples, strict=True)]
-        if all(len(one.labels) == 1 for one in examples):
+        losses = [_clip_loss(score, one.glosses) for score, one in zip(scores, examples, strict=True)]
+        if all(len(one.glosses) == 1 for one in examples):
             ranks = [
-                int(_single_scores(score).argmax()) + 1 == one.labels[0] for score, one in zip(scores, examples, strict=True)
+                int(_single_scores(score).argmax()) + 1 == one.glosses[0] for score, one in zip(scores, examples, strict=True)
             ]
             score = float(np.mean(ranks))
         else:
-            score = 1 - greedy_error_rate([one.labels for one in examples], [score.numpy() for score in scores])
+            score = 1 - greedy_error_rate([one.glosses for one in examples], [score.numpy() for score in scores])
         return {"validation_loss": float(np.mean(losses)), "validation_score": score}
 
     @torch.no_grad()
@@ -192,7 +234,7 @@ class Run:
         scores, _ = self.model(features.to(self.device), lengths.to(self.device))
         return [normalised(row[:length]).cpu() for row, length in zip(scores, lengths, strict=True)]
 
-    def _out_of_patience(self) -> bool:
+    def done(self) -> bool:
         """Whether neither score nor loss of the validation clips has had a new best for `patience` epochs.
 
         Both, because a model that learns sentences says nothing at first, and then for a while too much.
@@ -214,59 +256,35 @@ class Run:
         return []
 
     # Resume ----------------------------------------------------------------------------------------------------------
-    def _save(self) -> None:
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
-        tensors |= optimiser_tensors(self.optimiser)
-        record = {"history": self.history, "best": self.best if self.best_weights else None, "scaler": self.scaler.state_dict()}
-        save_tensors(self.checkpoint, tensors, record)
-        lines = [json.dumps(figures) for figures in self.history]
-        write_atomically(self.folder / "metrics.jsonl", "\n".join(lines) + "\n")
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
+        tensors |= {f"sum.{name}": tensor for name, tensor in self.sums.items()}
+        return tensors, {"best": self.best if self.best_weights else None, "summed": self.summed}
 
-    def _resume(self, progress: Progress) -> None:
-        if not self.checkpoint.is_file():
-            return
-        tensors, record = load_tensors(self.checkpoint)
-        self.model.load_state_dict(part(tensors, "model."))
-        restore_optimiser(self.optimiser, tensors)
-        self.scaler.load_state_dict(record["scaler"])
-        self.history = record["history"]
+    def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        self.sums, self.summed = part(tensors, "sum."), record["summed"]
         if record["best"]:
             self.best, self.best_weights = tuple(record["best"]), part(tensors, "best.")
-        progress.say(f"goes on after epoch {len(self.history)}")
+
+    def note(self, figures: dict[str, Any]) -> str:
+        text = f"loss {figures['loss']:.3f}  blank {100 * figures['blank_share']:.0f} %"
+        return text + (f"  validation {100 * figures['validation_score']:.1f} %" if "validation_score" in figures else "")
 
 
-def make_batches(lengths: Sequence[int], size: int, rng: np.random.Generator) -> list[list[int]]:
-    """Clip indices in random batches of like lengths, every clip once."""
-    order, window = rng.permutation(len(lengths)), size * LENGTH_WINDOW
-    batches = []
-    for start in range(0, len(order), window):
-        part_ = sorted(order[start : start + window].tolist(), key=lambda i: lengths[i])
-        batches += [part_[i : i + size] for i in range(0, len(part_), size)]
-    return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def collate(inputs: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Clips of (T, D) → (N, longest T, D) padded with 0, and lengths (N,)."""
-    lengths = torch.tensor([len(one) for one in inputs])
-    padded = torch.zeros(len(inputs), int(lengths.max()), inputs[0].shape[1])
-    for row, one in zip(padded, inputs, strict=True):
-        row[: len(one)] = torch.from_numpy(one)
-    return padded, lengths
-
-
-def learning_rate_share(share: float) -> float:
-    """Of the peak, at this share of the run: up a line over the first WARM_UP_SHARE, then down a half cosine."""
-    if share < WARM_UP_SHARE:
-        return 0.04 + 0.96 * share / WARM_UP_SHARE
-    return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
-
-
-def _half(device: torch.device) -> torch.dtype:
-    """bfloat16 where the card computes in it (compute capability 8 and up), else float16 with loss scaling."""
-    if device.type != "cuda":
-        return torch.bfloat16
-    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+def epoch_order(levels: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Clip indices of an epoch in random order: each once, or, where clips of several levels of annotation are there, as
+    many of each level as LEVEL_SHARES says, those of a scarce one several times."""
+    present = sorted(set(levels))
+    if len(present) == 1:
+        return rng.permutation(len(levels))
+    whole = sum(LEVEL_SHARES[level] for level in present)
+    chosen = []
+    for level in present:
+        own = np.flatnonzero(np.array(levels) == level)
+        count = max(1, round(len(levels) * LEVEL_SHARES[level] / whole))
+        rounds = [rng.permutation(own) for _ in range(-(-count // len(own)))]
+        chosen.append(np.concatenate(rounds)[:count])
+    return rng.permutation(np.concatenate(chosen))
 
 
 def _clip_loss(scores: Tensor, labels: Sequence[int]) -> float:
@@ -281,12 +299,3 @@ def _single_scores(scores: Tensor) -> Tensor:
 def _chunks(items: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _weighted_mean(pairs: Sequence[tuple[float, int]]) -> float:
-    return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
-
-
-def _note(figures: dict[str, Any]) -> str:
-    text = f"loss {figures['loss']:.3f}  blank {100 * figures['blank_share']:.0f} %"
-    return text + (f"  validation {100 * figures['validation_score']:.1f} %" if "validation_score" in figures else "")

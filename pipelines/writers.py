@@ -31,6 +31,7 @@ def _text(translations: Sequence[Translation]) -> str:
             others = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
             extra = f"   (else {others})" if others else ""
             lines.append(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}  {token.confidence:.2f}{extra}")
+            lines += [f"      {tier:20} {value}  {share:.2f}" for tier, value, share in token.phonology]
     return "\n".join(lines) + "\n"
 
 
@@ -50,18 +51,28 @@ def _json(translations: Sequence[Translation]) -> str:
 def _token(token: Token) -> dict[str, object]:
     others = [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]
     times = {"start": round(token.start, 3), "end": round(token.end, 3)}
-    return {"gloss": token.gloss, **times, "confidence": round(token.confidence, 4), "runners_up": others}
+    found = {"gloss": token.gloss, **times, "confidence": round(token.confidence, 4), "runners_up": others}
+    classes = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
+    return found | ({"phonology": classes} if classes else {})
 
 
 def _tsv(translations: Sequence[Translation]) -> str:
     buffer = io.StringIO()
     table = csv.writer(buffer, delimiter="\t", lineterminator="\n")
-    table.writerow(("file", "start", "end", "gloss", "confidence", "runners_up"))
+    tiers = _tiers(translations)
+    table.writerow(("file", "start", "end", "gloss", "confidence", "runners_up", *tiers))
     for one in translations:
         for token in one.tokens:
             others = " ".join(f"{gloss}:{share:.3f}" for gloss, share in token.runners_up)
-            table.writerow((one.path, f"{token.start:.3f}", f"{token.end:.3f}", token.gloss, f"{token.confidence:.4f}", others))
+            classes = [f"{value}:{share:.3f}" for _, value, share in token.phonology]
+            times = (f"{token.start:.3f}", f"{token.end:.3f}")
+            table.writerow((one.path, *times, token.gloss, f"{token.confidence:.4f}", others, *classes))
     return buffer.getvalue()
+
+
+def _tiers(translations: Sequence[Translation]) -> list[str]:
+    """The phonological tiers that are shown, the same ones in every token of a model."""
+    return next(([tier for tier, _, _ in token.phonology] for one in translations for token in one.tokens), [])
 
 
 def _captions(translations: Sequence[Translation]):
@@ -94,7 +105,7 @@ def _clock(seconds: float) -> str:
 
 
 def _eaf(translations: Sequence[Translation]) -> str:
-    """An ELAN file with a gloss tier and a tier of confidences, linked to the video by its name."""
+    """An ELAN file with a tier of glosses, of confidences and of each phonological class, linked to the video by its name."""
     import tempfile
 
     from pympi.Elan import Eaf
@@ -103,12 +114,14 @@ def _eaf(translations: Sequence[Translation]) -> str:
     document = Eaf(author="asl")
     document.add_linked_file(one.path.resolve().as_uri(), relpath=f"./{one.path.name}", mimetype=_mime(one.path))
     document.remove_tier("default")
-    for tier in ("gloss", "confidence"):
+    for tier in ("gloss", "confidence", *_tiers(translations)):
         document.add_tier(tier)
     for token in one.tokens:
         start, end = round(1000 * token.start), max(round(1000 * token.end), round(1000 * token.start) + 1)
         document.add_annotation("gloss", start, end, token.gloss)
         document.add_annotation("confidence", start, end, f"{token.confidence:.2f}")
+        for tier, value, _ in token.phonology:
+            document.add_annotation(tier, start, end, value)
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
         file = Path(folder) / "clip.eaf"
         document.to_file(str(file))  # the library only writes to files, and keeps a .bak beside an existing one

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,11 @@ def run_asl(*words, cwd=None, env=None, timeout=300, check=None) -> subprocess.C
     if check is not None:
         assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def result(done: subprocess.CompletedProcess) -> dict:
+    """What a command with --format json said."""
+    return json.loads(done.stdout)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from asl_cli.options import Call, command
 from asl_cli.terminal import print_json, print_pairs
 
 
-@command("train", "features", stage=True)
+@command("train", "encoder", "features", "phonology", stage=True)
 def train_ctc(
     call: Call,
     pretrained: Annotated[

@@ -38,6 +38,10 @@ def translate(
     isolated: Annotated[
         bool, typer.Option("--isolated", help="Each clip shows one sign: rank all glosses over the whole clip.")
     ] = False,
+    phonology: Annotated[
+        bool,
+        typer.Option("--phonology", help="Also show handshape, location, movement… of each sign, as far as the model knows."),
+    ] = False,
     model: Annotated[
         str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the workspace's newest.")
     ] = None,
@@ -53,7 +57,7 @@ def translate(
     target = _Target(formats, output, len(clips))
     if overlay and len(clips) > 1 and overlay.suffix:
         raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder")
-    _run(call, clips, target, overlay, isolated, model)
+    _run(call, clips, target, overlay, model, isolated=isolated, phonology=phonology)
 
 
 class _Target:
@@ -76,7 +80,7 @@ class _Target:
             self.file = Path(output)
 
 
-def _run(call: Call, clips, target: _Target, overlay: Path | None, isolated: bool, model: str | None) -> None:
+def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, **how: bool) -> None:
     from pipelines.models_folder import find_model, load_model
     from pipelines.settings import resolve
     from pipelines.translation import translate as run
@@ -89,7 +93,7 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, isolated: boo
     with call.progress() as progress:
         if loaded.only_synthetic:
             progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
-        for clip, outcome in run(clips, loaded, landmarks, decode, progress, isolated=isolated):
+        for clip, outcome in run(clips, loaded, landmarks, decode, progress, **how):
             if isinstance(outcome, Exception):
                 failed.append((str(clip.path), outcome.reason, outcome.message))
                 continue

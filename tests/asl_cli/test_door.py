@@ -11,7 +11,8 @@ import pytest
 HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib", "cv2", "av", "numba")
 COMMANDS = {
     "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
-    "train-ctc": ("train", "features"), "evaluate": ("decode",), "translate": ("decode", "landmarks"),
+    "pretrain": ("pretrain", "encoder", "features", "phonology"), "train-ctc": ("train", "encoder", "features", "phonology"),
+    "evaluate": ("decode",), "translate": ("decode", "landmarks"),
 }  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """The stages through the real executable on temporary workspaces."""
 
-import json
 import os
 import shutil
 import signal
@@ -10,14 +9,11 @@ import time
 
 import numpy as np
 import pytest
+from conftest import result
 from filming import film
 from signing import signing, write_corpus
 
 from pipelines.posefile import write_pose
-
-
-def result(done) -> dict:
-    return json.loads(done.stdout)
 
 
 @pytest.fixture
@@ -45,31 +41,31 @@ def test_the_whole_road(trained, asl, tmp_path):
 
 def test_status_follows_the_work(workspace, asl, tmp_path):
     rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
-    assert [row["state"] for row in rows["stages"]] == ["missing"] * 3
+    assert [row["state"] for row in rows["stages"]] == ["missing"] * 4
     assert rows["next"].startswith("asl extract")
     poses = write_corpus(tmp_path / "poses")
     asl("extract", "-w", workspace, "--poses", poses, check=0)
     asl("train-ctc", "-w", workspace, "--epochs", "2", check=0)
     rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
-    assert [row["state"] for row in rows["stages"]] == ["done", "done", "missing"]
+    assert [row["state"] for row in rows["stages"]] == ["done", "missing", "done", "missing"]
     assert rows["next"] == "asl evaluate"
     file = workspace / "asl.toml"
-    file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3"))
+    file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3", 1))
     rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
-    assert rows["stages"][1]["state"] == "stale"
-    assert "epochs" in rows["stages"][1]["detail"]
+    assert rows["stages"][2]["state"] == "stale"
+    assert "epochs" in rows["stages"][2]["detail"]
 
 
 def test_settings_are_shown_with_their_origin(workspace, asl):
     file = workspace / "asl.toml"
-    file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3"))
+    file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3", 1))
     rows = result(asl("status", "-w", workspace, "--settings", "--format", "json", env={"ASL_DECODE_BEAM": "4"}, check=0))[
         "settings"
     ]
     origin = {(row["section"], row["key"]): (row["value"], row["origin"]) for row in rows}
     assert origin["train", "epochs"] == (3, "file")
     assert origin["decode", "beam"] == (4, "environment")
-    assert origin["train", "hidden"] == (0, "default")
+    assert origin["encoder", "hidden"] == (0, "default")
 
 
 def test_a_stage_is_skipped_forced_and_dry_run(workspace, asl, tmp_path):

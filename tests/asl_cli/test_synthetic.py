@@ -1,7 +1,6 @@
 """Synthetic signers through the real executable."""
 
 import hashlib
-import json
 import signal
 import subprocess
 import sys
@@ -9,15 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import result
 
 from pipelines import demo
 from pipelines.clips import read_clips
 from pipelines.progress import Silent
 from pipelines.workspace import open_workspace
-
-
-def result(done) -> dict:
-    return json.loads(done.stdout)
 
 
 def digests(folder: Path, pattern: str) -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_what_is_not_seen_is_absent_and_becomes_zero_only_after_standardisation(
     assert np.isnan(features[5:9, :5]).all()
     assert np.isfinite(features[5:9, 5:10]).all()
     assert np.isnan(features[20, 10:16]).all()
-    values = encoder_input(features, *standardisation(features), PHON36)
+    values = encoder_input(features, *standardisation([features]), PHON36)
     assert values.shape == (len(points), 38)
     assert np.isfinite(values).all()
     assert (values[5:9, :5] == 0).all()

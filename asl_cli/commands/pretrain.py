@@ -1,0 +1,37 @@
+"""asl pretrain"""
+
+from typing import Annotated
+
+import typer
+
+from asl_cli.options import Call, command
+from asl_cli.terminal import print_json, print_pairs
+
+
+@command("pretrain", "encoder", "features", "phonology", stage=True)
+def pretrain(
+    call: Call,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model's folder below models/. Default: from the settings.")
+    ] = None,
+) -> None:
+    """Pre-train an encoder and codebooks on the workspace's clips, without glosses (stage 1).
+
+    Killed and started again, it goes on from the last epoch; on the CPU the result is the same, bit by bit.
+    """
+    workspace = call.find_workspace()
+    from pipelines.pretrain import run_pretrain
+
+    with call.progress() as progress:
+        result = run_pretrain(workspace, call.flags, progress, name=name, force=call.force, dry_run=call.dry_run)
+    if call.as_json:
+        ran = result.decision.run and not call.dry_run
+        shown = {"ran": ran, "why": result.decision.reason, "folder": result.folder, "metrics": result.metrics}
+        return print_json("pretrain", shown | {"report": result.report})
+    if result.decision.run and call.dry_run:
+        return progress.say(f"pretrain would run: {result.decision.reason}")
+    if not result.decision.run:
+        progress.say(f"pretrain: {result.decision.reason}, nothing to do (--force runs it)")
+    print_pairs({key: value for key, value in result.metrics.items() if value is not None})
+    progress.say(f"look at: {result.report}")
+    progress.say(f"next: asl train-ctc --pretrained {result.metrics.get('model', 'NAME')}")

@@ -1,0 +1,183 @@
+"""`asl pretrain`: stage 1, an encoder and codebooks from clips without glosses (SPEC §4, §6)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.feature_sets import FeatureSet, encoder_input
+from models.phon36 import SIZE
+from models.pretraining import Pretrainer
+from models.probe import pooled, probe_scores
+from pipelines.checkpoints import save_tensors
+from pipelines.clips import Clip, read_clips
+from pipelines.errors import BadInput
+from pipelines.features import FeatureStore, open_features
+from pipelines.files import file_hash, write_json
+from pipelines.labels import table_of
+from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS
+from pipelines.pretraining import PretrainData, PretrainRun, Unlabelled
+from pipelines.progress import Progress
+from pipelines.train_ctc import choose_device, encoder_spec, other_run, standardise
+from pipelines.workspace import Decision, Plan, Workspace, settings_of
+
+STAGE = "pretrain"
+CODE = 1
+#: The size of the encoder where no clip has a gloss: that of this vocabulary.
+UNLABELLED_GLOSSES = 100
+
+
+@dataclass
+class PretrainResult:
+    """What `asl pretrain` did. folder: the model's; metrics: flat figures; report: the page."""
+
+    decision: Decision
+    folder: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    report: str = ""
+
+
+def run_pretrain(
+    workspace: Workspace,
+    flags: Mapping[str, Any],
+    progress: Progress,
+    *,
+    name: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> PretrainResult:
+    """Pre-trains on the train split, labelled or not, and writes models/<name> and reports/pretrain.html.
+
+    A killed run goes on from its last epoch. Raises BadInput: features without phonology, or nothing to learn from.
+    """
+    pretrain, features, encoder, phonology = (
+        workspace.settings(section, flags) for section in ("pretrain", "features", "encoder", "phonology")
+    )
+    device = choose_device(pretrain.device)
+    page = workspace.reports / "pretrain.html"
+    with workspace.locked("asl pretrain"):
+        clips = read_clips(workspace.clips_file)
+        plan = _plan(workspace, (pretrain, features, encoder, phonology))
+        folder = workspace.models / (name or f"pretrain-{plan.fingerprint[:8]}")
+        decision = workspace.decide(plan, force=force)
+        if dry_run or not decision.run:
+            metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
+            return PretrainResult(decision, str(folder), dict(metrics), str(page))
+        chosen = [i for i, clip in enumerate(clips) if clip.split == "train"]
+        if len(chosen) < 2:
+            raise BadInput(f"{len(chosen)} clips in the train split; stage 1 needs two at least", "look at: asl status")
+        if force or other_run(folder, plan):
+            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
+        started = datetime.now().astimezone()
+        store = open_features(workspace, clips, features, progress)
+        if not store.feature_set.phonological:
+            raise BadInput(
+                f"the codebooks are on the phonological features, which '{features.features}' does not hold",
+                "use --features phon36 or phon36+landmarks",
+            )
+        if pretrain.threads:
+            torch.set_num_threads(pretrain.threads)
+        table = table_of([clips[i] for i in chosen], phonology.asl_lex)
+        held = [i for i, clip in enumerate(clips) if clip.split == "validation"]
+        glosses = len({word for i in chosen for word in clips[i].glosses}) or UNLABELLED_GLOSSES
+        spec = encoder_spec(store.feature_set, glosses, encoder, pretrain.dropout)
+        torch.manual_seed(pretrain.seed)
+        model = Pretrainer(spec, table.tiers)
+        data = PretrainData(
+            store.feature_set, _examples(store, chosen, table), _examples(store, held, table), *standardise(store, chosen)
+        )
+        run = PretrainRun(model, data, pretrain, folder, device)
+        run.train("pretrain", progress)
+        books = run.codebooks()
+        model.cpu().eval()
+        metrics = _metrics(clips, chosen, run, books, folder) | probe(model, data, clips, chosen, held)
+        save(folder, model, data, {"features": asdict(features), "metrics": metrics, "fingerprint": plan.fingerprint})
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        from pipelines.pretrain_report import write_report
+
+        write_report(page, workspace, [clips[i] for i in chosen], model, data, run.history, books, metrics, store.fps)
+        files = (folder / WEIGHTS, folder / CARD, page)
+        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, metrics)
+        return PretrainResult(decision, str(folder), metrics, str(page))
+
+
+def save(folder: Path, model: Pretrainer, data: PretrainData, card: dict[str, Any]) -> None:
+    """models/<name>: encoder, codebooks and standardisation."""
+    tensors = {f"recogniser.encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    tensors |= {f"quantiser.{name}": tensor for name, tensor in model.quantiser.state_dict().items()}
+    tensors |= {"mean": torch.from_numpy(data.mean), "deviation": torch.from_numpy(data.deviation)}
+    save_tensors(folder / WEIGHTS, tensors, {})
+    record = {"version": FORMAT_VERSION, "stage": STAGE, "encoder": asdict(model.encoder.spec), "tiers": model.phonology.tiers}
+    write_json(folder / CARD, json.loads(json.dumps(record | card)))
+
+
+@torch.no_grad()
+def encoded_frames(model: Pretrainer, values: np.ndarray) -> np.ndarray:
+    """(T, inputs) → (T, M) of the frozen encoder."""
+    return model.encoder(torch.from_numpy(values)[None], torch.tensor([len(values)]))[0][0].numpy()
+
+
+def raw_frames(values: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+    """(T, inputs) → (T, 38): phon36 and the presence bits alone."""
+    return np.concatenate([values[:, :SIZE], values[:, feature_set.expanded :]], axis=1)
+
+
+def probe(
+    model: Pretrainer, data: PretrainData, clips: Sequence[Clip], chosen: Sequence[int], held: Sequence[int]
+) -> dict[str, Any]:
+    """Top-1 of a linear probe on validation clips, on the frozen encoder and on raw phon36; {} without labelled ones."""
+    known = sorted({clips[i].glosses[0] for i in chosen if len(clips[i].glosses) == 1})
+
+    def gathered(indices: Sequence[int], examples: Sequence[Unlabelled]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = [
+            (one, known.index(clips[i].glosses[0]))
+            for i, one in zip(indices, examples, strict=True)
+            if len(clips[i].glosses) == 1 and clips[i].glosses[0] in known
+        ]
+        inputs = [encoder_input(one.features, data.mean, data.deviation, data.feature_set) for one, _ in rows]
+        frozen = [pooled(encoded_frames(model, values)) for values in inputs]
+        raw = [pooled(raw_frames(values, data.feature_set)) for values in inputs]
+        return np.array(frozen), np.array(raw), np.array([label for _, label in rows])
+
+    if len(known) < 2:
+        return {}
+    frozen, raw, labels = gathered(chosen, data.train)
+    held_frozen, held_raw, truth = gathered(held, data.validation)
+    if not len(truth):
+        return {}
+    right = {
+        name: float((probe_scores(train, labels, test, len(known)).argmax(axis=1) == truth).mean())
+        for name, train, test in (("probe_top_1", frozen, held_frozen), ("probe_of_phon36_top_1", raw, held_raw))
+    }
+    return {name: round(value, 4) for name, value in right.items()} | {"probe_clips": len(truth)}
+
+
+def _examples(store: FeatureStore, indices: Sequence[int], table) -> list[Unlabelled]:
+    return [Unlabelled(store[i], store.clips[i].name, table.labels(store.clips[i], len(store[i]), store.fps)) for i in indices]
+
+
+def _plan(workspace: Workspace, parts: Sequence[Any]) -> Plan:
+    settings = {key: value for key, value in settings_of(*parts).items() if key not in ("device", "threads")}
+    return Plan(STAGE, settings, {"clips": file_hash(workspace.clips_file)}, CODE)
+
+
+def _metrics(clips: Sequence[Clip], chosen: Sequence[int], run: PretrainRun, books, folder: Path) -> dict[str, Any]:
+    last = run.history[-1]
+    return {
+        "model": folder.name,
+        "train_clips": len(chosen),
+        "synthetic_clips": sum(clips[i].synthetic for i in chosen) or None,
+        "epochs": len(run.history),
+        **{f"loss_{name}": round(last[name], 4) for name in ("time", "view", "codes", "phonology")},
+        "validation_loss": round(last["validation_loss"], 4) if "validation_loss" in last else None,
+        **{f"codes_used_{part}": round(one.used, 4) for part, one in books.items()},
+        **{f"perplexity_{part}": round(one.perplexity, 2) for part, one in books.items()},
+        "seconds": round(sum(figures["seconds"] for figures in run.history), 1),
+    }
