@@ -1,6 +1,6 @@
-"""Words of a webcam data set: train on two collectors, test on the third, each in turn.
+"""Words of a webcam data set: train on two collectors, test on the third, each in turn, beside two baselines.
 
-    python benchmarks/traduttore.py landmarks.npz [--seeds 1] [--train "--epochs 12"]
+    python benchmarks/traduttore.py landmarks.npz [--seed 0] [--collectors collector-b …] [--train "--epochs 12"]
 
 Only words (glosses of more than one character: no letters, no "-") that
 the held-out collector and another one recorded are tested; the
@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from comparison import report, right_on_test
 from twenty import asl
 
 
@@ -28,25 +29,20 @@ def words_only(source: Path, target: Path) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--collectors", nargs="+", help="hold out these only")
     parser.add_argument("--train", default="", help="further options of asl train-ctc")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for collector in words_only(chosen.data, folder / "words.npz"):
-            workspace = str(folder / collector)
-            asl("init", workspace)
-            asl("extract", "-w", workspace, "--landmarks", str(folder / "words.npz"), "--test-groups", collector, partly=True)
-            for seed in range(chosen.seeds):
-                made = asl("train-ctc", "-w", workspace, "--seed", str(seed), *shlex.split(chosen.train))["metrics"]
-                found = asl("evaluate", "-w", workspace, "--force")["results"]
-                top = found["top_1"]
-                print(
-                    f"{collector}: {found['signs']} test clips of {len(found['by_gloss'])} words, {made['train_clips']} to train "
-                    f"({made['seconds']:.0f} s), seed {seed}: top-1 {100 * top['value']:.1f} % "
-                    f"[{100 * top['low']:.1f}, {100 * top['high']:.1f}], top-5 {100 * found['top_5']['value']:.1f} %",
-                    flush=True,
-                )
+            if chosen.collectors and collector not in chosen.collectors:
+                continue
+            workspace = folder / collector
+            asl("init", str(workspace))
+            source = ("--landmarks", str(folder / "words.npz"), "--test-groups", collector)
+            asl("extract", "-w", str(workspace), *source, partly=True)
+            report(right_on_test(workspace, shlex.split(chosen.train), chosen.seed))
 
 
 if __name__ == "__main__":

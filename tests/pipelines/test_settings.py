@@ -5,7 +5,7 @@ import pytest
 import tomli
 
 from pipelines.errors import BadInput
-from pipelines.settings import SECTIONS, default_of, environment_name, example_toml, origins, resolve
+from pipelines.settings import RECIPES, SECTIONS, default_of, environment_name, example_toml, origins, resolve
 
 
 def test_the_order_is_flag_environment_file_default():
@@ -70,3 +70,19 @@ def test_every_setting_says_what_it_means():
     for kind in SECTIONS.values():
         for spec in fields(kind):
             assert len(spec.metadata["help"]) > 10, spec.name
+
+
+def test_a_recipe_sets_what_nobody_else_says():
+    strong = RECIPES["strong"]
+    found = origins("train", {"epochs": 3}, {"recipe": "strong", "speed": 0.1}, {"ASL_TRAIN_AVERAGE": "0.5"})
+    assert (found["epochs"].value, found["epochs"].origin) == (3, "file")
+    assert (found["speed"].value, found["speed"].origin) == (0.1, "flag")
+    assert (found["average"].value, found["average"].origin) == (0.5, "environment")
+    assert (found["rotate"].value, found["rotate"].origin) == (strong["rotate"], "recipe")
+    assert found["batch_size"].origin == "default"
+    assert origins("train", {}, {}, {})["rotate"].origin == "default"
+
+
+def test_recipes_hold_known_settings_with_values_that_are_allowed():
+    for name, values in RECIPES.items():
+        resolve("train", values, {"recipe": name}, {})

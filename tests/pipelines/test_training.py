@@ -9,15 +9,17 @@ from signing import signing
 
 from models.encoders import EncoderSpec
 from models.feature_sets import PHON36, clip_features, standardisation
+from models.phonology import BOUNDARY
 from models.recogniser import Recogniser
 from pipelines import training
 from pipelines.checkpoints import load_tensors, save_tensors
 from pipelines.errors import AslError, BadInput
+from pipelines.labels import Labels
 from pipelines.models_folder import load_model, save_model
 from pipelines.progress import Silent
 from pipelines.recognition import isolated_token, labels_of, rank_signs, read_features, read_landmarks, sequence_score, tokens_of
 from pipelines.runs import learning_rate_share, make_batches
-from pipelines.settings import DecodeSettings, FeatureSettings, TrainSettings
+from pipelines.settings import RECIPES, DecodeSettings, FeatureSettings, TrainSettings
 from pipelines.training import Data, Example, Run
 from transducers.alphabet import Alphabet
 
@@ -231,3 +233,91 @@ def test_a_damaged_or_newer_model_is_refused(model, tmp_path):
         (tmp_path / "model.safetensors").write_bytes(data_)
         with pytest.raises(BadInput, match=words):
             load_model(tmp_path)
+
+
+def test_the_kept_weights_can_be_the_mean_of_the_last_epochs(data, tmp_path, monkeypatch):
+    kept = []
+    add = Run._add_weights
+
+    def spy(self):
+        add(self)
+        kept.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
+
+    monkeypatch.setattr(Run, "_add_weights", spy)
+    outcome = run(data, tmp_path / "whole", epochs=6, average=0.5, patience=0)
+    assert len(kept) == 3
+    for name, tensor in outcome.model.state_dict().items():
+        torch.testing.assert_close(tensor, sum(one[name] for one in kept) / 3)
+    assert outcome.best_epoch == 5
+
+
+def test_adversarial_weights_are_put_back_and_change_the_step(data, tmp_path):
+    same = {"dropout": 0.0, "epochs": 1, "late_from": 0.0}
+    plain, moved = run(data, tmp_path / "a", **same), run(data, tmp_path / "b", adversarial=0.1, **same)
+    assert weights(plain) != weights(moved)
+    for a, b in zip(plain.model.parameters(), moved.model.parameters(), strict=True):
+        assert (a - b).abs().max() < 0.1
+
+
+def test_every_part_of_the_strong_recipe_learns_and_resumes(data, tmp_path, monkeypatch):
+    """A short run of everything at once: it learns, and a kill in its middle changes no bit."""
+    recipe = RECIPES["strong"] | {"epochs": 8, "adversarial": 0.05, "late_dropout": 0.2}
+    whole = run(data, tmp_path / "whole", **recipe)
+    assert whole.history[-1]["loss"] < whole.history[0]["loss"]
+    epoch = Run.epoch
+
+    def stop(self, index):
+        if index == 7:
+            raise KeyboardInterrupt
+        return epoch(self, index)
+
+    monkeypatch.setattr(Run, "epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path / "cut", **recipe)
+    monkeypatch.setattr(Run, "epoch", epoch)
+    assert weights(run(data, tmp_path / "cut", **recipe)) == weights(whole)
+
+
+def test_a_clip_whose_features_are_no_numbers_is_named(data, tmp_path, monkeypatch):
+    broken = Example(data.train[3].features, data.train[3].glosses, "signer/BOOK-7")
+    with_it = Data(PHON36, [*data.train[:3], broken], [], data.mean, data.deviation)
+    plain = training.augmented_input
+
+    def poisoned(features, *how):
+        values, source = plain(features, *how)
+        return (values * np.nan if features is broken.features else values), source
+
+    monkeypatch.setattr(training, "augmented_input", poisoned)
+    with pytest.raises(AslError, match="signer/BOOK-7"):
+        run(with_it, tmp_path)
+
+
+def test_phonology_and_boundaries_are_learned_beside_the_glosses(tmp_path):
+    """Labels that follow from the features: the heads find them on unseen clips."""
+
+    def labelled(one: Example) -> Example:
+        high = (np.nan_to_num(one.features[:, 14]) > 0).astype(np.int64)
+        change = np.abs(np.diff(high, prepend=high[:1]))
+        return Example(
+            one.features, one.glosses, labels=Labels({"location": high, BOUNDARY: change}, {"sign type": one.glosses[0] % 2})
+        )
+
+    train, held = [labelled(one) for one in examples(range(6))], [labelled(one) for one in examples((60, 61))]
+    mean, deviation = standardisation([one.features for one in train])
+    chosen = TrainSettings(epochs=30, batch_size=8, phonology=1.0, patience=0, mirror=0.0)
+    torch.manual_seed(0)
+    tiers = {"location": ("low", "high"), "sign type": ("even", "odd"), BOUNDARY: ("boundary",)}
+    model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, 24, 1, 0.2), GLOSSES, 0.3, tiers)
+    outcome = Run(model, Data(PHON36, train, [], mean, deviation), chosen, tmp_path, torch.device("cpu")).run(Silent())
+    save_model(tmp_path, outcome.model, Alphabet(tuple("ABCD")), FeatureSettings(), mean, deviation, {})
+    saved = load_model(tmp_path)
+    right, kinds = [], []
+    for one in held:
+        reading = read_features(saved, one.features, mirror=False)
+        right.append(reading.phonology["location"].argmax(axis=1) == one.labels.frames["location"])
+        token = isolated_token(saved, reading, 1)
+        found = {tier: value for tier, value, _ in token.phonology}
+        kinds.append(found["sign type"] == ("even", "odd")[one.labels.clip["sign type"]])
+        assert BOUNDARY not in found
+    assert np.concatenate(right).mean() > 0.8
+    assert np.mean(kinds) > 0.8
