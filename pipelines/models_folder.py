@@ -1,6 +1,7 @@
 """A trained model's folder: model.safetensors with weights and standardisation, model.json with everything else."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,17 @@ from transducers.alphabet import Alphabet
 WEIGHTS, CARD = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 64 << 20
-MAX_GLOSSES = 200_000
+MAX_GLOSSES, MAX_MEMBERS = 200_000, 32
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A recogniser and all that its input and output need. card: the rest of model.json, for reports."""
+    """Recognisers of one shape, whose readings are averaged, and all that their input and output need.
 
-    recogniser: Recogniser
+    card: the rest of model.json, for reports.
+    """
+
+    recognisers: tuple[Recogniser, ...]
     alphabet: Alphabet
     features: FeatureSettings
     mean: np.ndarray
@@ -41,6 +45,11 @@ class TrainedModel:
         return FEATURE_SETS[self.features.features]
 
     @property
+    def tiers(self) -> dict[str, tuple[str, ...]]:
+        """The tiers of phonology (and boundaries) that it was taught, with their classes."""
+        return self.recognisers[0].phonology.tiers
+
+    @property
     def only_synthetic(self) -> bool:
         """Whether all training clips were made by synthetic signers."""
         metrics = self.card.get("metrics")
@@ -49,13 +58,23 @@ class TrainedModel:
 
 
 def save_model(
-    folder: Path, recogniser: Recogniser, alphabet: Alphabet, features: FeatureSettings, mean, deviation, card: dict[str, Any]
+    folder: Path,
+    recognisers: Sequence[Recogniser],
+    alphabet: Alphabet,
+    features: FeatureSettings,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    card: dict[str, Any],
 ) -> None:
-    tensors = {f"recogniser.{name}": tensor for name, tensor in recogniser.state_dict().items()}
+    """Writes models/<name>. recognisers: one or several of one shape; the first is the one that other stages start from."""
+    tensors = {
+        f"{prefix(number)}{name}": tensor for number, one in enumerate(recognisers) for name, tensor in one.state_dict().items()
+    }
+    recogniser = recognisers[0]
     tensors |= {"mean": torch.from_numpy(mean), "deviation": torch.from_numpy(deviation)}
     save_tensors(folder / WEIGHTS, tensors, {})
     record = {"version": FORMAT_VERSION, "encoder": asdict(recogniser.encoder.spec), "prior_weight": recogniser.prior_weight}
-    record |= {"tiers": recogniser.phonology.tiers}
+    record |= {"tiers": recogniser.phonology.tiers, "members": len(recognisers)}
     record |= {"features": asdict(features), "glosses": list(alphabet.glosses), **card}
     write_json(folder / CARD, record)
 
@@ -72,15 +91,25 @@ def load_model(folder: Path) -> TrainedModel:
         if len(card["glosses"]) > MAX_GLOSSES:
             raise ValueError(f"{len(card['glosses'])} glosses")
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
-        recogniser = Recogniser(spec, len(alphabet), card["prior_weight"], card["tiers"])
+        if not 1 <= card["members"] <= MAX_MEMBERS:
+            raise ValueError(f"{card['members']} members")
         tensors, _ = load_tensors(folder / WEIGHTS)
-        recogniser.load_state_dict(part(tensors, "recogniser."))
+        recognisers = []
+        for number in range(card["members"]):
+            recogniser = Recogniser(spec, len(alphabet), card["prior_weight"], card["tiers"])
+            recogniser.load_state_dict(part(tensors, prefix(number)))
+            recognisers.append(recogniser.eval())
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"the model in {folder} is damaged: {error}", "train it again: asl train-ctc --force") from error
     except AslError as error:
         raise BadInput(error.message, "train it again: asl train-ctc --force") from error
-    return TrainedModel(recogniser.eval(), alphabet, features, mean, deviation, folder, card)
+    return TrainedModel(tuple(recognisers), alphabet, features, mean, deviation, folder, card)
+
+
+def prefix(member: int) -> str:
+    """Of the names of a member's tensors."""
+    return "recogniser." if member == 0 else f"member{member}."
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -39,9 +39,9 @@ class Token:
 class Reading:
     """What the model says of a clip.
 
-    views: (T, V + 1) log-probabilities of the clip as it is and, where asked, mirrored; the clip's probability is the
-    mean over the views. hands: (T,) whether a hand is seen. fps: of the T frames. phonology: tier → (T, classes)
-    posteriors, the mean over the views.
+    views: (T, V + 1) log-probabilities of the clip as it is and, where asked, mirrored, by each of the model's
+    recognisers; the clip's probability is the mean over the views. hands: (T,) whether a hand is seen. fps: of the T frames.
+    phonology: tier → (T, classes) posteriors, the mean over the views.
     """
 
     views: tuple[np.ndarray, ...]
@@ -71,15 +71,15 @@ def read_features(model: TrainedModel, features: np.ndarray, *, mirror: bool) ->
     shown = [features, feature_set.mirror(features)] if mirror else [features]
     inputs = np.stack([encoder_input(one, model.mean, model.deviation, feature_set) for one in shown])
     lengths = torch.full((len(shown),), len(features))
-    encoded, _ = model.recogniser.encoder(torch.from_numpy(inputs), lengths)
-    scores = model.recogniser.scores(encoded, lengths)
+    views, phonology = [], {}
+    for recogniser in model.recognisers:
+        encoded, _ = recogniser.encoder(torch.from_numpy(inputs), lengths)
+        views += list(normalised(recogniser.scores(encoded, lengths)).numpy())
+        for tier, logits in recogniser.phonology(encoded).items():
+            phonology[tier] = phonology.get(tier, 0) + torch.softmax(logits, dim=-1).mean(dim=0).numpy() / len(model.recognisers)
     hands = np.isfinite(features[:, feature_set.hands]).any(axis=1)
-    phonology = {
-        tier: torch.softmax(logits, dim=-1).mean(dim=0).numpy()
-        for tier, logits in model.recogniser.phonology(encoded).items()
-        if tier != BOUNDARY
-    }
-    return Reading(tuple(normalised(scores).numpy()), hands, model.features.fps, phonology)
+    phonology.pop(BOUNDARY, None)
+    return Reading(tuple(views), hands, model.features.fps, phonology)
 
 
 @torch.inference_mode()
@@ -149,7 +149,7 @@ def _token(
 def _class(model: TrainedModel, tier: str, posteriors: np.ndarray) -> tuple[str, str, float]:
     mean = posteriors.mean(axis=0)
     best = int(mean.argmax())
-    return tier, model.recogniser.phonology.tiers[tier][best], float(mean[best])
+    return tier, model.tiers[tier][best], float(mean[best])
 
 
 def _widened(spans: list[tuple[int, int]], reading: Reading) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from transducers.alphabet import Alphabet
 STAGE = "train-ctc"
 CODE = 3
 MOST_PARAMETERS_PER_CLIP = 1000
+#: How far the seeds of two members of a model lie apart: farther than anybody's series of seeds.
+MEMBER_SEEDS = 100_003
 
 
 @dataclass
@@ -81,7 +83,7 @@ def run_train_ctc(
             metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
             return TrainingResult(decision, str(folder), dict(metrics))
         if force or other_run(folder, plan):
-            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+            forget(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
         started = datetime.now().astimezone()
@@ -90,22 +92,55 @@ def run_train_ctc(
             torch.set_num_threads(train.threads)
         table = table_of([clips[i] for i in corpus.train], phonology.asl_lex)
         data = prepare(store, corpus, table, standardisation_of(start))
-        recogniser = build(data.feature_set, len(corpus.alphabet), encoder, train, table.tiers)
-        if start:
-            load_encoder(recogniser, start)
-        outcome = Run(recogniser, data, train, folder, device).run(progress)
-        metrics = _metrics(corpus, clips, outcome, folder)
+        outcomes = [
+            _member(number, folder, data, encoder, train, len(corpus.alphabet), table, start, device, progress)
+            for number in range(train.members)
+        ]
+        metrics = _metrics(corpus, clips, outcomes, folder)
         card = {
             "stage": STAGE,
             "fingerprint": plan.fingerprint,
             "training": settings_of(encoder, phonology, train),
             "metrics": metrics,
         }
-        save_model(folder, outcome.model.cpu(), corpus.alphabet, features, data.mean, data.deviation, card)
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        models = [outcome.model.cpu() for outcome in outcomes]
+        save_model(folder, models, corpus.alphabet, features, data.mean, data.deviation, card)
+        forget(folder)
         outputs = {workspace.relative(folder / part_): file_hash(folder / part_) for part_ in (WEIGHTS, CARD)}
         workspace.record(plan, started, outputs, metrics)
-        return TrainingResult(decision, str(folder), metrics, outcome.warnings + _size_warnings(metrics, corpus))
+        return TrainingResult(decision, str(folder), metrics, _warnings(outcomes) + _size_warnings(metrics))
+
+
+def _member(
+    number: int,
+    folder: Path,
+    data: Data,
+    encoder: EncoderSettings,
+    train: TrainSettings,
+    glosses: int,
+    table: LabelTable,
+    start: Path | None,
+    device: torch.device,
+    progress: Progress,
+) -> Outcome:
+    """Trains one of the recognisers; those after the first in folders of their own, from seeds of their own."""
+    own = replace(train, seed=train.seed + MEMBER_SEEDS * number)
+    recogniser = build(data.feature_set, glosses, encoder, own, table.tiers)
+    if start:
+        load_encoder(recogniser, start)
+    place = folder / f"member{number}" if number else folder
+    place.mkdir(exist_ok=True)
+    return Run(recogniser, data, own, place, device).run(progress)
+
+
+def forget(folder: Path) -> None:
+    """Deletes the checkpoints of a run and of its members."""
+    for file in folder.rglob("checkpoint.safetensors"):
+        file.unlink()
+
+
+def _warnings(outcomes: Sequence[Outcome]) -> list[str]:
+    return [warning for outcome in outcomes for warning in outcome.warnings]
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -224,9 +259,14 @@ def other_run(folder: Path, plan: Plan) -> bool:
         return True
 
 
-def _metrics(corpus: Corpus, clips: Sequence[Clip], outcome: Outcome, folder: Path) -> dict[str, Any]:
-    last = outcome.history[outcome.best_epoch]
-    parameters = outcome.model.parameter_count()
+def _metrics(corpus: Corpus, clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> dict[str, Any]:
+    """Flat figures; those of losses and validation are means over the members."""
+    kept = [outcome.history[outcome.best_epoch] for outcome in outcomes]
+    parameters = outcomes[0].model.parameter_count()
+
+    def mean(key: str) -> float | None:
+        return round(float(np.mean([figures[key] for figures in kept])), 4) if key in kept[0] else None
+
     return {
         "model": folder.name,
         "glosses": len(corpus.alphabet),
@@ -236,16 +276,17 @@ def _metrics(corpus: Corpus, clips: Sequence[Clip], outcome: Outcome, folder: Pa
         "clips_outside_vocabulary": corpus.left_out,
         "parameters": parameters,
         "parameters_per_clip": round(parameters / len(corpus.train), 1),
-        "epochs": len(outcome.history),
-        "kept_epoch": outcome.best_epoch + 1,
-        "loss": round(last["loss"], 4),
-        "blank_share": round(last["blank_share"], 4),
-        "validation_score": round(last["validation_score"], 4) if "validation_score" in last else None,
-        "seconds": round(sum(figures["seconds"] for figures in outcome.history), 1),
+        "members": len(outcomes) if len(outcomes) > 1 else None,
+        "epochs": len(outcomes[0].history),
+        "kept_epoch": outcomes[0].best_epoch + 1,
+        "loss": mean("loss"),
+        "blank_share": mean("blank_share"),
+        "validation_score": mean("validation_score"),
+        "seconds": round(sum(figures["seconds"] for outcome in outcomes for figures in outcome.history), 1),
     }
 
 
-def _size_warnings(metrics: Mapping[str, Any], corpus: Corpus) -> list[str]:
+def _size_warnings(metrics: Mapping[str, Any]) -> list[str]:
     if metrics["parameters_per_clip"] <= MOST_PARAMETERS_PER_CLIP:
         return []
     return [

@@ -45,7 +45,7 @@ def translate(
     isolated: each clip shows one sign, so that all its frames speak for one gloss. phonology: with the phonological
     classes of each sign. Raises BadInput: the model was taught none.
     """
-    if phonology and not set(model.recogniser.phonology.tiers) - {BOUNDARY}:
+    if phonology and not set(model.tiers) - {BOUNDARY}:
         raise BadInput(
             "this model was taught no phonology",
             "train one on clips with phonological tiers, or with: asl train-ctc --asl-lex FILE",

@@ -175,7 +175,7 @@ def test_damaged_checkpoints_are_refused_with_words(tmp_path):
 @pytest.fixture(scope="module")
 def model(data, taught, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    save_model(folder, taught.model, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
+    save_model(folder, [taught.model], Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
     return load_model(folder)
 
 
@@ -309,7 +309,7 @@ def test_phonology_and_boundaries_are_learned_beside_the_glosses(tmp_path):
     tiers = {"location": ("low", "high"), "sign type": ("even", "odd"), BOUNDARY: ("boundary",)}
     model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, 24, 1, 0.2), GLOSSES, 0.3, tiers)
     outcome = Run(model, Data(PHON36, train, [], mean, deviation), chosen, tmp_path, torch.device("cpu")).run(Silent())
-    save_model(tmp_path, outcome.model, Alphabet(tuple("ABCD")), FeatureSettings(), mean, deviation, {})
+    save_model(tmp_path, [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), mean, deviation, {})
     saved = load_model(tmp_path)
     right, kinds = [], []
     for one in held:
@@ -321,3 +321,17 @@ def test_phonology_and_boundaries_are_learned_beside_the_glosses(tmp_path):
         assert BOUNDARY not in found
     assert np.concatenate(right).mean() > 0.8
     assert np.mean(kinds) > 0.8
+
+
+def test_members_are_averaged_and_resume(data, taught, tmp_path):
+    other = Recogniser(taught.model.encoder.spec, GLOSSES, 0.3)
+    for name, members in (("one", [taught.model]), ("two", [taught.model, other])):
+        save_model(tmp_path / name, members, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
+    one, two = load_model(tmp_path / "one"), load_model(tmp_path / "two")
+    assert (len(one.recognisers), len(two.recognisers)) == (1, 2)
+    features = data.validation[0].features
+    single, joint = (read_features(model, features, mirror=True) for model in (one, two))
+    assert (len(single.views), len(joint.views)) == (2, 4)
+    np.testing.assert_allclose(joint.views[0], single.views[0], atol=1e-6)
+    shares = [np.exp(list(joint.views[i : i + 2])).sum() for i in (0, 2)]
+    np.testing.assert_allclose(shares, 2 * len(features), rtol=1e-4)
