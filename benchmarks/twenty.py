@@ -11,7 +11,9 @@ tested on another, and the one with the best mean top-1 is trained on all of the
 
 import argparse
 import json
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,12 +60,12 @@ def extracted(data: Path, folder: Path, sources: list[str], held_out: tuple[str,
 
 def trained(folder: Path, seed: int, options: str) -> dict:
     """A copy of the workspace's record, trained and tested: so that several can run side by side."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         own = Path(name) / "ws"
         own.mkdir()
         for part in ("asl.toml", "clips.jsonl"):
             (own / part).write_bytes((folder / part).read_bytes())
-        (own / "landmarks").symlink_to(folder / "landmarks")
+        shutil.copytree(folder / "landmarks", own / "landmarks", copy_function=os.link)
         made = asl("train-ctc", "-w", str(own), "--min-clips", "4", "--seed", str(seed), *shlex.split(options))["metrics"]
         return {"made": made, "found": asl("evaluate", "-w", str(own), "--force")["results"]}
 

@@ -23,7 +23,7 @@ from pipelines.labels import table_of
 from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS
 from pipelines.pretraining import PretrainData, PretrainRun, Unlabelled
 from pipelines.progress import Progress
-from pipelines.train_ctc import choose_device, encoder_spec, other_run, standardise
+from pipelines.train_ctc import choose_device, decide, encoder_spec, other_run, standardise
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 
 STAGE = "pretrain"
@@ -64,7 +64,7 @@ def run_pretrain(
         clips = read_clips(workspace.clips_file)
         plan = _plan(workspace, (pretrain, features, encoder, phonology))
         folder = workspace.models / (name or f"pretrain-{plan.fingerprint[:8]}")
-        decision = workspace.decide(plan, force=force)
+        decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
             metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
             return PretrainResult(decision, str(folder), dict(metrics), str(page))

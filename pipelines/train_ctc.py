@@ -78,7 +78,7 @@ def run_train_ctc(
         start = find_model(workspace, pretrained) if pretrained else None
         plan = _plan(workspace, (train, features, encoder, phonology), start)
         folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
-        decision = _decide(workspace, plan, folder, force)
+        decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
             metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
             return TrainingResult(decision, str(folder), dict(metrics))
@@ -243,9 +243,10 @@ def _plan(workspace: Workspace, parts: Sequence[Any], start: Path | None) -> Pla
     return Plan(STAGE, settings, inputs, CODE)
 
 
-def _decide(workspace: Workspace, plan: Plan, folder: Path, force: bool) -> Decision:
+def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool) -> Decision:
+    """Whether a stage that makes a model has to run: also where the record is of a model of another name."""
     decision = workspace.decide(plan, force=force)
-    recorded = workspace.state(STAGE).get("metrics", {}).get("model")
+    recorded = workspace.state(plan.stage).get("metrics", {}).get("model")
     if not decision.run and recorded != folder.name:
         return Decision(True, f"the record is of {recorded}")
     return decision

@@ -38,6 +38,8 @@ def test_it_is_done_once_and_can_be_taken_up(pretrained, asl):
     again = result(asl("pretrain", "-w", folder, "--epochs", "3", "--name", "one", "--threads", "1", "--format", "json", check=0))
     assert not again["ran"]
     assert "would run" in asl("pretrain", "-w", folder, "--epochs", "4", "--dry-run", check=0).stderr
+    other = asl("pretrain", "-w", folder, "--epochs", "3", "--name", "two", "--threads", "1", "--dry-run", check=0)
+    assert "the record is of one" in other.stderr
 
 
 def test_training_starts_from_it_and_names_what_does_not_fit(pretrained, asl):
