@@ -1,6 +1,7 @@
 """Encoders behind one interface: (N, T, D), lengths → (N, T, M), lengths (SPEC §5)."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -114,15 +115,12 @@ class BiLSTMEncoder(Encoder):
         return pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=values.shape[1])[0]
 
 
-class TCNEncoder(Encoder):
-    """Linear → causal depthwise convolutions, dilation doubling → layer norm (SPEC §5). M = hidden; streaming."""
+class BlockEncoder(Encoder):
+    """Linear → blocks of one width, each told which frames are real → layer norm. M = hidden."""
 
-    def __init__(self, spec: EncoderSpec):
+    def __init__(self, spec: EncoderSpec, blocks: Iterable[nn.Module]):
         super().__init__(spec, spec.hidden)
-        self.blocks = nn.ModuleList(
-            ConvBlock(spec.hidden, TCN_KERNEL, spec.dropout, spec.drop_path, causal=True, dilation=2**number)
-            for number in range(spec.layers)
-        )
+        self.blocks = nn.ModuleList(blocks)
 
     def encode(self, values: Tensor, lengths: Tensor) -> Tensor:
         mask = real_frames(values, lengths)[..., None]
@@ -131,26 +129,31 @@ class TCNEncoder(Encoder):
         return values
 
 
-class ConvAttentionEncoder(Encoder):
-    """Linear → stages of three depthwise-convolution blocks and one of attention → layer norm. M = hidden.
+class TCNEncoder(BlockEncoder):
+    """Causal depthwise convolutions, the dilation doubling from one to the next (SPEC §5); streaming."""
+
+    def __init__(self, spec: EncoderSpec):
+        dilations = [2**number for number in range(spec.layers)]
+        super().__init__(
+            spec,
+            (ConvBlock(spec.hidden, TCN_KERNEL, spec.dropout, spec.drop_path, causal=True, dilation=one) for one in dilations),
+        )
+
+
+class ConvAttentionEncoder(BlockEncoder):
+    """Stages of three depthwise-convolution blocks and one of attention; streaming where `causal`.
 
     After the network that won the 2023 isolated-sign competition (Sohn), with layer norms for batch norms, so that a
-    clip reads the same alone and in a batch. Streaming where `causal`.
+    clip reads the same alone and in a batch.
     """
 
     def __init__(self, spec: EncoderSpec):
-        super().__init__(spec, spec.hidden)
-        self.blocks = nn.ModuleList()
+        how = {"dropout": spec.dropout / 2, "drop_path": spec.drop_path, "causal": spec.causal}
+        blocks = []
         for _ in range(spec.layers):
-            for _ in range(CONVS_A_STAGE):
-                self.blocks.append(ConvBlock(spec.hidden, CONV_KERNEL, spec.dropout / 2, spec.drop_path, causal=spec.causal))
-            self.blocks.append(AttentionBlock(spec.hidden, spec.dropout / 2, spec.drop_path, causal=spec.causal))
-
-    def encode(self, values: Tensor, lengths: Tensor) -> Tensor:
-        mask = real_frames(values, lengths)[..., None]
-        for block in self.blocks:
-            values = block(values, mask)
-        return values
+            blocks += [ConvBlock(spec.hidden, CONV_KERNEL, **how) for _ in range(CONVS_A_STAGE)]
+            blocks.append(AttentionBlock(spec.hidden, **how))
+        super().__init__(spec, blocks)
 
 
 class ConvBlock(nn.Module):

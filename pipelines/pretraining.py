@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.augmentation import Augmentation, hide, hide_part, varied
+from models.ctc import real_frames
 from models.feature_sets import FeatureSet, encoder_input
 from models.phon36 import SIZE
 from models.pretraining import Pretrainer, View
@@ -147,7 +148,7 @@ class PretrainRun(ResumableRun):
     @torch.no_grad()
     def _follow(self, view: View, generator: torch.Generator) -> None:
         """Moves the codebooks towards the frames of a view."""
-        real = torch.arange(view.clean.shape[1], device=self.device) < view.lengths[:, None]
+        real = real_frames(view.clean, view.lengths)
         self.model.quantiser.update(view.clean[real], view.seen[real], generator)
 
     @torch.no_grad()
