@@ -1,7 +1,7 @@
 """The loop of stage 1: two views of each clip, codebooks that follow, resumable after each epoch (SPEC §4, §6)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class PretrainRun(ResumableRun):
             self._follow(first, generator)
             seen += len(batch)
             found.append(({name: float(part.detach()) for name, part in parts.items()}, len(batch)))
-        figures = {"epoch": number, **_means(found)} | self._validate()
+        figures = {"epoch": number, **self._means(found)} | self._validate()
         books = {part: asdict(one) for part, one in self.codebooks().items()}
         return figures | {"codebooks": books, "seconds": round(time.monotonic() - clock, 3)}
 
@@ -137,13 +137,17 @@ class PretrainRun(ResumableRun):
         return encoder_input(features, self.data.mean, self.data.deviation, self.data.feature_set)
 
     def _total(self, parts: dict[str, Tensor], batch: Sequence[Unlabelled]) -> Tensor:
-        loss = parts["time"] + parts["view"] + self.settings.phonology * (parts["codes"] + parts["phonology"])
+        loss = self._weighted(parts)
         if not torch.isfinite(loss):
             raise AslError(
                 f"the loss is not a number in epoch {len(self.history)}, in the batch of {batch[0].name}",
                 "lower --learning-rate; the checkpoint of the epoch before is kept",
             )
         return loss
+
+    def _weighted(self, parts: Mapping[str, Any]) -> Any:
+        """L of SPEC §6 from its parts, tensors or numbers."""
+        return parts["time"] + parts["view"] + self.settings.phonology * (parts["codes"] + parts["phonology"])
 
     @torch.no_grad()
     def _follow(self, view: View, generator: torch.Generator) -> None:
@@ -162,11 +166,11 @@ class PretrainRun(ResumableRun):
         for batch in self._batches(self.data.validation, rng):
             parts, _ = self._losses(batch, rng, generator)
             found.append(({name: float(part) for name, part in parts.items()}, len(batch)))
-        return {f"validation_{name}": value for name, value in _means(found).items()}
+        return {f"validation_{name}": value for name, value in self._means(found).items()}
 
-
-def _means(found: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:
-    if not found:
-        raise AslError("stage 1 compares clips with each other and needs two at least", "extract more clips")
-    means = {name: weighted_mean([(parts[name], count) for parts, count in found]) for name in PARTS_OF_LOSS}
-    return {"loss": sum(means.values()), **means}
+    def _means(self, found: Sequence[tuple[dict[str, float], int]]) -> dict[str, float]:
+        """Each part of the loss over the batches (parts, clips), and the loss itself."""
+        if not found:
+            raise AslError("stage 1 compares clips with each other and needs two at least", "extract more clips")
+        means = {name: weighted_mean([(parts[name], count) for parts, count in found]) for name in PARTS_OF_LOSS}
+        return {"loss": self._weighted(means), **means}
