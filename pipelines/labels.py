@@ -17,6 +17,7 @@ from torch import Tensor
 from models.phonology import BOUNDARY, UNKNOWN
 from pipelines.clips import Clip
 from pipelines.errors import BadInput
+from pipelines.files import file_hash
 
 #: Annotation tiers that hold phonological classes of every moment.
 FRAME_TIERS = ("handshape", "location", "orientation", "movement")
@@ -98,6 +99,14 @@ def table_of(clips: Sequence[Clip], asl_lex: str) -> LabelTable:
                 values.setdefault(tier, set()).add(value)
     order = (*FRAME_TIERS, *ASL_LEX_TIERS.values(), BOUNDARY)
     return LabelTable({tier: tuple(sorted(values[tier])) for tier in order if tier in values}, lexicon)
+
+
+def lexicon_input(asl_lex: str) -> dict[str, str]:
+    """What a stage depends on where an ASL-LEX file is given: its hash. Raises BadInput: no such file."""
+    try:
+        return {"asl_lex": file_hash(Path(asl_lex))} if asl_lex else {}
+    except OSError as error:
+        raise BadInput(f"cannot read {asl_lex}: {error.strerror}", "download ASL-LEX 2.0's sign data as CSV") from error
 
 
 def read_asl_lex(path: Path) -> dict[str, dict[str, str]]:

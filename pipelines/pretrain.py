@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.feature_sets import FeatureSet, encoder_input
+from models.feature_sets import FEATURE_SETS, FeatureSet, encoder_input
 from models.phon36 import SIZE
 from models.pretraining import Pretrainer
 from models.probe import pooled, probe_scores
@@ -19,12 +19,12 @@ from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
-from pipelines.labels import table_of
+from pipelines.labels import LabelTable, lexicon_input, table_of
 from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS
 from pipelines.pretraining import PretrainData, PretrainRun, Unlabelled
 from pipelines.progress import Progress
-from pipelines.train_ctc import choose_device, decide, encoder_spec, other_run, standardise
-from pipelines.workspace import Decision, Plan, Workspace, settings_of
+from pipelines.train_ctc import choose_device, decide, encoder_spec, forget, other_run, plan_of, standardise
+from pipelines.workspace import Decision, Workspace
 
 STAGE = "pretrain"
 CODE = 1
@@ -58,11 +58,17 @@ def run_pretrain(
     pretrain, features, encoder, phonology = (
         workspace.settings(section, flags) for section in ("pretrain", "features", "encoder", "phonology")
     )
+    if not FEATURE_SETS[features.features].phonological:
+        raise BadInput(
+            f"the codebooks are on the phonological features, which '{features.features}' does not hold",
+            "use --features phon36 or phon36+landmarks",
+        )
     device = choose_device(pretrain.device)
     page = workspace.reports / "pretrain.html"
     with workspace.locked("asl pretrain"):
         clips = read_clips(workspace.clips_file)
-        plan = _plan(workspace, (pretrain, features, encoder, phonology))
+        parts = (pretrain, features, encoder, phonology)
+        plan = plan_of(STAGE, workspace, parts, lexicon_input(phonology.asl_lex), CODE)
         folder = workspace.models / (name or f"pretrain-{plan.fingerprint[:8]}")
         decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
@@ -72,16 +78,11 @@ def run_pretrain(
         if len(chosen) < 2:
             raise BadInput(f"{len(chosen)} clips in the train split; stage 1 needs two at least", "look at: asl status")
         if force or other_run(folder, plan):
-            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+            forget(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
         started = datetime.now().astimezone()
         store = open_features(workspace, clips, features, progress)
-        if not store.feature_set.phonological:
-            raise BadInput(
-                f"the codebooks are on the phonological features, which '{features.features}' does not hold",
-                "use --features phon36 or phon36+landmarks",
-            )
         if pretrain.threads:
             torch.set_num_threads(pretrain.threads)
         table = table_of([clips[i] for i in chosen], phonology.asl_lex)
@@ -99,7 +100,7 @@ def run_pretrain(
         model.cpu().eval()
         metrics = _metrics(clips, chosen, run, books, folder) | probe(model, data, clips, chosen, held)
         save(folder, model, data, {"features": asdict(features), "metrics": metrics, "fingerprint": plan.fingerprint})
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        forget(folder)
         from pipelines.pretrain_report import write_report
 
         write_report(page, workspace, [clips[i] for i in chosen], model, data, run.history, books, metrics, store.fps)
@@ -159,13 +160,8 @@ def probe(
     return {name: round(value, 4) for name, value in right.items()} | {"probe_clips": len(truth)}
 
 
-def _examples(store: FeatureStore, indices: Sequence[int], table) -> list[Unlabelled]:
+def _examples(store: FeatureStore, indices: Sequence[int], table: LabelTable) -> list[Unlabelled]:
     return [Unlabelled(store[i], store.clips[i].name, table.labels(store.clips[i], len(store[i]), store.fps)) for i in indices]
-
-
-def _plan(workspace: Workspace, parts: Sequence[Any]) -> Plan:
-    settings = {key: value for key, value in settings_of(*parts).items() if key not in ("device", "threads")}
-    return Plan(STAGE, settings, {"clips": file_hash(workspace.clips_file)}, CODE)
 
 
 def _metrics(clips: Sequence[Clip], chosen: Sequence[int], run: PretrainRun, books, folder: Path) -> dict[str, Any]:

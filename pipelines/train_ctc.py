@@ -19,7 +19,7 @@ from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
-from pipelines.labels import LabelTable, table_of
+from pipelines.labels import LabelTable, lexicon_input, table_of
 from pipelines.models_folder import CARD, WEIGHTS, find_model, read_card, save_model
 from pipelines.progress import Progress
 from pipelines.settings import EncoderSettings, TrainSettings
@@ -76,7 +76,8 @@ def run_train_ctc(
         clips = read_clips(workspace.clips_file)
         corpus = select(clips, train.min_clips)
         start = find_model(workspace, pretrained) if pretrained else None
-        plan = _plan(workspace, (train, features, encoder, phonology), start)
+        inputs = lexicon_input(phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
+        plan = plan_of(STAGE, workspace, (train, features, encoder, phonology), inputs, CODE)
         folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
         decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
@@ -236,11 +237,10 @@ def load_encoder(recogniser: Recogniser, folder: Path) -> None:
         raise BadInput(f"the encoder in {folder} is damaged: {error}", "train that model again") from error
 
 
-def _plan(workspace: Workspace, parts: Sequence[Any], start: Path | None) -> Plan:
-    inputs = {"clips": file_hash(workspace.clips_file)}
-    inputs |= {"pretrained": file_hash(start / WEIGHTS)} if start else {}
+def plan_of(stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapping[str, str], code: int) -> Plan:
+    """The plan of a stage that makes a model of the clips and `inputs`. parts: its settings; where it computes is none."""
     settings = {key: value for key, value in settings_of(*parts).items() if key not in ("device", "threads")}
-    return Plan(STAGE, settings, inputs, CODE)
+    return Plan(stage, settings, {"clips": file_hash(workspace.clips_file), **inputs}, code)
 
 
 def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool) -> Decision:

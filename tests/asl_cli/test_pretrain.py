@@ -79,6 +79,11 @@ def test_phonology_is_taught_by_asl_lex_and_shown(pretrained, asl, tmp_path):
     asl("train-ctc", "-w", folder, "--epochs", "2", "--name", "plain", check=0)
     assert "no phonology" in asl(*translate, "--model", "plain", check=2).stderr
     asl("train-ctc", "-w", folder, "--epochs", "12", "--asl-lex", tmp_path / "lex.csv", "--name", "lex", check=0)
+    (tmp_path / "lex.csv").write_text("\n".join([columns, *reversed(rows)]) + "\n")
+    changed = asl(
+        "train-ctc", "-w", folder, "--epochs", "12", "--asl-lex", tmp_path / "lex.csv", "--name", "lex", "--dry-run", check=0
+    )
+    assert "asl_lex changed" in changed.stderr, "the content counts, not the name"
     text = asl(*translate, "--model", "lex", check=0).stdout
     assert "sign handshape" in text
     (clip,) = json.loads(asl(*translate, "--model", "lex", "--format", "json", check=0).stdout)["clips"]
