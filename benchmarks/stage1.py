@@ -1,20 +1,26 @@
 """What stage 1 learns: how its codebooks are used, and what a linear probe reads from its frozen encoder.
 
-    python benchmarks/stage1.py DATA/twenty DATA/traduttore/landmarks.npz [--epochs 40] [--pretrain "--phonology 1"] [--seeds 3]
+    python benchmarks/stage1.py DATA/twenty DATA/traduttore/landmarks.npz [more.npz] [--extract "--synthetic --signers 8"]
+        [--epochs 40] [--pretrain "--phonology 1"] [--seeds 3] [--few 1 2 4 8 0]
 
-Pre-trains on all clips of both sets but one source of the twenty signs, without glosses. Prints the codebooks' figures over the
-training frames. Then a logistic regression is fitted to the glosses of the other sources' clips, on the encoder's frames
+Pre-trains on all clips of the sets but one source of the twenty signs, without glosses. Prints the codebooks' figures over
+the training frames. Then a logistic regression is fitted to the glosses of the other sources' clips, on the encoder's frames
 (mean and deviation over time) and on raw phon36, and tested on the source that neither stage 1 nor the probe has seen.
+
+--few: recognisers are trained from scratch and from each seed's stage 1, on the same few clips of each gloss (0: on all) with
+the same settings, and tested on that source too.
 """
 
 import argparse
 import shlex
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from twenty import asl
+from transfer import HELD_OUT, few_shot
+from twenty import asl, copied
 
 from models.encoders import EncoderSpec, build_encoder
 from models.feature_sets import encoder_input
@@ -28,8 +34,6 @@ from pipelines.pretrain import raw_frames
 from pipelines.progress import Silent
 from pipelines.settings import FeatureSettings
 from pipelines.workspace import open_workspace
-
-HELD_OUT = "ksukkau"
 
 
 def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[np.ndarray, ...]:
@@ -56,35 +60,52 @@ def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[np.ndarray,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("twenty", type=Path)
-    parser.add_argument("traduttore", type=Path)
+    parser.add_argument("arrays", type=Path, nargs="+")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--extract", default="", help="further options of asl extract")
     parser.add_argument("--pretrain", default="", help="further options of asl pretrain")
+    parser.add_argument("--few", type=int, nargs="*", default=[])
+    parser.add_argument("--few-epochs", type=int, default=60)
+    parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args()
     gains, right = [], {"frozen encoder": [], "raw phon36": []}
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(chosen.jobs) as pool:
         workspace = Path(name) / "ws"
         asl("init", str(workspace))
-        sources = ("--poses", str(chosen.twenty), "--landmarks", str(chosen.traduttore), "--test-groups", HELD_OUT)
-        split = ("--validation-share", "0", "--drop-duplicates")
+        arrays = [word for file in chosen.arrays for word in ("--landmarks", str(file))]
+        split = ("--test-groups", HELD_OUT, "--validation-share", "0", "--drop-duplicates")
+        sources = ("--poses", str(chosen.twenty), *arrays, *shlex.split(chosen.extract))
         asl("extract", "-w", str(workspace), *sources, *split, partly=True)
-        for seed in range(chosen.seeds):
-            options = ("--epochs", str(chosen.epochs), "--seed", str(seed), *shlex.split(chosen.pretrain))
-            made = asl("pretrain", "-w", str(workspace), *options)
-            figures = made["metrics"]
-            books = [
-                f"{p} {100 * figures[f'codes_used_{p}']:.0f} % used, perplexity {figures[f'perplexity_{p}']}" for p in "HLOMN"
-            ]
-            print(f"seed {seed}: {figures['train_clips']} clips, {figures['seconds']:.0f} s; {'; '.join(books)}", flush=True)
-            frozen, raw, labels, held = pooled_clips(workspace, Path(made["folder"]), HELD_OUT)
+        options = ("--epochs", str(chosen.epochs), *shlex.split(chosen.pretrain))
+        models = list(pool.map(lambda seed: pretrained(workspace, seed, options), range(chosen.seeds)))
+        for model in models:
+            frozen, raw, labels, held = pooled_clips(workspace, model, HELD_OUT)
             found = []
             for what, vectors in (("frozen encoder", frozen), ("raw phon36", raw)):
                 scores = probe_scores(vectors[~held], labels[~held], vectors[held], labels.max() + 1)
                 found.append((scores.argmax(axis=1) == labels[held]).astype(float))
                 right[what].append(found[-1].mean())
             gains.append(found[0] - found[1])
+        report(right, gains)
+        for clips in chosen.few:
+            few_shot(chosen.twenty, models, clips, chosen.few_epochs, pool)
+
+
+def pretrained(workspace: Path, seed: int, options: tuple[str, ...]) -> Path:
+    """The folder of one seed's stage 1, whose codebooks' figures are printed."""
+    own = workspace.with_name(f"seed{seed}")
+    copied(workspace, own)
+    made = asl("pretrain", "-w", str(own), "--seed", str(seed), *options)
+    figures = made["metrics"]
+    books = [f"{p} {100 * figures[f'codes_used_{p}']:.0f} % used, perplexity {figures[f'perplexity_{p}']}" for p in "HLOMN"]
+    print(f"seed {seed}: {figures['train_clips']} clips, {figures['seconds']:.0f} s; {'; '.join(books)}", flush=True)
+    return Path(made["folder"])
+
+
+def report(right: dict[str, list[float]], gains: list[np.ndarray]) -> None:
     for what, values in right.items():
-        print(f"probe on {what}: top-1 {100 * np.mean(values):.1f} % of {HELD_OUT}'s clips ({chosen.seeds} seeds)")
+        print(f"probe on {what}: top-1 {100 * np.mean(values):.1f} % of {HELD_OUT}'s clips ({len(values)} seeds)")
     one = bootstrap_mean(np.mean(gains, axis=0))
     print(
         f"frozen ahead of raw by {100 * one.value:+.1f} points [{100 * one.low:+.1f}, {100 * one.high:+.1f}], paired over clips"

@@ -42,8 +42,10 @@ def as_it_is(data: Path, model: Path) -> dict:
         return asl("evaluate", "-w", folder, "--model", model)["results"]
 
 
-def few(data: Path, model: Path, size: dict, clips: int, seed: int, epochs: int) -> tuple[float, float]:
-    """Top-1 from scratch and from the synthetic encoder, on the same `clips` real clips a gloss."""
+def few(data: Path, model: Path, clips: int, seed: int, epochs: int) -> tuple[float, float]:
+    """Top-1 from scratch and from another model's encoder, on the same `clips` real clips a gloss (0: all there are)."""
+    card = json.loads((model / "model.json").read_text())
+    size = card["encoder"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen = draw(data, clips, seed)
@@ -52,18 +54,10 @@ def few(data: Path, model: Path, size: dict, clips: int, seed: int, epochs: int)
             (folder / "poses" / file.name).symlink_to(file.resolve())
         there = ("-w", folder / "ws")
         asl("init", folder / "ws")
-        asl(
-            "extract",
-            *there,
-            "--poses",
-            folder / "poses",
-            "--test-groups",
-            HELD_OUT,
-            "--drop-duplicates",
-            "--validation-share",
-            "0",
-        )
-        common = ("--seed", seed, "--epochs", epochs, "--threads", 1, "--hidden", size["hidden"], "--layers", size["layers"])
+        split = ("--test-groups", HELD_OUT, "--drop-duplicates", "--validation-share", "0")
+        asl("extract", *there, "--poses", folder / "poses", *split)
+        common = ("--seed", seed, "--epochs", epochs, "--threads", 1, "--features", card["features"]["features"])
+        common += ("--encoder", size["kind"], "--hidden", size["hidden"], "--layers", size["layers"])
         scores = []
         for start in ((), ("--pretrained", model)):
             asl("train-ctc", *there, *common, *start)
@@ -71,8 +65,25 @@ def few(data: Path, model: Path, size: dict, clips: int, seed: int, epochs: int)
         return scores[0], scores[1]
 
 
+def few_shot(data: Path, models: list[Path], clips: int, epochs: int, pool: ThreadPoolExecutor) -> dict:
+    """One model a seed: pairs of top-1, printed with what the start was worth."""
+    jobs = [pool.submit(few, data, model, clips, seed, epochs) for seed, model in enumerate(models)]
+    pairs = [job.result() for job in jobs]
+    gains = [pretrained - scratch for scratch, pretrained in pairs]
+    test = stats.ttest_rel([pair[1] for pair in pairs], [pair[0] for pair in pairs])
+    low, high = test.confidence_interval(0.95)
+    print(
+        f"{clips or 'all'} clips a gloss: scratch {100 * mean(pair[0] for pair in pairs):.1f} %, pre-trained "
+        f"{100 * mean(pair[1] for pair in pairs):.1f} %; gain {100 * mean(gains):+.1f} points "
+        f"± {100 * stdev(gains):.1f} (sd), 95 % interval [{100 * low:+.1f}, {100 * high:+.1f}], paired t: "
+        f"p = {test.pvalue:.3f}",
+        flush=True,
+    )
+    return {"clips": clips, "pairs": pairs}
+
+
 def draw(data: Path, clips: int, seed: int) -> list[Path]:
-    """`clips` training clips of each gloss that the held-out source has, and all of that source."""
+    """`clips` training clips (0: all) of each gloss that the held-out source has, and all of that source."""
     test = sorted(data.glob(f"{HELD_OUT}__*.pose"))
     glosses = {file.name.split("__")[1] for file in test}
     pool = defaultdict(list)
@@ -80,7 +91,7 @@ def draw(data: Path, clips: int, seed: int) -> list[Path]:
         if not file.name.startswith(HELD_OUT) and file.name.split("__")[1] in glosses:
             pool[file.name.split("__")[1]].append(file)
     rng = random.Random(seed)  # noqa: S311, draws clips
-    return test + [file for _, files in sorted(pool.items()) for file in rng.sample(files, min(clips, len(files)))]
+    return test + [file for _, files in sorted(pool.items()) for file in rng.sample(files, min(clips or len(files), len(files)))]
 
 
 def main() -> None:
@@ -99,23 +110,8 @@ def main() -> None:
     print(
         f"synthetic only, {found['signs']} real clips: top-1 {shown(found['top_1'])}, top-5 {shown(found['top_5'])}", flush=True
     )
-    size = json.loads((model / "model.json").read_text())["encoder"]
-    rows = []
-    for clips in chosen.few:
-        with ThreadPoolExecutor(chosen.jobs) as pool:
-            jobs = [pool.submit(few, chosen.data, model, size, clips, seed, chosen.epochs) for seed in range(chosen.seeds)]
-            pairs = [job.result() for job in jobs]
-        rows.append({"clips": clips, "pairs": pairs})
-        gains = [pretrained - scratch for scratch, pretrained in pairs]
-        test = stats.ttest_rel([pair[1] for pair in pairs], [pair[0] for pair in pairs])
-        low, high = test.confidence_interval(0.95)
-        print(
-            f"{clips} clips a gloss: scratch {100 * mean(pair[0] for pair in pairs):.1f} %, pre-trained "
-            f"{100 * mean(pair[1] for pair in pairs):.1f} %; gain {100 * mean(gains):+.1f} points "
-            f"± {100 * stdev(gains):.1f} (sd), 95 % interval [{100 * low:+.1f}, {100 * high:+.1f}], paired t: "
-            f"p = {test.pvalue:.3f}",
-            flush=True,
-        )
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        rows = [few_shot(chosen.data, [model] * chosen.seeds, clips, chosen.epochs, pool) for clips in chosen.few]
     if chosen.json:
         chosen.json.write_text(json.dumps({"as_it_is": found["top_1"], "few": rows}, indent=1) + "\n")
 

@@ -58,14 +58,19 @@ def extracted(data: Path, folder: Path, sources: list[str], held_out: tuple[str,
     return asl("extract", "-w", str(folder), "--poses", str(poses), *groups, *split)["metrics"]
 
 
+def copied(workspace: Path, own: Path) -> None:
+    """A workspace of the same clips without their models; landmarks take no room again."""
+    own.mkdir()
+    for part in ("asl.toml", "clips.jsonl"):
+        (own / part).write_bytes((workspace / part).read_bytes())
+    shutil.copytree(workspace / "landmarks", own / "landmarks", copy_function=os.link)
+
+
 def trained(folder: Path, seed: int, options: str) -> dict:
     """A copy of the workspace's record, trained and tested: so that several can run side by side."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         own = Path(name) / "ws"
-        own.mkdir()
-        for part in ("asl.toml", "clips.jsonl"):
-            (own / part).write_bytes((folder / part).read_bytes())
-        shutil.copytree(folder / "landmarks", own / "landmarks", copy_function=os.link)
+        copied(folder, own)
         made = asl("train-ctc", "-w", str(own), "--min-clips", "4", "--seed", str(seed), *shlex.split(options))["metrics"]
         return {"made": made, "found": asl("evaluate", "-w", str(own), "--force")["results"]}
 

@@ -1,0 +1,119 @@
+"""How fast the recogniser trains beside a plain loop: clips a second of one epoch, median of several.
+
+    python benchmarks/training_speed.py DATA/twenty [--runs 5] [--recipe strong] [--device cpu] [--json FILE]
+
+The plain loop is what one writes first: clips in random order, each batch padded to its longest, a bidirectional nn.LSTM over
+packed sequences. Network, weights, losses, augmentation, batch size and optimiser are the same, features are prepared once in
+both, and the runs alternate. A second line of the plain loop has our encoder, to show what the order of the clips is worth.
+"""
+
+import argparse
+import json
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from twenty import asl
+
+from models.encoders import BiLSTMEncoder
+from pipelines.clips import read_clips
+from pipelines.features import open_features
+from pipelines.labels import table_of
+from pipelines.progress import Silent
+from pipelines.train_ctc import build, choose_device, prepare, select
+from pipelines.training import Data, Run
+from pipelines.workspace import open_workspace
+
+
+class PlainRun(Run):
+    """Clips in random order, whatever their lengths."""
+
+    def _groups(self, rng: np.random.Generator) -> Iterator:
+        order, size = rng.permutation(len(self.data.train)), self.settings.batch_size
+        for start in range(0, len(order), size):
+            examples = [self.data.train[i] for i in order[start : start + size]]
+            inputs, sources = zip(*(self._varied(one, rng) for one in examples), strict=True)
+            yield [(examples, inputs, sources)]
+
+
+class PackedEncoder(nn.Module):
+    """The same network with packed sequences, its weights those of ours."""
+
+    def __init__(self, ours: BiLSTMEncoder):
+        super().__init__()
+        self.ours, spec = ours, ours.spec
+        between = spec.dropout if spec.layers > 1 else 0.0
+        self.lstm = nn.LSTM(spec.hidden, spec.hidden, spec.layers, batch_first=True, bidirectional=True, dropout=between)
+        for layer, pair in enumerate(zip(ours.forwards, ours.backwards, strict=True)):
+            for one, suffix in zip(pair, ("", "_reverse"), strict=True):
+                for name, values in one.state_dict().items():
+                    getattr(self.lstm, f"{name[:-1]}{layer}{suffix}").data.copy_(values)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        packed = pack_padded_sequence(self.ours.project(features), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        values, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        return self.ours.dropout(self.ours.norm(values)), lengths
+
+
+def prepared(workspace: Path, flags: dict) -> tuple:
+    """The training clips' features and labels, and the settings, of a workspace."""
+    opened = open_workspace(workspace)
+    train, features, encoder = (opened.settings(section, flags) for section in ("train", "features", "encoder"))
+    clips = read_clips(opened.clips_file)
+    corpus = select(clips, train.min_clips)
+    store = open_features(opened, clips, features, Silent())
+    return prepare(store, corpus, table_of([clips[i] for i in corpus.train], "")), len(corpus.alphabet), encoder, train
+
+
+def made(how: str, data: Data, glosses: int, encoder, train, folder: Path, device: torch.device) -> Run:
+    recogniser = build(data.feature_set, glosses, encoder, train, {})
+    if how == "plain, packed":
+        recogniser.encoder = PackedEncoder(recogniser.encoder)
+    return (Run if how == "asl" else PlainRun)(recogniser, data, train, folder, device)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--recipe", default="light")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--hidden", type=int, default=0)
+    parser.add_argument("--features", default="phon36")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--extract", default="", help="further options of asl extract")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    flags = {key: getattr(chosen, key) for key in ("recipe", "batch_size", "hidden", "features")}
+    with tempfile.TemporaryDirectory() as name:
+        workspace = Path(name) / "ws"
+        asl("init", str(workspace))
+        asl("extract", "-w", str(workspace), "--poses", str(chosen.data), *shlex.split(chosen.extract), "--allow-duplicates")
+        data, glosses, encoder, train = prepared(workspace, flags)
+        ways = ("plain, packed", "plain, our encoder", "asl")
+        runs = {how: made(how, data, glosses, encoder, train, Path(name), choose_device(chosen.device)) for how in ways}
+        speeds = {how: [] for how in ways}
+        for number in range(chosen.runs + 1):
+            for how, run in runs.items():
+                started = time.perf_counter()
+                run.epoch(0)
+                if number:  # the first one warms up
+                    speeds[how].append(len(data.train) / (time.perf_counter() - started))
+    ratios = {how: median(a / b for a, b in zip(speeds["asl"], speeds[how], strict=True)) for how in ways}
+    frames = [len(one.features) for one in data.train]
+    print(f"{len(frames)} clips of {min(frames)} to {max(frames)} frames, {torch.get_num_threads()} threads, {chosen.device}")
+    for how, values in speeds.items():
+        print(f"{how:20} {median(values):7.0f} clips/s  asl is {ratios[how]:.2f} times as fast")
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"clips_per_second": speeds, "ratios": ratios}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
