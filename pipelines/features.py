@@ -21,14 +21,21 @@ CODE = 1
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of the workspace's clips in their order. frames: (F, size) memory-mapped, `fps` a second; starts: (clips + 1,)."""
+    """Features of the workspace's clips in their order. frames: (F, size) memory-mapped; starts: (clips + 1,)."""
 
-    feature_set: FeatureSet
+    settings: FeatureSettings
     clips: Sequence[Clip]
     frames: np.ndarray
     starts: np.ndarray
     interpolated: int
-    fps: float
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        return FEATURE_SETS[self.settings.features]
+
+    @property
+    def fps(self) -> float:
+        return self.settings.fps
 
     def __getitem__(self, index: int) -> np.ndarray:
         """(T, size) of one clip, NaN where absent."""
@@ -46,9 +53,7 @@ def open_features(workspace: Workspace, clips: Sequence[Clip], settings: Feature
         _build(workspace, clips, settings, folder, progress)
     index = json.loads((folder / "index.json").read_text())
     frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    return FeatureStore(
-        FEATURE_SETS[settings.features], clips, frames, np.array(index["starts"]), index["interpolated"], settings.fps
-    )
+    return FeatureStore(settings, clips, frames, np.array(index["starts"]), index["interpolated"])
 
 
 def _build(workspace: Workspace, clips, settings: FeatureSettings, folder: Path, progress: Progress) -> None:

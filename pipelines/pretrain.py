@@ -14,6 +14,7 @@ from models.feature_sets import FEATURE_SETS, FeatureSet, encoder_input
 from models.phon36 import SIZE
 from models.pretraining import Pretrainer
 from models.probe import pooled, probe_scores
+from models.quantiser import CodebookFigures
 from pipelines.checkpoints import save_tensors
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
@@ -23,7 +24,8 @@ from pipelines.labels import LabelTable, lexicon_input, table_of
 from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS
 from pipelines.pretraining import PretrainData, PretrainRun, Unlabelled
 from pipelines.progress import Progress
-from pipelines.train_ctc import choose_device, decide, encoder_spec, forget, other_run, plan_of, standardise
+from pipelines.settings import EncoderSettings, PretrainSettings
+from pipelines.train_ctc import begin, choose_device, decide, encoder_spec, forget, plan_of, standardise
 from pipelines.workspace import Decision, Workspace
 
 STAGE = "pretrain"
@@ -63,7 +65,7 @@ def run_pretrain(
             f"the codebooks are on the phonological features, which '{features.features}' does not hold",
             "use --features phon36 or phon36+landmarks",
         )
-    device = choose_device(pretrain.device)
+    choose_device(pretrain.device)
     page = workspace.reports / "pretrain.html"
     with workspace.locked("asl pretrain"):
         clips = read_clips(workspace.clips_file)
@@ -74,39 +76,67 @@ def run_pretrain(
         if dry_run or not decision.run:
             metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
             return PretrainResult(decision, str(folder), dict(metrics), str(page))
-        chosen = [i for i, clip in enumerate(clips) if clip.split == "train"]
-        if len(chosen) < 2:
-            raise BadInput(f"{len(chosen)} clips in the train split; stage 1 needs two at least", "look at: asl status")
-        if force or other_run(folder, plan):
-            forget(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
+        begin(folder, plan, anew=force)
         started = datetime.now().astimezone()
         store = open_features(workspace, clips, features, progress)
-        if pretrain.threads:
-            torch.set_num_threads(pretrain.threads)
-        table = table_of([clips[i] for i in chosen], phonology.asl_lex)
-        held = [i for i, clip in enumerate(clips) if clip.split == "validation"]
-        glosses = len({word for i in chosen for word in clips[i].glosses}) or UNLABELLED_GLOSSES
-        spec = encoder_spec(store.feature_set, glosses, encoder, pretrain.dropout)
-        torch.manual_seed(pretrain.seed)
-        model = Pretrainer(spec, table.tiers)
-        data = PretrainData(
-            store.feature_set, _examples(store, chosen, table), _examples(store, held, table), *standardise(store, chosen)
-        )
-        run = PretrainRun(model, data, pretrain, folder, device)
-        run.train("pretrain", progress)
-        books = run.codebooks()
-        model.cpu().eval()
-        metrics = _metrics(clips, chosen, run, books, folder) | probe(model, data, clips, chosen, held)
-        save(folder, model, data, {"features": asdict(features), "metrics": metrics, "fingerprint": plan.fingerprint})
-        forget(folder)
+        made = pretrain_model(folder, pretrain, encoder, store, phonology.asl_lex, plan.fingerprint, progress)
         from pipelines.pretrain_report import write_report
 
-        write_report(page, workspace, [clips[i] for i in chosen], model, data, run.history, books, metrics, store.fps)
+        shown = [clips[i] for i in made.chosen]
+        write_report(page, workspace, shown, made.model, made.data, made.history, made.books, made.metrics, store.fps)
         files = (folder / WEIGHTS, folder / CARD, page)
-        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, metrics)
-        return PretrainResult(decision, str(folder), metrics, str(page))
+        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, made.metrics)
+        return PretrainResult(decision, str(folder), made.metrics, str(page))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A pre-trained model, the clips that it learned from (their places among all), and its figures."""
+
+    model: Pretrainer
+    data: PretrainData
+    chosen: list[int]
+    history: list[dict[str, Any]]
+    books: dict[str, CodebookFigures]
+    metrics: dict[str, Any]
+
+
+def pretrain_model(
+    folder: Path,
+    settings: PretrainSettings,
+    encoder: EncoderSettings,
+    store: FeatureStore,
+    asl_lex: str,
+    fingerprint: str,
+    progress: Progress,
+    glosses: int = 0,
+) -> Made:
+    """Pre-trains on the train split, resuming what the folder holds, and writes the model there.
+
+    glosses: how many the encoder's size goes by; 0 for those of the clips.
+    """
+    clips = store.clips
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    chosen = [i for i, clip in enumerate(clips) if clip.split == "train"]
+    if len(chosen) < 2:
+        raise BadInput(f"{len(chosen)} clips in the train split; stage 1 needs two at least", "look at: asl status")
+    held = [i for i, clip in enumerate(clips) if clip.split == "validation"]
+    table = table_of([clips[i] for i in chosen], asl_lex)
+    glosses = glosses or len({word for i in chosen for word in clips[i].glosses}) or UNLABELLED_GLOSSES
+    spec = encoder_spec(store.feature_set, glosses, encoder, settings.dropout)
+    torch.manual_seed(settings.seed)
+    model = Pretrainer(spec, table.tiers)
+    examples = _examples(store, chosen, table), _examples(store, held, table)
+    data = PretrainData(store.feature_set, *examples, *standardise(store, chosen))
+    run = PretrainRun(model, data, settings, folder, choose_device(settings.device))
+    run.train("pretrain", progress)
+    books = run.codebooks()
+    model.cpu().eval()
+    metrics = _metrics(clips, chosen, run, books, folder) | probe(model, data, clips, chosen, held)
+    save(folder, model, data, {"features": asdict(store.settings), "metrics": metrics, "fingerprint": fingerprint})
+    forget(folder)
+    return Made(model, data, chosen, run.history, books, metrics)
 
 
 def save(folder: Path, model: Pretrainer, data: PretrainData, card: dict[str, Any]) -> None:

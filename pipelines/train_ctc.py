@@ -22,7 +22,7 @@ from pipelines.files import file_hash, write_json
 from pipelines.labels import LabelTable, lexicon_input, table_of
 from pipelines.models_folder import CARD, WEIGHTS, find_model, read_card, save_model
 from pipelines.progress import Progress
-from pipelines.settings import EncoderSettings, TrainSettings
+from pipelines.settings import EncoderSettings, FeatureSettings, PhonologySettings, TrainSettings
 from pipelines.training import Data, Example, Outcome, Run
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
@@ -42,6 +42,24 @@ class TrainingResult:
     folder: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The settings that a recogniser follows from."""
+
+    train: TrainSettings
+    features: FeatureSettings
+    encoder: EncoderSettings
+    phonology: PhonologySettings
+
+    @classmethod
+    def of(cls, workspace: Workspace, flags: Mapping[str, Any]) -> "Choice":
+        return cls(*(workspace.settings(section, flags) for section in ("train", "features", "encoder", "phonology")))
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (self.train, self.features, self.encoder, self.phonology)
 
 
 @dataclass(frozen=True)
@@ -68,80 +86,76 @@ def run_train_ctc(
 
     pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch.
     """
-    train, features, encoder, phonology = (
-        workspace.settings(section, flags) for section in ("train", "features", "encoder", "phonology")
-    )
-    device = choose_device(train.device)
+    choice = Choice.of(workspace, flags)
     with workspace.locked("asl train-ctc"):
         clips = read_clips(workspace.clips_file)
-        corpus = select(clips, train.min_clips)
+        corpus = select(clips, choice.train.min_clips)
         start = find_model(workspace, pretrained) if pretrained else None
-        inputs = lexicon_input(phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
-        plan = plan_of(STAGE, workspace, (train, features, encoder, phonology), inputs, CODE)
+        inputs = lexicon_input(choice.phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
+        plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
         folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
         decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
             metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
             return TrainingResult(decision, str(folder), dict(metrics))
-        if force or other_run(folder, plan):
-            forget(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
+        begin(folder, plan, anew=force)
         started = datetime.now().astimezone()
-        store = open_features(workspace, clips, features, progress)
-        if train.threads:
-            torch.set_num_threads(train.threads)
-        table = table_of([clips[i] for i in corpus.train], phonology.asl_lex)
-        data = prepare(store, corpus, table, standardisation_of(start))
-        outcomes = [
-            _member(number, folder, data, encoder, train, len(corpus.alphabet), table, start, device, progress)
-            for number in range(train.members)
-        ]
-        metrics = _metrics(corpus, clips, outcomes, folder)
-        card = {
-            "stage": STAGE,
-            "fingerprint": plan.fingerprint,
-            "training": settings_of(encoder, phonology, train),
-            "metrics": metrics,
-        }
-        models = [outcome.model.cpu() for outcome in outcomes]
-        save_model(folder, models, corpus.alphabet, features, data.mean, data.deviation, card)
-        forget(folder)
+        store = open_features(workspace, clips, choice.features, progress)
+        metrics, warnings = train_model(folder, choice, store, corpus, start, plan.fingerprint, progress)
         outputs = {workspace.relative(folder / part_): file_hash(folder / part_) for part_ in (WEIGHTS, CARD)}
         workspace.record(plan, started, outputs, metrics)
-        return TrainingResult(decision, str(folder), metrics, _warnings(outcomes) + _size_warnings(metrics))
+        return TrainingResult(decision, str(folder), metrics, warnings)
 
 
-def _member(
-    number: int,
+def begin(folder: Path, plan: Plan, *, anew: bool = False) -> None:
+    """Makes a run's folder; checkpoints of other settings or data (or all, `anew`) are deleted."""
+    if anew or other_run(folder, plan):
+        forget(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "run.json", {"fingerprint": plan.fingerprint})
+
+
+def train_model(
     folder: Path,
-    data: Data,
-    encoder: EncoderSettings,
-    train: TrainSettings,
-    glosses: int,
-    table: LabelTable,
+    choice: Choice,
+    store: FeatureStore,
+    corpus: Corpus,
     start: Path | None,
-    device: torch.device,
+    fingerprint: str,
     progress: Progress,
-) -> Outcome:
-    """Trains one of the recognisers; those after the first in folders of their own, from seeds of their own."""
-    own = replace(train, seed=train.seed + MEMBER_SEEDS * number)
-    recogniser = build(data.feature_set, glosses, encoder, own, table.tiers)
-    if start:
-        load_encoder(recogniser, start)
-    place = folder / f"member{number}" if number else folder
-    place.mkdir(exist_ok=True)
-    return Run(recogniser, data, own, place, device).run(progress)
+) -> tuple[dict[str, Any], list[str]]:
+    """Trains the recognisers of a model, resuming what the folder holds, and writes it there; its figures and warnings.
+
+    start: the folder of the model whose encoder they start from.
+    """
+    train, clips = choice.train, store.clips
+    if train.threads:
+        torch.set_num_threads(train.threads)
+    table = table_of([clips[i] for i in corpus.train], choice.phonology.asl_lex)
+    data = prepare(store, corpus, table, standardisation_of(start))
+    outcomes = []
+    for number in range(train.members):
+        own = replace(train, seed=train.seed + MEMBER_SEEDS * number)
+        recogniser = build(data.feature_set, len(corpus.alphabet), choice.encoder, own, table.tiers)
+        if start:
+            load_encoder(recogniser, start)
+        place = folder / f"member{number}" if number else folder
+        place.mkdir(exist_ok=True)
+        outcomes.append(Run(recogniser, data, own, place, choose_device(train.device)).run(progress))
+    metrics = _metrics(corpus, clips, outcomes, folder)
+    card = {"stage": STAGE, "fingerprint": fingerprint, "training": settings_of(choice.encoder, choice.phonology, train)}
+    card |= {"metrics": metrics}
+    models = [outcome.model.cpu() for outcome in outcomes]
+    save_model(folder, models, corpus.alphabet, choice.features, data.mean, data.deviation, card)
+    forget(folder)
+    warnings = [warning for outcome in outcomes for warning in outcome.warnings]
+    return metrics, warnings + _size_warnings(metrics)
 
 
 def forget(folder: Path) -> None:
     """Deletes the checkpoints of a run and of its members."""
     for file in folder.rglob("checkpoint.safetensors"):
         file.unlink()
-
-
-def _warnings(outcomes: Sequence[Outcome]) -> list[str]:
-    return [warning for outcome in outcomes for warning in outcome.warnings]
 
 
 def choose_device(wanted: str) -> torch.device:
