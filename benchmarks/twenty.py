@@ -22,12 +22,11 @@ from pathlib import Path
 from statistics import mean, pstdev
 
 FOLDS = (("harshit",), ("ksukkau",), ("aslflashcards", "aslearn"))
-_BOTH = "--features phon36+landmarks --recipe strong --threads 1"
 CANDIDATES = (
-    f"{_BOTH}",
-    f"{_BOTH} --encoder conv-attention --learning-rate 0.002",
+    "--features phon36+landmarks --recipe strong --threads 1",
     "--features phon36 --recipe strong --threads 1",
     "--features landmarks --recipe strong --threads 1",
+    "--features phon36 --threads 1",
 )
 #: Inner folds are tried with one recogniser in place of a mean of several, and these seeds.
 INNER, INNER_SEEDS = "--members 1", (0, 1)

@@ -134,8 +134,10 @@ def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode:
                 "read_as": names[b],
                 "rank": int(r) + 1,
                 "confidence": round(float(np.exp(s[b])), 4),
+                "exact": bool(right),
+                "log_loss": round(float(-s[t]), 5),
             }
-            for (clip, _), b, r, s in zip(signs, best, rank, scores, strict=True)
+            for (clip, _), t, b, r, s, right in zip(signs, truth, best, rank, scores, exact, strict=True)
         ],
     }
 

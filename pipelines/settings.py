@@ -245,8 +245,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "light": {},
     "strong": {
         "members": 3,
-        "epochs": 80,
+        "epochs": 160,
         "patience": 0,
+        "discriminative": 0.9,
         "average": 0.2,
         "drop_path": 0.1,
         "speed": 0.5,
@@ -302,7 +303,7 @@ def origins(
         if flags.get(name) is not None:
             found[name] = Origin(_checked(spec, flags[name], option_name(spec)), "flag")
         elif variable in environ:
-            found[name] = Origin(_checked(spec, _parsed(spec, environ[variable], variable), variable), "environment")
+            found[name] = Origin(_checked(spec, parsed(spec, environ[variable], variable), variable), "environment")
         elif name in file:
             found[name] = Origin(_checked(spec, _plain(file[name]), f"asl.toml: [{section}] {name}"), "file")
         elif name in preset:
@@ -336,7 +337,8 @@ def _plain(value: Any) -> Any:
     return value.unwrap() if hasattr(value, "unwrap") else value
 
 
-def _parsed(spec, text: str, name: str) -> Any:
+def parsed(spec, text: str, name: str) -> Any:
+    """A setting's value from text. Raises BadInput, naming it."""
     if get_origin(spec.type) is list:
         return [part for part in text.split(os.pathsep) if part]
     if spec.type is bool:

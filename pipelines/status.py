@@ -9,15 +9,16 @@ from pipelines.settings import SECTIONS
 from pipelines.workspace import Workspace, output_holds
 
 #: Stages in the order in which they need each other.
-STAGES = ("extract", "pretrain", "train-ctc", "evaluate")
+STAGES = ("extract", "pretrain", "train-ctc", "evaluate", "ablate")
 #: Stages that nothing later needs.
-OPTIONAL = ("pretrain",)
+OPTIONAL = ("pretrain", "ablate")
 #: Whose settings a stage runs with.
 SECTIONS_OF = {
     "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"),
     "train-ctc": ("train", "encoder", "features", "phonology"),
     "evaluate": ("decode",),
+    "ablate": (),
 }
 
 
@@ -97,5 +98,6 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "pretrain": ("model", "train_clips", "epochs", "probe_top_1"),
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
         "evaluate": ("model", "split", "top_1", "wer_ctc_beam"),
+        "ablate": ("study", "seeds", "verdict"),
     }[name]
     return ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in shown if key in metrics)

@@ -217,12 +217,17 @@ def encoder_spec(
     feature_set: FeatureSet, glosses: int, encoder: EncoderSettings, dropout: float, drop_path: float = 0.0
 ) -> EncoderSpec:
     """Raises BadInput: settings that do not go together."""
-    size = size_for(glosses, encoder.encoder)
-    hidden, layers = encoder.hidden or size.hidden, encoder.layers or size.layers
+    hidden, layers = size_of(encoder, glosses)
     try:
         return EncoderSpec(encoder.encoder, feature_set.inputs, hidden, layers, dropout, drop_path, encoder.causal)
     except ValueError as error:
         raise BadInput(str(error), "change --encoder, --hidden, --layers or --causal") from error
+
+
+def size_of(encoder: EncoderSettings, glosses: int) -> tuple[int, int]:
+    """Units or channels, and layers: as set, or by the vocabulary (SPEC §5)."""
+    size = size_for(glosses, encoder.encoder)
+    return encoder.hidden or size.hidden, encoder.layers or size.layers
 
 
 def standardisation_of(start: Path | None) -> tuple[np.ndarray, np.ndarray] | None:

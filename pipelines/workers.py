@@ -2,19 +2,17 @@
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.clips import ClipSource
 from pipelines.errors import BadClip
+from pipelines.fan_out import start_worker
 from pipelines.files import write_atomically
 from pipelines.landmarks import Extractor, check_mediapipe
 from pipelines.posefile import read_pose, write_pose
@@ -116,8 +114,7 @@ def _start_worker(settings: LandmarkSettings, count: int, started) -> None:
     with started.get_lock():
         number, started.value = started.value, started.value + 1
     _take_core(number, count)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    start_worker()
     _extractor, _settings = Extractor(settings), settings
 
 
@@ -127,12 +124,6 @@ def _take_core(number: int, count: int) -> None:
         cores = sorted(os.sched_getaffinity(0))
         if count == len(cores):
             os.sched_setaffinity(0, {cores[number % count]})
-
-
-def _die_with_parent() -> None:
-    """A killed parent must not leave workers waiting for ever for the next clip."""
-    wait_for([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def _work(task: Task) -> int | BadClip:

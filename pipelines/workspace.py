@@ -86,6 +86,11 @@ class Workspace:
         return self.folder / "models"
 
     @property
+    def experiments(self) -> Path:
+        """Runs of studies, each in a folder named by its fingerprint."""
+        return self.folder / "experiments"
+
+    @property
     def reports(self) -> Path:
         return self.folder / "reports"
 
@@ -105,12 +110,13 @@ class Workspace:
 
     # Settings --------------------------------------------------------------------------------------------------------
     def settings(self, section: str, flags: Mapping[str, Any] | None = None):
-        return settings_module.resolve(section, self._table(section), flags or {})
+        return settings_module.resolve(section, self.table(section), flags or {})
 
     def setting_origins(self, section: str) -> dict[str, settings_module.Origin]:
-        return settings_module.origins(section, self._table(section), {})
+        return settings_module.origins(section, self.table(section), {})
 
-    def _table(self, section: str) -> Mapping[str, Any]:
+    def table(self, section: str) -> Mapping[str, Any]:
+        """A section of the file as it stands there."""
         table = self.document.get(section, {})
         if not isinstance(table, Mapping):
             raise BadInput(f"asl.toml: [{section}] is not a table", f"write [{section}] on a line of its own")

@@ -1,0 +1,47 @@
+"""Jobs fanned out over worker processes that end when their parent does, however it ends."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait as wait_for
+from typing import TypeVar
+
+Job = TypeVar("Job")
+
+
+def fan_out(function: Callable, jobs: Sequence[Job], count: int = 0) -> Iterator[tuple[Job, Future]]:
+    """Runs function(job) of every job in `count` processes (0: one a core) and yields each with its future as it ends.
+
+    Interrupted, or left by the caller, the workers are stopped at once: what they do must bear that.
+    """
+    if not jobs:
+        return
+    count = min(count or os.cpu_count() or 1, len(jobs))
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), start_worker)
+    flying = {pool.submit(function, job): job for job in jobs}
+    left = len(flying)
+    try:
+        for future in as_completed(flying):
+            left -= 1
+            yield flying[future], future
+    finally:
+        pool.shutdown(wait=not left, cancel_futures=True)
+        if left:
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+
+
+def start_worker() -> None:
+    """What every worker process does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A killed parent must not leave workers waiting for ever for the next job."""
+    wait_for([multiprocessing.parent_process().sentinel])
+    os._exit(1)

@@ -1,0 +1,140 @@
+"""`asl ablate` through the real executable."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import result, run_asl
+
+QUICK = ("--epochs", "3")
+
+
+@pytest.fixture
+def workspace(trained, tmp_path) -> Path:
+    folder = Path(shutil.copytree(trained, tmp_path / "ws"))
+    text = (folder / "asl.toml").read_text()
+    (folder / "asl.toml").write_text(text.replace("[pretrain]", "[pretrain]\nepochs = 2", 1))
+    return folder
+
+
+def ablate(workspace: Path, *words, check: int = 0):
+    return run_asl("ablate", "-w", workspace, *QUICK, *words, "--format", "json", check=check)
+
+
+def test_as_written_it_compares_with_pre_training(workspace):
+    first = result(ablate(workspace, "--seeds", "2"))
+    assert (first["ran"], first["kept"]) == (4, 0)
+    conditions = first["results"]["conditions"]
+    assert [one["name"] for one in conditions] == ["baseline", "pre-trained"]
+    assert len({one["parameters"] for one in conditions}) == len({one["epochs"] for one in conditions}) == 1
+    assert conditions[1]["stage_1_seconds"] > 0 == conditions[0]["stage_1_seconds"]
+    assert (
+        "No effect shown" in first["results"]["comparisons"][0]["verdict"]
+        or "than baseline" in first["results"]["comparisons"][0]["verdict"]
+    )
+    page = Path(first["report"]).read_text()
+    assert page.count("<img") == 3
+    assert "http" not in page.split("<body>")[1].replace("http://www.w3.org", "")
+    # Again: nothing runs and nothing changes; one seed more: one run a condition.
+    again = result(ablate(workspace, "--seeds", "2"))
+    assert (again["ran"], again["kept"], again["results"]) == (0, 4, first["results"])
+    more = result(ablate(workspace, "--seeds", "3"))
+    assert (more["ran"], more["kept"]) == (2, 4)
+    assert [one["scores"][:2] for one in more["results"]["conditions"]] == [one["scores"] for one in conditions]
+    assert "ablate" in run_asl("status", "-w", workspace, check=0).stdout
+
+
+def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
+    words = ("--factor", "dropout=0.4,0.2,0.1", "--seeds", "2", "--jobs", "1")
+    whole = result(ablate(workspace, *words))
+    other = Path(shutil.copytree(workspace, tmp_path / "other", ignore=shutil.ignore_patterns("experiments")))
+    command = [sys.executable, "-m", "asl_cli.main", "ablate", "-w", str(other), *QUICK, *words]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list((other / "experiments").glob("*/outcome.json"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    done = len(list((other / "experiments").glob("*/outcome.json")))
+    after = result(ablate(other, *words))
+    assert after["kept"] >= done >= 2
+    assert after["kept"] + after["ran"] == 6
+    assert without_times(after["results"]) == without_times(whole["results"])
+
+
+def without_times(results: dict) -> str:
+    for one in results["conditions"]:
+        one.pop("seconds")
+    return json.dumps(results)
+
+
+def test_a_decoder_is_compared_on_the_same_models(workspace):
+    found = result(ablate(workspace, "--seeds", "2", "--factor", "decoder=ctc-beam,greedy"))["results"]
+    assert found["metric"]["name"] == "read_exactly"
+
+
+def test_a_dry_run_says_what_would_run(workspace):
+    said = run_asl("ablate", "-w", workspace, "--seeds", "2", "--dry-run", check=0).stderr
+    assert "pre-trained, seed 1" in said
+    assert "0 runs are there" in said
+    assert not (workspace / "experiments").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seeds", "1"), "one seed says nothing"),
+        (("--condition", "big: hidden=32 dropout=0.1"), "not be a matched comparison"),
+        (("--factor", "recipe=light,strong"), "not be a matched comparison"),
+        (("--condition", "more: epochs=9 dropout=0.1"), "epochs 3 → 9"),
+        (("--factor", "pretrained=no,nothing"), "no model 'nothing'"),
+        (("--metric", "speed"), "no metric"),
+        (("--metric", "wer", "--seeds", "2"), "no test clip with a word error rate in common"),
+        (("--factor", "min_clips=1,1000"), "gloss"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(workspace, words, said):
+    done = ablate(workspace, *words, check=2)
+    assert said in done.stderr
+    assert "hint:" in done.stderr
+
+
+def test_figures_from_elsewhere(tmp_path):
+    table = tmp_path / "published.csv"
+    rows = [
+        "baseline,0,56.52",
+        "baseline,1,69.57",
+        "baseline,2,58.70",
+        "pre-trained,0,58.70",
+        "pre-trained,1,54.35",
+        "pre-trained,2,58.70",
+    ]
+    table.write_text("condition,seed,score\n" + "\n".join(rows) + "\n")
+    found = result(run_asl("ablate", "--import", table, "--unpaired", "--format", "json", cwd=tmp_path, check=0))
+    one = found["results"]["comparisons"][0]
+    assert abs(one["tests"]["student"]["statistic"]) == pytest.approx(1.01, abs=0.005)
+    assert one["tests"]["student"]["p"] == pytest.approx(0.37, abs=0.005)
+    assert "No effect shown" in one["verdict"]
+    assert "No effect shown" in (tmp_path / "published-ablation.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("condition,score\na,1\n", "no column 'seed'"),
+        ("condition,seed,score\n", "no rows"),
+        ("condition,seed,score\na,0,x\n", "line 2"),
+        ("condition,seed,score\na,0,1\na,0,2\n", "twice"),
+        ("condition,seed,score\na,0,1\na,1,2\n", "one condition"),
+        ("condition,seed,score\na,0,1\nb,0,2\n", "1 seed"),
+    ],
+)
+def test_a_table_that_is_none(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    assert said in run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=2).stderr
