@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from asl_cli import __version__
-from asl_cli.commands import ablate, demo, evaluate, extract, init, pretrain, status, train_ctc, translate
+from asl_cli.commands import ablate, demo, evaluate, extract, init, pretrain, scale, status, train_ctc, translate
 from asl_cli.terminal import complain
 from pipelines.errors import AslError
 
@@ -48,6 +48,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("train-ctc")(train_ctc.train_ctc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ablate")(ablate.ablate)
+app.command("scale")(scale.scale)
 app.command("translate")(translate.translate)
 
 

@@ -10,13 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.clips import read_clips
 from pipelines.comparison import Comparison, compare, holm, verdict
 from pipelines.conditions import Contrast, Design, check_matched, design, slug, variant
 from pipelines.errors import AslError, BadInput
-from pipelines.experiments import Experiment, run_experiment, set_up
-from pipelines.fan_out import fan_out
-from pipelines.features import open_features
+from pipelines.experiments import Experiment, run_all, set_up
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.progress import Progress
 from pipelines.workspace import Plan, Workspace
@@ -118,26 +115,6 @@ def run_ablate(
         write_report(page, results)
         record(workspace, designed, planned, page, results, started)
         return Study(results, str(page), len(missing) - len(failed), len(planned) - len(missing), failed)
-
-
-def run_all(workspace: Workspace, missing: Mapping[Any, Experiment], jobs: int, progress: Progress) -> list[str]:
-    """Runs the experiments over processes; what failed, in words. A wrong setting or a missing model ends it at once."""
-    for one in {repr(set_up(one).choice.features): one for one in missing.values()}.values():
-        # Once here, lest every process makes them.
-        open_features(workspace, read_clips(workspace.clips_file), set_up(one).choice.features, progress)
-    progress.start("runs", len(missing))
-    keys, failed = {id(one): key for key, one in missing.items()}, []
-    for one, future in fan_out(run_experiment, list(missing.values()), jobs):
-        condition, seed = keys[id(one)]
-        error = future.exception()
-        if isinstance(error, BadInput):
-            raise error
-        if error is not None:
-            words = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
-            failed.append(f"{condition}, seed {seed}: {words}")
-            progress.warn(failed[-1])
-        progress.advance(1, f"{condition}, seed {seed}")
-    return failed
 
 
 # Conclusions ---------------------------------------------------------------------------------------------------------

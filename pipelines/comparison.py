@@ -18,7 +18,7 @@ ALPHA = 1 - LEVEL
 #: The chance of finding an effect that "could have been found" means.
 POWER = 0.8
 #: Up to this many arrangements a permutation test looks at all of them.
-MOST_ARRANGEMENTS = 200_000
+MOST_ARRANGEMENTS = 20_000
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
@@ -99,7 +99,7 @@ def compare(
         tests, primary, Interval(float(b.mean() - a.mean()), low, high), d,
         d * hedges_factor(len(a) + len(b) - 2), least_effect(standard_error(a, b, paired), tests[primary].df or 1), least,
         tests[primary].p,
-        None if clips is None else bootstrap_difference(clips),
+        None if clips is None else bootstrap_over_seeds(clips),
     )  # fmt: skip
 
 
@@ -215,22 +215,22 @@ def power_of(shift: float, df: float) -> float:
 
 
 # Bootstrap -----------------------------------------------------------------------------------------------------------
-def bootstrap_difference(differences: np.ndarray, seed: int = 0) -> Interval:
-    """(seeds, clips) differences of scores → the mean, and its percentile interval when seeds and clips are both drawn anew.
+def bootstrap_over_seeds(values: np.ndarray, seed: int = 0) -> Interval:
+    """(seeds, clips) scores, or differences of them → the mean and its percentile interval when seeds and clips are drawn anew.
 
     It says what other seeds *and* other clips of the same people would have given. The same clips were read under every
     seed, so clips are drawn once for all seeds.
     """
-    seeds, clips = differences.shape
+    seeds, clips = values.shape
     rng = np.random.default_rng(seed)
-    values = np.empty(RESAMPLES)
+    means = np.empty(RESAMPLES)
     for start in range(0, RESAMPLES, 500):  # the counts of 500 draws at a time, lest many clips fill the memory
         size = min(500, RESAMPLES - start)
         by_seed = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=size) / seeds
         by_clip = rng.multinomial(clips, np.full(clips, 1 / clips), size=size) / clips
-        values[start : start + size] = ((by_seed @ differences) * by_clip).sum(axis=1)
-    low, high = np.quantile(values, [ALPHA / 2, 1 - ALPHA / 2])
-    return Interval(float(differences.mean()), float(low), float(high))
+        means[start : start + size] = ((by_seed @ values) * by_clip).sum(axis=1)
+    low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
+    return Interval(float(values.mean()), float(low), float(high))
 
 
 # Words ---------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """`asl evaluate`: how good a model is on a split, with intervals (SPEC §13)."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -118,11 +119,14 @@ def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode:
     rank = ranks(scores, truth)
     names, best = model.alphabet.glosses, scores.argmax(axis=1)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
+    started = time.perf_counter()
     exact = np.array([labels_of(reading, decode) == [label + 1] for (_, reading), label in zip(signs, truth, strict=True)])
+    seconds, frames = time.perf_counter() - started, sum(len(reading) for _, reading in signs)
     figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
     return {
         "signs": len(signs),
         "vocabulary": len(names),
+        "decoder_us_per_frame": round(1e6 * seconds / frames, 2),
         **figures,
         "read_exactly": asdict(bootstrap_mean(exact.astype(float))),
         "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],

@@ -18,14 +18,15 @@ from filelock import FileLock
 
 from pipelines.checkpoints import load_tensors
 from pipelines.clips import Clip, read_clips
-from pipelines.errors import BadInput
+from pipelines.errors import AslError, BadInput
 from pipelines.evaluation import measure
+from pipelines.fan_out import fan_out
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
 from pipelines.labels import lexicon_input
 from pipelines.models_folder import CARD, WEIGHTS, find_model, load_model
 from pipelines.pretrain import pretrain_model
-from pipelines.progress import Silent
+from pipelines.progress import Progress, Silent
 from pipelines.settings import resolve
 from pipelines.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
 from pipelines.workspace import Plan, Workspace, open_workspace
@@ -141,6 +142,31 @@ def run_experiment(one: Experiment) -> dict[str, Any]:
         }
         write_json(setup.folder / OUTCOME, json.loads(json.dumps(outcome)))
         return outcome
+
+
+def run_all(
+    workspace: Workspace, missing: Mapping[tuple[str, int], Experiment], jobs: int, progress: Progress, *, fresh: bool = False
+) -> list[str]:
+    """Runs experiments, by name and seed, over processes; what failed, in words. Wrong settings or clips end it at once.
+
+    fresh: each in a process of its own, as its peak memory is wanted.
+    """
+    for one in {repr(set_up(one).choice.features): one for one in missing.values()}.values():
+        # Once here, lest every process makes them.
+        open_features(workspace, read_clips(workspace.clips_file), set_up(one).choice.features, progress)
+    progress.start("runs", len(missing))
+    keys, failed = {id(one): key for key, one in missing.items()}, []
+    for one, future in fan_out(run_experiment, list(missing.values()), jobs, fresh=fresh):
+        condition, seed = keys[id(one)]
+        error = future.exception()
+        if isinstance(error, BadInput):
+            raise error
+        if error is not None:
+            words = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
+            failed.append(f"{condition}, seed {seed}: {words}")
+            progress.warn(failed[-1])
+        progress.advance(1, f"{condition}, seed {seed}")
+    return failed
 
 
 def _stage_1(one: Experiment, setup: Setup, store: FeatureStore, glosses: int) -> tuple[Path, dict[str, Any]]:

@@ -12,15 +12,17 @@ from typing import TypeVar
 Job = TypeVar("Job")
 
 
-def fan_out(function: Callable, jobs: Sequence[Job], count: int = 0) -> Iterator[tuple[Job, Future]]:
+def fan_out(function: Callable, jobs: Sequence[Job], count: int = 0, *, fresh: bool = False) -> Iterator[tuple[Job, Future]]:
     """Runs function(job) of every job in `count` processes (0: one a core) and yields each with its future as it ends.
 
-    Interrupted, or left by the caller, the workers are stopped at once: what they do must bear that.
+    fresh: a process for each job, so that its peak memory is its own. Interrupted, or left by the caller, the workers are
+    stopped at once: what they do must bear that.
     """
     if not jobs:
         return
     count = min(count or os.cpu_count() or 1, len(jobs))
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), start_worker)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, start_worker, max_tasks_per_child=1 if fresh else None)
     flying = {pool.submit(function, job): job for job in jobs}
     left = len(flying)
     try:

@@ -9,9 +9,9 @@ from pipelines.settings import SECTIONS
 from pipelines.workspace import Workspace, output_holds
 
 #: Stages in the order in which they need each other.
-STAGES = ("extract", "pretrain", "train-ctc", "evaluate", "ablate")
+STAGES = ("extract", "pretrain", "train-ctc", "evaluate", "ablate", "scale")
 #: Stages that nothing later needs.
-OPTIONAL = ("pretrain", "ablate")
+OPTIONAL = ("pretrain", "ablate", "scale")
 #: Whose settings a stage runs with.
 SECTIONS_OF = {
     "extract": ("sources", "synthetic", "landmarks", "split"),
@@ -19,6 +19,7 @@ SECTIONS_OF = {
     "train-ctc": ("train", "encoder", "features", "phonology"),
     "evaluate": ("decode",),
     "ablate": (),
+    "scale": (),
 }
 
 
@@ -99,5 +100,6 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
         "evaluate": ("model", "split", "top_1", "wer_ctc_beam"),
         "ablate": ("study", "seeds", "verdict"),
+        "scale": ("sizes", "recommendation"),
     }[name]
     return ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in shown if key in metrics)

@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"), "train-ctc": ("train", "encoder", "features", "phonology"),
     "evaluate": ("decode",), "ablate": ("train", "encoder", "features", "phonology", "decode"),
-    "translate": ("decode", "landmarks"),
+    "scale": ("train", "encoder", "features", "phonology", "decode"), "translate": ("decode", "landmarks"),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttest_ind
 
-from pipelines.comparison import bootstrap_difference, compare, hedges_factor, holm, least_effect, power_of, stars, verdict
+from pipelines.comparison import bootstrap_over_seeds, compare, hedges_factor, holm, least_effect, power_of, stars, verdict
 from pipelines.errors import BadInput
 
 PUBLISHED = ((56.52, 69.57, 58.70), (58.70, 54.35, 58.70))
@@ -154,9 +154,9 @@ def test_stars():
 def test_the_bootstrap_draws_seeds_and_clips():
     rng = np.random.default_rng(1)
     seeds, clips = rng.normal(0, 3, (6, 1)), rng.normal(2, 4, (1, 80))
-    found = bootstrap_difference(seeds + clips)
+    found = bootstrap_over_seeds(seeds + clips)
     drawn = np.random.default_rng(2)
     values = [(seeds + clips)[np.ix_(drawn.integers(0, 6, 6), drawn.integers(0, 80, 80))].mean() for _ in range(4000)]
     assert [found.low, found.high] == pytest.approx(np.quantile(values, [0.025, 0.975]).tolist(), abs=0.25)
     assert found.value == pytest.approx((seeds + clips).mean())
-    assert bootstrap_difference(np.full((3, 5), 2.0)).low == pytest.approx(2.0)
+    assert bootstrap_over_seeds(np.full((3, 5), 2.0)).low == pytest.approx(2.0)

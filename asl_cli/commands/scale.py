@@ -1,0 +1,95 @@
+"""asl scale"""
+
+from typing import Annotated
+
+import typer
+
+from asl_cli.options import Call, command
+from asl_cli.terminal import print_json, print_table
+from pipelines.errors import BadInput, SomeFailed
+
+PANEL = "Study"
+
+
+@command("train", "encoder", "features", "phonology", "decode")
+def scale(
+    call: Call,
+    vocab: Annotated[
+        str,
+        typer.Option(
+            "--vocab", help="Sizes of the vocabulary: 100,300,500. Default: what the data holds.", rich_help_panel=PANEL
+        ),
+    ] = "",
+    min_samples_per_gloss: Annotated[
+        int,
+        typer.Option("--min-samples-per-gloss", help="Glosses with fewer training clips do not count.", rich_help_panel=PANEL),
+    ] = 2,
+    clips_per_gloss: Annotated[
+        str,
+        typer.Option("--clips-per-gloss", help="Also train with so many clips of each gloss: 1,2,4,8.", rich_help_panel=PANEL),
+    ] = "",
+    seeds: Annotated[int, typer.Option("--seeds", help="Runs of each size, from --seed on.", rich_help_panel=PANEL)] = 3,
+    pretrain: Annotated[
+        bool, typer.Option("--pretrain/--no-pretrain", help="Begin each run with a stage 1 of its own.", rich_help_panel=PANEL)
+    ] = True,
+    split: Annotated[str, typer.Option("--split", help="The split to test on.", rich_help_panel=PANEL)] = "test",
+    jobs: Annotated[int, typer.Option("--jobs", help="Runs side by side; 0 is one a core.", rich_help_panel=PANEL)] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and do nothing.")] = False,
+) -> None:
+    """Train and test with ever larger vocabularies, and say what growing them costs and is worth.
+
+    Runs are kept: another size or seed runs only what is new, and a killed study goes on.
+    """
+    workspace = call.find_workspace()
+    from pipelines.scaling import run_scale
+
+    with call.progress() as progress:
+        study = run_scale(
+            workspace, call.flags, progress, vocab=numbers("--vocab", vocab), min_samples=min_samples_per_gloss,
+            clips_per_gloss=numbers("--clips-per-gloss", clips_per_gloss), seeds=seeds, pretrain=pretrain, split=split,
+            jobs=jobs, dry_run=dry_run,
+        )  # fmt: skip
+    if call.as_json:
+        print_json("scale", {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})
+    elif dry_run:
+        return progress.say("\n".join([f"{study.kept} runs are there; these would run:", *study.results["to_run"]]))
+    else:
+        show(study.results)
+        progress.say(f"{study.ran} runs made, {study.kept} were there; the page is {study.report}")
+    if study.failed:
+        raise SomeFailed(
+            f"{len(study.failed)} runs failed; the others are kept", "mend the cause; the same command runs those anew"
+        )
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Raises BadInput: not whole numbers parted by commas."""
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise BadInput(f"{option} '{text}' is not a list of numbers", f"for example {option} 10,20,50") from error
+
+
+def show(results: dict) -> None:
+    columns = ["", "clips", "test", "top-1 %", "95 %", "top-5", "top-10", "parameters", "a clip", "train s", "decoder µs", "MB"]
+    rows = [
+        [
+            one["name"],
+            one["train_clips"],
+            one["test_clips"],
+            f"{one['top_1']:.1f}",
+            "[{:.1f}, {:.1f}]".format(*one["top_1_interval"]),
+            f"{one['top_5']:.1f}",
+            f"{one['top_10']:.1f}",
+            one["parameters"],
+            f"{one['parameters_per_clip']:.0f}",
+            f"{one['train_seconds']:.1f}",
+            f"{one['decoder_us_per_frame']:.1f}",
+            f"{one['memory_mb']:.0f}",
+        ]
+        for one in [*results["vocabulary"], *results["data"]]
+    ]
+    print_table("", columns, rows)
+    for key, law in results["laws"].items():
+        print(f"{key}: exponent {law['exponent']:.2f} [{law['low']:.2f}, {law['high']:.2f}], R² {law['r_squared']:.2f}")
+    print(results["recommendation"])

@@ -1,0 +1,44 @@
+"""`asl scale` through the real executable."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import result, run_asl
+
+
+@pytest.fixture
+def workspace(trained, tmp_path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "ws"))
+
+
+def scale(workspace: Path, *words, check: int = 0):
+    return run_asl("scale", "-w", workspace, "--epochs", "2", "--no-pretrain", *words, "--format", "json", check=check)
+
+
+def test_sizes_and_clips(workspace):
+    first = result(scale(workspace, "--vocab", "2,3,4", "--clips-per-gloss", "1,2", "--seeds", "2"))
+    assert (first["ran"], first["kept"]) == (10, 0)
+    found = first["results"]
+    assert [one["size"] for one in found["vocabulary"]] == [2, 3, 4]
+    assert [one["train_clips"] for one in found["data"]] == [one["size"] * one["clips_a_gloss"] for one in found["data"]]
+    assert all(one["top_1"] == pytest.approx(sum(one["scores"]) / 2, abs=1e-3) for one in found["vocabulary"])
+    assert all(one["decoder_us_per_frame"] > 0 and one["memory_mb"] > 50 for one in found["vocabulary"])
+    assert Path(first["report"]).read_text().count("<img") == 3
+    again = result(scale(workspace, "--vocab", "2,3,4", "--clips-per-gloss", "1,2", "--seeds", "2"))
+    assert (again["ran"], again["kept"], again["results"]) == (0, 10, found)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--vocab", "50"), "fewer than 50"),
+        (("--vocab", "1"), "two signs at least"),
+        (("--vocab", "ten"), "not a list of numbers"),
+        (("--min-samples-per-gloss", "1000"), "0 glosses have 1000 training clips"),
+        (("--clips-per-gloss", "500"), "ask for fewer clips"),
+        (("--seeds", "0"), "one at least"),
+    ],
+)
+def test_what_the_data_does_not_hold(workspace, words, said):
+    assert said in scale(workspace, *words, check=2).stderr
