@@ -1,6 +1,6 @@
 """The feature sets an encoder can be fed with: one place names them, their size and their function (SPEC §3)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,23 @@ class FeatureSet:
         """Whether the first 36 features are phon36, on which the codebooks are."""
         return self.name.split("+")[0] == "phon36"
 
+    def only(self, features: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
+        """(T, size) → (T, size): all but the features of these MODALITIES absent. Raises ValueError if none is left.
+
+        What is in no part, such as how the hands stand to each other, belongs to the hands.
+        """
+        names = [name for one in modalities for name in MODALITIES[one] if name in self.parts]
+        if not names:
+            raise ValueError(f"{self.name} has no features of {', '.join(modalities)}")
+        every = np.arange(self.size)
+        shared = np.setdiff1d(every, np.concatenate(list(self.parts.values())))
+        kept = np.concatenate([*(self.parts[name] for name in names), shared if "hands" in modalities else _NONE])
+        if len(kept) == self.size:
+            return features
+        out = features.copy()
+        out[:, np.setdiff1d(every, kept)] = np.nan
+        return out
+
     def expand(self, features: np.ndarray) -> np.ndarray:
         """(T, size) → (T, expanded): with the differences to one and two frames before, NaN where either is absent."""
         if not len(self.lagged):
@@ -63,6 +80,8 @@ class FeatureSet:
 
 
 LAGS = (1, 2)
+#: What a signer shows (SPEC §12), and the parts of a feature set that it is seen in.
+MODALITIES = {"hands": ("left hand", "right hand"), "face": ("face",), "body": ("body",)}
 _NONE = np.zeros(0, dtype=int)
 
 PHON36 = FeatureSet(

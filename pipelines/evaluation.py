@@ -14,7 +14,7 @@ from pipelines.clips import SPLITS, Clip, read_clips
 from pipelines.errors import BadInput, StageMissing
 from pipelines.features import open_features
 from pipelines.files import file_hash, write_json
-from pipelines.measures import Interval, bootstrap_mean, ranks, top_k, word_errors
+from pipelines.measures import Interval, bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
 from pipelines.models_folder import WEIGHTS, TrainedModel, find_model, load_model
 from pipelines.progress import Progress
 from pipelines.recognition import Reading, labels_of, rank_signs, read_features
@@ -117,7 +117,7 @@ def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode:
     truth = np.array([model.alphabet.label(clip.glosses[0]) - 1 for clip, _ in signs])
     scores = np.stack([rank_signs(reading) for _, reading in signs])
     rank = ranks(scores, truth)
-    names, best = model.alphabet.glosses, scores.argmax(axis=1)
+    names, best, losses = model.alphabet.glosses, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
     started = time.perf_counter()
     exact = np.array([labels_of(reading, decode) == [label + 1] for (_, reading), label in zip(signs, truth, strict=True)])
@@ -139,9 +139,9 @@ def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode:
                 "rank": int(r) + 1,
                 "confidence": round(float(np.exp(s[b])), 4),
                 "exact": bool(right),
-                "log_loss": round(float(-s[t]), 5),
+                "log_loss": round(float(loss), 5),
             }
-            for (clip, _), t, b, r, s, right in zip(signs, truth, best, rank, scores, exact, strict=True)
+            for (clip, _), b, r, s, right, loss in zip(signs, best, rank, scores, exact, losses, strict=True)
         ],
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.feature_sets import FEATURE_SETS, FeatureSet, clip_features
 from pipelines.clips import Clip
-from pipelines.errors import AslError
+from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
@@ -39,7 +39,15 @@ class FeatureStore:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """(T, size) of one clip, NaN where absent."""
-        return np.asarray(self.frames[self.starts[index] : self.starts[index + 1]])
+        return seen(np.asarray(self.frames[self.starts[index] : self.starts[index + 1]]), self.settings)
+
+
+def seen(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """(T, size): the parts that the settings leave out made absent. Raises BadInput if the set has none of the others."""
+    try:
+        return FEATURE_SETS[settings.features].only(features, settings.parts.split("+"))
+    except ValueError as error:
+        raise BadInput(str(error), "use --features landmarks or phon36+landmarks, or other --parts") from error
 
 
 def open_features(workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress) -> FeatureStore:

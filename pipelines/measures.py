@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import jiwer
 import numpy as np
+from scipy import optimize, special
 
 from transducers.ctc_search import greedy
 
@@ -46,6 +47,29 @@ def bootstrap(count: int, statistic: Callable[[np.ndarray], np.ndarray], seed: i
     values = statistic(rng.integers(0, count, size=(RESAMPLES, count)))
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(statistic(np.arange(count)[None])[0]), float(low), float(high))
+
+
+def calibrated_log_loss(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N, V) log posteriors and (N,) true columns → (N,) nats, each clip's posterior sharpened or flattened by a temperature.
+
+    The temperature is that of the best log loss on every other clip, for those between (Guo et al., ICML 2017): no clip has
+    a say in its own, so the mean is an honest cross-entropy.
+    """
+    out = np.empty(len(truth))
+    for half in (np.arange(len(truth)) % 2 == 0, np.arange(len(truth)) % 2 == 1):
+        if half.any():
+            fitted = half if half.all() else ~half
+            out[half] = _log_loss(scores[half], truth[half], _temperature(scores[fitted], truth[fitted]))
+    return out
+
+
+def _temperature(scores: np.ndarray, truth: np.ndarray) -> float:
+    found = optimize.minimize_scalar(lambda log: _log_loss(scores, truth, np.exp(log)).mean(), bounds=(-4, 6), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _log_loss(scores: np.ndarray, truth: np.ndarray, temperature: float) -> np.ndarray:
+    return -special.log_softmax(scores / temperature, axis=1)[np.arange(len(truth)), truth]
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,11 @@ class FeatureSettings:
     """What the encoder sees."""
 
     features: str = setting("phon36", "Feature set.", choices=("phon36", "landmarks", "phon36+landmarks"))
+    parts: str = setting(
+        "hands+face+body",
+        "What is seen of the signer; the rest counts as absent. Where the hands are is told from the shoulders in any case.",
+        choices=("hands+face+body", "hands+face", "hands+body", "face+body", "hands", "face", "body"),
+    )
     fps: float = setting(25.0, "Frames per second that every clip is resampled to.", low=5, high=120)
     depth: bool = setting(False, "Turn the signer frame in depth as well (yaw); off turns in the image plane only (roll).")
 

@@ -38,6 +38,18 @@ def ablate(
     ] = "",
     split: Annotated[str, typer.Option("--split", help="The split to test on.", rich_help_panel=PANEL)] = "test",
     jobs: Annotated[int, typer.Option("--jobs", help="Runs side by side; 0 is one a core.", rich_help_panel=PANEL)] = 0,
+    modalities: Annotated[
+        bool,
+        typer.Option(
+            "--modalities", help="What hands, face and body tell, and cost, in place of conditions.", rich_help_panel=PANEL
+        ),
+    ] = False,
+    worth: Annotated[
+        float,
+        typer.Option(
+            "--worth", help="With --modalities: points of error a ms a frame has to save.", rich_help_panel=PANEL, min=0
+        ),
+    ] = 0.1,
     import_: Annotated[
         Path | None,
         typer.Option("--import", help="Analyse a CSV of condition, seed, score instead of running.", rich_help_panel=PANEL),
@@ -68,6 +80,10 @@ def ablate(
         if import_:
             page = output or Path(f"{import_.stem}-ablation.html")
             study = import_study(import_, page, unpaired=unpaired, baseline=baseline)
+        elif modalities:
+            from pipelines.modalities import run_modalities
+
+            study = run_modalities(call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth)
         else:
             study = run_ablate(
                 call.find_workspace(), call.flags, progress, seeds=seeds, factors=factor or (), conditions=condition or (),
@@ -78,7 +94,7 @@ def ablate(
     elif dry_run:
         return progress.say("\n".join([f"{study.kept} runs are there; these would run:", *study.results["to_run"]]))
     else:
-        show(study.results)
+        (show_modalities if modalities else show)(study.results)
         progress.say(f"{study.ran} runs made, {study.kept} were there; the page is {study.report}")
     if study.failed:
         from pipelines.errors import SomeFailed
@@ -114,3 +130,24 @@ def show(results: dict) -> None:
     print_table("", columns, rows)
     for one in results["comparisons"]:
         print(one["verdict"])
+
+
+def show_modalities(results: dict) -> None:
+    """What each modality tells, given those before it."""
+
+    def span(one: dict | None, digits: int) -> str:
+        return "–" if one is None else f"{one['value']:.{digits}f} [{one['low']:.{digits}f}, {one['high']:.{digits}f}]"
+
+    rows = [
+        [
+            one["modality"],
+            span(one["information"], 2),
+            span(one["error"], 1),
+            span(one["saved"], 1),
+            one["milliseconds"],
+            one["worth"],
+        ]
+        for one in results["steps"]
+    ]
+    title = f"{results['entropy']:.2f} bits of entropy, {results['glosses']} glosses, {results['test_clips']} test clips"
+    print_table(title, ["modality", "information, bits", "error with it, %", "error saved, points", "ms a frame", "rule"], rows)

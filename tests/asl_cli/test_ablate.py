@@ -138,3 +138,11 @@ def test_figures_from_elsewhere(tmp_path):
 def test_a_table_that_is_none(tmp_path, text, said):
     (tmp_path / "t.csv").write_text(text)
     assert said in run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=2).stderr
+
+
+def test_modalities_are_weighed(workspace):
+    found = result(ablate(workspace, "--modalities", "--seeds", "2"))
+    assert [one["modality"] for one in found["results"]["steps"]] == ["hands", "face", "body"]
+    assert all(one["milliseconds"] > 0 for one in found["results"]["steps"])
+    assert found["results"]["features"] == "phon36+landmarks"
+    assert "<table>" in Path(found["report"]).read_text()
