@@ -29,7 +29,7 @@ from pipelines.train_ctc import begin, choose_device, decide, encoder_spec, forg
 from pipelines.workspace import Decision, Workspace
 
 STAGE = "pretrain"
-CODE = 1
+CODE = 2
 #: The size of the encoder where no clip has a gloss: that of this vocabulary.
 UNLABELLED_GLOSSES = 100
 

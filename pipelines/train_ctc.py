@@ -28,7 +28,7 @@ from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
 
 STAGE = "train-ctc"
-CODE = 3
+CODE = 4
 MOST_PARAMETERS_PER_CLIP = 1000
 #: How far the seeds of two members of a model lie apart: farther than anybody's series of seeds.
 MEMBER_SEEDS = 100_003

@@ -1,0 +1,109 @@
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transducers.ngram import END, START, UNKNOWN, from_arpa, to_arpa, train
+
+TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)
+
+
+@settings(max_examples=60)
+@given(TEXTS, st.integers(1, 4))
+def test_every_history_has_a_distribution(sentences, order):
+    model = train(sentences, order, vocabulary="XYZ")
+    everything = [*model.words, END, UNKNOWN]
+    histories = {(), (START,), ("A",), ("B", "A"), ("Q", "C", "A"), (START, "E", "D", "A")}
+    for history in histories:
+        assert sum(math.exp(model.log_prob(word, history)) for word in everything) == pytest.approx(1, abs=1e-9)
+
+
+def kneser_ney(sentences, order, words):
+    """The formula written out, without backoff tables."""
+    lines = [(START, *one, END) for one in sentences]
+
+    def grams(size):
+        return Counter(line[i - size + 1 : i + 1] for line in lines for i in range(1, len(line)) if i - size + 1 >= 0)
+
+    raw = {size: grams(size) for size in range(1, order + 1)}
+
+    def count(gram, size):
+        if size == order or gram[0] == START:
+            return raw[size][gram]
+        return len({longer[0] for longer in raw[size + 1] if longer[1:] == gram})
+
+    def p(word, history):
+        size = len(history) + 1
+        own = {gram: count(gram, size) for gram in raw[size]}
+        kinds = Counter(own.values())
+        d = kinds[1] / (kinds[1] + 2 * kinds[2]) if kinds[1] else 0.0
+        d = min(0.95, max(0.1, d))
+        same = {gram: c for gram, c in own.items() if gram[:-1] == history}
+        lower = p(word, history[1:]) if history else 1 / (len(words) + 2)
+        if not same:
+            return lower
+        total = sum(same.values())
+        return max(same.get((*history, word), 0) - d, 0) / total + d * len(same) / total * lower
+
+    return p
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, st.integers(1, 3), st.lists(st.sampled_from("ABCDE"), min_size=2, max_size=2), st.sampled_from([*"ABCDE", END]))
+def test_probabilities_are_those_of_the_formula(sentences, order, history, word):
+    model = train(sentences, order, vocabulary="ABCDE")
+    history = tuple(history[-(order - 1) :]) if order > 1 else ()
+    assert math.exp(model.log_prob(word, history)) == pytest.approx(
+        kneser_ney(sentences, order, model.words)(word, history), abs=1e-9
+    )
+
+
+@settings(max_examples=30)
+@given(TEXTS, st.integers(1, 4))
+def test_arpa_says_the_same(sentences, order):
+    model = train(sentences, order, vocabulary="XY")
+    again = from_arpa(to_arpa(model))
+    assert (again.order, again.words) == (model.order, model.words)
+    for words in (["A", "B"], ["X", "Q", "C"], []):
+        assert again.score(words) == pytest.approx(model.score(words), abs=1e-4)
+
+
+def test_order_pays_on_ordered_text():
+    text = [["IX", "WANT", "FOOD"], ["IX", "WANT", "WATER"], ["MOM", "LIKE", "FOOD"], ["MOM", "WANT", "WATER"]] * 3
+    perplexities = [train(text, order).perplexity(text) for order in (1, 2, 3)]
+    assert perplexities == sorted(perplexities, reverse=True)
+    assert train(text, 3).perplexity([["IX", "WANT", "FOOD"]]) < train(text, 3).perplexity([["FOOD", "WANT", "IX"]])
+    with pytest.raises(ValueError, match="no sentences"):
+        train(text, 2).perplexity([])
+
+
+@pytest.mark.parametrize(("sentences", "order", "said"), [([], 2, "empty"), ([["A"]], 0, "order 0"), ([["A"]], 6, "order 6")])
+def test_what_makes_no_model(sentences, order, said):
+    with pytest.raises(ValueError, match=said):
+        train(sentences, order)
+
+
+GOOD = to_arpa(train([["A", "B"], ["B"]], 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no \\\\data"),
+        ("hello", "no \\\\data"),
+        (GOOD.replace("\\end\\", ""), "cut off"),
+        (GOOD.replace("ngram 2=", "ngram 2=1"), "announces"),
+        (GOOD.replace("\\1-grams:", "\\1-grams:\nx A"), "is no 1-gram"),
+        (GOOD.replace("\\1-grams:", "\\1-grams:\n0.5 A"), "is no 1-gram"),
+        (GOOD.replace("\\1-grams:", "\\1-grams:\nnan A"), "is no 1-gram"),
+        ("\\data\\\nngram 9=1\n\\9-grams:\n-1 a b c d e f g h i\n\\end\\", "orders"),
+        ("\\data\\\nngram 1=1\n\\1-grams:\n-1 a\n\\end\\", "</s> has no probability"),
+        ("\\data\\\n" + "x" * 20_000, "characters long"),
+        ("\\data\\\nwhat is this", "neither a count"),
+    ],
+)
+def test_what_is_no_arpa_file(text, said):
+    with pytest.raises(ValueError, match=said):
+        from_arpa(text)
