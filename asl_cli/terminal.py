@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,11 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def typed() -> str:
+    """The command line as it was typed, for pages that say how they were made."""
+    return shlex.join(["asl", *sys.argv[1:]])
 
 
 def _stdout() -> Console:

@@ -71,9 +71,10 @@ def run_ablate(
     split: str = "test",
     jobs: int = 0,
     name: str = "",
+    command: str = "",
     dry_run: bool = False,
 ) -> Study:
-    """Runs what has not been run yet, and writes reports/ablate-<name>.html and .json.
+    """Runs what has not been run yet, and writes reports/ablate-<name>.html and .json. command: as typed, for the page.
 
     Raises BadInput: conditions that do not match, one seed, nothing to test on. A run that fails is named; the study is then
     of the others, if two seeds are left.
@@ -112,7 +113,7 @@ def run_ablate(
         write_json(page.with_suffix(".json"), {"version": 1, **results})
         from pipelines.ablation_report import write_report
 
-        write_report(page, results)
+        write_report(page, results, command)
         record(workspace, designed, planned, page, results, started)
         return Study(results, str(page), len(missing) - len(failed), len(planned) - len(missing), failed)
 
@@ -256,7 +257,7 @@ def record(workspace: Workspace, designed: Design, planned: Mapping[Any, Experim
 
 
 # Figures from elsewhere ----------------------------------------------------------------------------------------------
-def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: str = "") -> Study:
+def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: str = "", command: str = "") -> Study:
     """Analyses a CSV file with the columns condition, seed, score; the first condition, or `baseline`, is the baseline.
 
     Where all conditions have the same seeds they are paired by them, unless `unpaired`. Writes `page` and its JSON.
@@ -296,7 +297,7 @@ def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: st
     write_json(page.with_suffix(".json"), {"version": 1, **results})
     from pipelines.ablation_report import write_report
 
-    write_report(page, results)
+    write_report(page, results, command)
     return Study(results, str(page))
 
 

@@ -20,12 +20,12 @@ _COLOURS = ("#444444", "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#
 _MOST_NAMED = 12
 
 
-def write_report(path: Path, results: Mapping[str, Any]) -> None:
+def write_report(path: Path, results: Mapping[str, Any], command: str = "") -> None:
     write_page(
         path, "ablate.html", results=results, tests=TESTS, points=figure_uri(points_figure(results)),
         intervals=figure_uri(intervals_figure(results)),
         curves=figure_uri(curves_figure(results["curves"])) if any(results["curves"].values()) else "",
-        commands=results.get("command", ""),
+        command=command,
     )  # fmt: skip
 
 

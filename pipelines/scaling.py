@@ -73,9 +73,12 @@ def run_scale(
     pretrain: bool = True,
     split: str = "test",
     jobs: int = 0,
+    command: str = "",
     dry_run: bool = False,
 ) -> Scaling:
     """Trains and tests at each size over seeds, and writes reports/scale.html and .json. Runs that are there are kept.
+
+    command: as typed, for the page.
 
     Raises BadInput: a size that the data does not hold, or no glosses at all.
     """
@@ -108,7 +111,7 @@ def run_scale(
         write_json(page.with_suffix(".json"), {"version": 1, **results})
         from pipelines.scaling_report import write_report
 
-        write_report(page, results)
+        write_report(page, results, command)
         runs = value_hash([set_up(one).plan.fingerprint for one in planned.values()])
         plan = Plan(STAGE, {}, {"clips": file_hash(workspace.clips_file), "runs": runs}, CODE)
         files = {workspace.relative(file): file_hash(file) for file in (page, page.with_suffix(".json"))}

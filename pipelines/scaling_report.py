@@ -17,11 +17,11 @@ COSTS = {
 }
 
 
-def write_report(path: Path, results: Mapping[str, Any]) -> None:
+def write_report(path: Path, results: Mapping[str, Any], command: str = "") -> None:
     write_page(
         path, "scale.html", results=results, titles=LAWS | {"error": "top-1 error"},
         accuracy=figure_uri(accuracy_figure(results)), costs=figure_uri(costs_figure(results)),
-        data=figure_uri(data_figure(results)) if results["data"] else "",
+        data=figure_uri(data_figure(results)) if results["data"] else "", command=command,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_table
+from asl_cli.terminal import print_json, print_table, typed
 
 PANEL = "Study"
 
@@ -79,7 +79,7 @@ def ablate(
     with call.progress() as progress:
         if import_:
             page = output or Path(f"{import_.stem}-ablation.html")
-            study = import_study(import_, page, unpaired=unpaired, baseline=baseline)
+            study = import_study(import_, page, unpaired=unpaired, baseline=baseline, command=typed())
         elif modalities:
             from pipelines.modalities import run_modalities
 
@@ -87,7 +87,7 @@ def ablate(
         else:
             study = run_ablate(
                 call.find_workspace(), call.flags, progress, seeds=seeds, factors=factor or (), conditions=condition or (),
-                grid=grid, metric=metric, split=split, jobs=jobs, name=name, dry_run=dry_run,
+                grid=grid, metric=metric, split=split, jobs=jobs, name=name, command=typed(), dry_run=dry_run,
             )  # fmt: skip
     if call.as_json:
         print_json("ablate", {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})

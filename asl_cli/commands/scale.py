@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_table
+from asl_cli.terminal import print_json, print_table, typed
 from pipelines.errors import BadInput, SomeFailed
 
 PANEL = "Study"
@@ -47,7 +47,7 @@ def scale(
         study = run_scale(
             workspace, call.flags, progress, vocab=numbers("--vocab", vocab), min_samples=min_samples_per_gloss,
             clips_per_gloss=numbers("--clips-per-gloss", clips_per_gloss), seeds=seeds, pretrain=pretrain, split=split,
-            jobs=jobs, dry_run=dry_run,
+            jobs=jobs, command=typed(), dry_run=dry_run,
         )  # fmt: skip
     if call.as_json:
         print_json("scale", {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})
