@@ -242,7 +242,7 @@ def _curves(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[list[float]
 
 
 def record(workspace: Workspace, designed: Design, planned: Mapping[Any, Experiment], page: Path, results, started) -> None:
-    runs = [set_up(one).plan.fingerprint for one in planned.values()]
+    runs = [set_up(one).fingerprint for one in planned.values()]
     plan = Plan(
         STAGE,
         {"study": page.stem.removeprefix("ablate-")},

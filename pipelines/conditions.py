@@ -196,7 +196,7 @@ def check_matched(workspace: Workspace, designed: Design, variants: Mapping[str,
 def _what_differs_by(workspace: Workspace, one: Variant, split: str) -> dict[str, dict[str, Any]]:
     """A variant's settings by kind: architecture, epochs, and all others."""
     setup = set_up(Experiment(workspace.folder, one, 0, split))
-    settings = dict(setup.plan.settings)
+    settings = setup.settings
     glosses = select(read_clips(workspace.clips_file), setup.choice.train.min_clips).alphabet
     hidden, layers = size_of(setup.choice.encoder, len(glosses))
     architecture = {key: settings.pop(key) for key in ("encoder", "causal", "members")} | {"hidden": hidden, "layers": layers}

@@ -1,7 +1,7 @@
 """One run of a study: a recogniser trained and tested under given settings and a seed, kept by its fingerprint.
 
-Runs lie in experiments/<fingerprint>/ with their outcome; a run that is there is not run again, whatever study asks for it,
-and one that was killed goes on from its last epoch.
+Models lie in experiments/<fingerprint>/, with the outcome of every test of them; what is there is not run again, whatever
+study asks for it, and a training that was killed goes on from its last epoch.
 """
 
 import json
@@ -16,23 +16,21 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from pipelines.checkpoints import load_tensors
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import AslError, BadInput
 from pipelines.evaluation import measure
 from pipelines.fan_out import fan_out
 from pipelines.features import FeatureStore, open_features
-from pipelines.files import file_hash, write_json
+from pipelines.files import file_hash, value_hash, write_json
 from pipelines.labels import lexicon_input
-from pipelines.models_folder import CARD, WEIGHTS, find_model, load_model
+from pipelines.models_folder import CARD, WEIGHTS, find_model, load_model, read_card
 from pipelines.pretrain import pretrain_model
 from pipelines.progress import Progress, Silent
-from pipelines.settings import resolve
+from pipelines.settings import DecodeSettings, PretrainSettings
 from pipelines.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
-from pipelines.workspace import Plan, Workspace, open_workspace
+from pipelines.workspace import Plan, Workspace, open_workspace, settings_of
 from transducers.alphabet import Alphabet
 
-OUTCOME = "outcome.json"
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 1
 #: Threads of a run: one, so that its figures do not hang on how many run side by side.
 THREADS = 1
@@ -66,20 +64,42 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Setup:
-    """An experiment with its settings resolved and its fingerprint."""
+    """An experiment with its settings resolved. plan: of its training; how it is tested is in decode and split.
+
+    pretrain, stage_1: settings and plan of the stage 1 that it begins with, if it does.
+    """
 
     workspace: Workspace
     choice: Choice
+    decode: DecodeSettings
+    split: str
     plan: Plan
     start: Path | None
+    pretrain: PretrainSettings | None
     stage_1: Plan | None
-    folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Of the model: tests of one training share it."""
+        return self.workspace.experiments / self.plan.fingerprint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.plan.settings) | settings_of(self.decode) | {"split": self.split}
+
+    @property
+    def fingerprint(self) -> str:
+        return value_hash([self.plan.fingerprint, settings_of(self.decode), self.split, CODE])
+
+    @property
+    def outcome_file(self) -> Path:
+        return self.folder / f"outcome-{self.fingerprint}.json"
 
     @property
     def outcome(self) -> dict[str, Any] | None:
         """What the run found, if it is there and whole."""
         try:
-            return json.loads((self.folder / OUTCOME).read_text(encoding="utf-8"))
+            return json.loads(self.outcome_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
@@ -87,61 +107,61 @@ class Setup:
 def set_up(one: Experiment) -> Setup:
     """Raises BadInput: wrong settings, or no such model."""
     workspace = open_workspace(one.workspace)
-    variant, flags = one.variant, dict(one.variant.settings)
+    variant, flags, own = one.variant, dict(one.variant.settings), {"seed": one.seed, "threads": THREADS}
     choice = Choice.of(workspace, flags)
-    choice = replace(choice, train=replace(choice.train, seed=one.seed, threads=THREADS))
-    decode = workspace.settings("decode", flags)
+    choice = replace(choice, train=replace(choice.train, **own))
     lexicon = lexicon_input(choice.phonology.asl_lex)
     start = find_model(workspace, variant.start) if variant.start else None
-    inputs = dict(lexicon) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
-    stage_1 = None
+    inputs = lexicon | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
+    pretrain = stage_1 = None
     if variant.stage_1 is not None:
-        settings = resolve(
-            "pretrain", workspace.table("pretrain"), dict(variant.stage_1) | {"seed": one.seed, "threads": THREADS}
-        )
-        stage_1 = plan_of(STAGE_1, workspace, (choice.features, choice.encoder, settings), lexicon, CODE)
+        pretrain = replace(workspace.settings("pretrain", variant.stage_1), **own)
+        stage_1 = plan_of(STAGE_1, workspace, (choice.features, choice.encoder, pretrain), lexicon, CODE)
         inputs["stage 1"] = stage_1.fingerprint
-    drawn = {"split": one.split, "glosses": list(variant.glosses), "clips_a_gloss": variant.clips_a_gloss}
-    plan = plan_of(STAGE, workspace, (*choice.parts, decode), inputs, CODE)
+    plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
+    drawn = {"glosses": list(variant.glosses), "clips_a_gloss": variant.clips_a_gloss}
     plan = replace(plan, settings=dict(plan.settings) | drawn)
-    return Setup(workspace, choice, plan, start, stage_1, workspace.experiments / plan.fingerprint)
+    return Setup(workspace, choice, workspace.settings("decode", flags), one.split, plan, start, pretrain, stage_1)
 
 
 def run_experiment(one: Experiment) -> dict[str, Any]:
     """Trains and tests, unless that has been done; returns the outcome, which is also written to the run's folder."""
     setup = set_up(one)
-    if setup.outcome:
-        return setup.outcome
-    workspace, choice = setup.workspace, setup.choice
     setup.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(setup.folder / "lock"):
-        if setup.outcome:  # another study has just run it
+    with FileLock(setup.folder / "lock"):  # another study may be at the same run
+        if setup.outcome:
             return setup.outcome
-        clips = read_clips(workspace.clips_file)
-        store = open_features(workspace, clips, choice.features, Silent())
-        corpus = narrowed(select(clips, choice.train.min_clips), clips, one)
-        start, stage_1 = setup.start, {}
-        if setup.stage_1:
-            start, stage_1 = _stage_1(one, setup, store, len(corpus.alphabet))
-        begin(setup.folder, setup.plan)
-        metrics, _ = train_model(setup.folder, choice, store, corpus, start, setup.plan.fingerprint, Silent())
-        decode = workspace.settings("decode", dict(one.variant.settings))
-        results = measure(workspace, load_model(setup.folder), clips, one.split, decode, Silent())
+        clips = read_clips(setup.workspace.clips_file)
+        stage_1 = _trained(one, setup, clips)
+        results = measure(setup.workspace, load_model(setup.folder), clips, one.split, setup.decode, Silent())
+        lists = ("clips", "read_sentences", "by_gloss", "confusions")
         outcome = {
             "version": 1,
             "seed": one.seed,
-            "settings": dict(setup.plan.settings),
+            "settings": setup.settings,
             "stage_1": stage_1,
-            "training": metrics,
+            "training": read_card(setup.folder)["metrics"],
             "history": _history(setup.folder),
-            "results": {
-                key: value for key, value in results.items() if key not in ("clips", "read_sentences", "by_gloss", "confusions")
-            },
+            "results": {key: value for key, value in results.items() if key not in lists},
             "clips": _by_clip(results),
             "memory_mb": peak_memory_mb(),
         }
-        write_json(setup.folder / OUTCOME, json.loads(json.dumps(outcome)))
+        write_json(setup.outcome_file, outcome)
         return outcome
+
+
+def _trained(one: Experiment, setup: Setup, clips: Sequence[Clip]) -> dict[str, Any]:
+    """Sees to it that the model is there; the figures of the stage 1 that it began with."""
+    choice = setup.choice
+    corpus = narrowed(select(clips, choice.train.min_clips), clips, one)
+    first = stage_1_folder(setup, len(corpus.alphabet)) if setup.stage_1 else None
+    if not (setup.folder / CARD).is_file():
+        store = open_features(setup.workspace, clips, choice.features, Silent())
+        if first:
+            _run_stage_1(first, setup, store, len(corpus.alphabet))
+        begin(setup.folder, setup.plan)
+        train_model(setup.folder, choice, store, corpus, first or setup.start, setup.plan.fingerprint, Silent())
+    return read_card(first)["metrics"] if first else {}
 
 
 def run_all(
@@ -169,22 +189,18 @@ def run_all(
     return failed
 
 
-def _stage_1(one: Experiment, setup: Setup, store: FeatureStore, glosses: int) -> tuple[Path, dict[str, Any]]:
-    """The folder of the seed's own stage 1, made where it is not there yet, and its figures."""
-    workspace, choice = setup.workspace, setup.choice
-    settings = resolve(
-        "pretrain", workspace.table("pretrain"), dict(one.variant.stage_1) | {"seed": one.seed, "threads": THREADS}
-    )
-    folder = workspace.experiments / f"stage1-{setup.stage_1.fingerprint}-{glosses}"
+def stage_1_folder(setup: Setup, glosses: int) -> Path:
+    """Of the stage 1 of these settings with an encoder for so many glosses; runs that begin alike share it."""
+    return setup.workspace.experiments / f"stage1-{setup.stage_1.fingerprint}-{glosses}"
+
+
+def _run_stage_1(folder: Path, setup: Setup, store: FeatureStore, glosses: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
         if not (folder / CARD).is_file():
             begin(folder, setup.stage_1)
-            lexicon, mark = choice.phonology.asl_lex, setup.stage_1.fingerprint
-            pretrain_model(folder, settings, choice.encoder, store, lexicon, mark, Silent(), glosses)
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    load_tensors(folder / WEIGHTS)
-    return folder, card["metrics"]
+            lexicon, mark = setup.choice.phonology.asl_lex, setup.stage_1.fingerprint
+            pretrain_model(folder, setup.pretrain, setup.choice.encoder, store, lexicon, mark, Silent(), glosses)
 
 
 def narrowed(corpus: Corpus, clips: Sequence[Clip], one: Experiment) -> Corpus:

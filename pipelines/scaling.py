@@ -112,7 +112,7 @@ def run_scale(
         from pipelines.scaling_report import write_report
 
         write_report(page, results, command)
-        runs = value_hash([set_up(one).plan.fingerprint for one in planned.values()])
+        runs = value_hash([set_up(one).fingerprint for one in planned.values()])
         plan = Plan(STAGE, {}, {"clips": file_hash(workspace.clips_file), "runs": runs}, CODE)
         files = {workspace.relative(file): file_hash(file) for file in (page, page.with_suffix(".json"))}
         metrics = {

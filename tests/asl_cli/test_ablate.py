@@ -57,11 +57,11 @@ def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
     command = [sys.executable, "-m", "asl_cli.main", "ablate", "-w", str(other), *QUICK, *words]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while len(list((other / "experiments").glob("*/outcome.json"))) < 2 and time.monotonic() < deadline:
+    while len(list((other / "experiments").glob("*/outcome-*.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
-    done = len(list((other / "experiments").glob("*/outcome.json")))
+    done = len(list((other / "experiments").glob("*/outcome-*.json")))
     after = result(ablate(other, *words))
     assert after["kept"] >= done >= 2
     assert after["kept"] + after["ran"] == 6
@@ -77,6 +77,7 @@ def without_times(results: dict) -> str:
 def test_a_decoder_is_compared_on_the_same_models(workspace):
     found = result(ablate(workspace, "--seeds", "2", "--factor", "decoder=ctc-beam,greedy"))["results"]
     assert found["metric"]["name"] == "read_exactly"
+    assert len(list((workspace / "experiments").glob("*/model.json"))) == 2
 
 
 def test_a_dry_run_says_what_would_run(workspace):
