@@ -9,8 +9,7 @@ import numpy as np
 
 from transducers.alphabet import BLANK
 
-#: A beam frame only opens labels at most this much (nats) below the frame's best: the rest cannot win.
-LABEL_MARGIN = 12.0
+Labels = tuple[int, ...]
 
 
 def greedy(log_probs: np.ndarray) -> list[int]:
@@ -20,23 +19,11 @@ def greedy(log_probs: np.ndarray) -> list[int]:
     return [int(label) for label in best[changed] if label != BLANK]
 
 
-@dataclass
-class _Prefix:
-    """Log-probabilities of a label prefix: with a blank as last frame, and with its last label."""
-
-    blank: float = -np.inf
-    label: float = -np.inf
-
-    @property
-    def total(self) -> float:
-        return float(np.logaddexp(self.blank, self.label))
-
-
 @dataclass(frozen=True)
 class Hypothesis:
     """labels: the sequence; log_prob: its CTC log-probability as far as the beam has seen."""
 
-    labels: tuple[int, ...]
+    labels: Labels
     log_prob: float = field(compare=False)
 
 
@@ -47,35 +34,40 @@ def beam_search(log_probs: np.ndarray, beam: int, insertion_penalty: float = 0.0
     """
     if beam < 1:
         raise ValueError(f"the beam must be at least 1, got {beam}")
-    prefixes: dict[tuple[int, ...], _Prefix] = {(): _Prefix(blank=0.0)}
-    for frame in log_probs:
-        prefixes = _extended(prefixes, frame, insertion_penalty)
-        if len(prefixes) > beam:
-            ranked = sorted(prefixes.items(), key=lambda item: (-item[1].total, item[0]))
-            prefixes = dict(ranked[:beam])
-    found = [Hypothesis(labels, prefix.total) for labels, prefix in prefixes.items()]
+    prefixes, blank, label = [()], np.zeros(1), np.full(1, -np.inf)
+    for frame in np.asarray(log_probs, dtype=np.float64):
+        prefixes, blank, label = _extended(prefixes, blank, label, frame, beam, insertion_penalty)
+    found = [Hypothesis(*one) for one in zip(prefixes, np.logaddexp(blank, label).tolist(), strict=True)]
     return sorted(found, key=lambda one: (-one.log_prob, one.labels))
 
 
-def _extended(prefixes: dict[tuple[int, ...], _Prefix], frame: np.ndarray, penalty: float) -> dict[tuple[int, ...], _Prefix]:
-    out: dict[tuple[int, ...], _Prefix] = {}
-    opened = np.flatnonzero(frame >= frame.max() - LABEL_MARGIN)
-    for labels, prefix in prefixes.items():
-        total, last = prefix.total, labels[-1] if labels else None
-        same = out.setdefault(labels, _Prefix())
-        same.blank = float(np.logaddexp(same.blank, total + frame[BLANK]))
-        if last is not None:
-            same.label = float(np.logaddexp(same.label, prefix.label + frame[last]))
-        for label in opened:
-            if label == BLANK:
-                continue
-            # A repeat needs a blank between; without one it is the same label going on.
-            source = prefix.blank if label == last else total
-            if source == -np.inf:
-                continue
-            longer = out.setdefault((*labels, int(label)), _Prefix())
-            longer.label = float(np.logaddexp(longer.label, source + frame[label] - penalty))
-    return out
+def _extended(
+    prefixes: list[Labels], blank: np.ndarray, label: np.ndarray, frame: np.ndarray, beam: int, penalty: float
+) -> tuple[list[Labels], np.ndarray, np.ndarray]:
+    """One frame further: the best `beam` prefixes, and (P,) their log-probabilities with a blank as last frame, and with
+    their last label."""
+    total = np.logaddexp(blank, label)
+    last = np.array([prefix[-1] if prefix else BLANK for prefix in prefixes])
+    named = np.flatnonzero(last != BLANK)
+    stay_blank = total + frame[BLANK]
+    stay_label = np.where(last != BLANK, label + frame[last], -np.inf)
+    longer = total[:, None] + frame[1:] - penalty
+    # A repeat needs a blank between; without one it is the same label going on.
+    longer[named, last[named] - 1] = blank[named] + frame[last[named]] - penalty
+    place = {prefix: i for i, prefix in enumerate(prefixes)}
+    for i in named:
+        shorter = place.get(prefixes[i][:-1])
+        if shorter is not None:  # the two ways to this prefix meet
+            stay_label[i] = np.logaddexp(stay_label[i], longer[shorter, last[i] - 1])
+            longer[shorter, last[i] - 1] = -np.inf
+    scores = np.concatenate([np.logaddexp(stay_blank, stay_label), longer.ravel()])
+    chosen = np.argpartition(-scores, beam - 1)[:beam] if beam < len(scores) else np.arange(len(scores))
+    chosen = np.sort(chosen[scores[chosen] > -np.inf])
+    same = chosen[chosen < len(prefixes)]
+    parents, added = np.divmod(chosen[len(same) :] - len(prefixes), len(frame) - 1)
+    kept = [prefixes[i] for i in same] + [(*prefixes[p], int(k) + 1) for p, k in zip(parents, added, strict=True)]
+    none = np.full(len(parents), -np.inf)
+    return kept, np.concatenate([stay_blank[same], none]), np.concatenate([stay_label[same], longer[parents, added]])
 
 
 def align(log_probs: np.ndarray, labels: list[int]) -> list[tuple[int, int]]:
