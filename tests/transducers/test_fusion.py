@@ -1,0 +1,111 @@
+import math
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.synthetic.lexicon import MOVEMENTS, handshapes
+from pipelines.synthetic.sentences import fused_handshapes
+from transducers import fusion
+from transducers.fusion import ABSTRACT, HANDLING, PLACEMENT, POSSESSION, Sign, aligned, alignments, fuse, gate, reads_as_fused
+
+GIVE = Sign("flat-O", "neutral", (0, -1.0, 0), "straight", kind=HANDLING)
+CUP = Sign("C", "palm", (0, 0, 1.0), "tap", object_class="cylindrical")
+BOOK = Sign("open-B", "neutral", (-1.0, 0, 0), "twist", object_class="flat")
+
+
+def unit(vector) -> np.ndarray:
+    return np.asarray(vector) / np.linalg.norm(vector)
+
+
+DIRECTIONS = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: math.hypot(*v) > 0.1).map(lambda v: tuple(unit(v).tolist()))
+
+
+def test_the_tables_are_total_and_name_what_there_is():
+    classes = fusion.object_classes()
+    assert set(fusion._table("select")) == set(product(fusion.handling_handshapes(), classes))
+    assert set(fusion._table("movement")) == set(product(MOVEMENTS, classes))
+    assert set(fusion._table("select").values()) | set(fusion.handling_handshapes()) <= set(handshapes())
+    assert set(fusion._table("movement").values()) <= set(MOVEMENTS)
+    # An allowed movement stays as it is: going to the nearest one twice changes nothing.
+    assert all(fusion._table("movement")[result, c] == result for (_, c), result in fusion._table("movement").items())
+
+
+def test_the_examples_of_the_specification():
+    hand = replace(GIVE, handshape="5")
+    assert fuse(hand, Sign("3", "neutral", (0, 1.0, 0), "straight", object_class="vehicle")).handshape == "S"
+    assert fuse(replace(GIVE, handshape="1"), Sign("1", "neutral", (0, 1.0, 0), "tap", object_class="person")).handshape == "1"
+
+
+def test_synthetic_signers_fuse_by_the_same_table():
+    for kind, (shape, _, _) in fused_handshapes().items():
+        assert {fusion._table("select")[own, kind] for own in fusion.handling_handshapes()} == {shape}
+
+
+def test_what_each_kind_of_verb_takes_up():
+    assert fuse(GIVE, CUP).handshape == "C"
+    assert fuse(replace(GIVE, kind=PLACEMENT), BOOK).handshape == "open-B"
+    assert fuse(replace(GIVE, kind=POSSESSION), BOOK).handshape == "open-B"
+    assert fuse(replace(GIVE, kind=""), BOOK).handshape == "flat-O"
+    assert fuse(GIVE, replace(CUP, locus="a")).location == "a"
+    assert fuse(replace(GIVE, anchored=True, location="mouth"), replace(CUP, locus="a")).location == "mouth"
+    assert fuse(replace(GIVE, location="chest"), replace(CUP, object_class=ABSTRACT)).location == "neutral"
+    assert fuse(GIVE, replace(CUP, face="sad")).face == "sad"
+    assert fuse(replace(GIVE, face="smile"), CUP).face == "smile"
+
+
+SIGNS = st.builds(
+    Sign,
+    handshape=st.sampled_from(["flat-O", "1", "ILY", "5"]),
+    location=st.sampled_from(["neutral", "chest"]),
+    palm=DIRECTIONS,
+    movement=st.sampled_from(["twist", "straight", "wiggle"]),
+    kind=st.sampled_from([HANDLING, PLACEMENT, POSSESSION, ""]),
+    object_class=st.sampled_from(sorted(alignments())),
+    locus=st.sampled_from(["", "a"]),
+    anchored=st.booleans(),
+)
+
+
+@given(SIGNS, SIGNS)
+def test_fusion_is_total_and_settles(verb, thing):
+    once = fuse(verb, thing)
+    assert np.linalg.norm(once.palm) == pytest.approx(1)
+    # The same object again changes nothing any more, but where a hand may grip by its own shape.
+    again = fuse(once, thing)
+    assert again.palm == pytest.approx(once.palm)
+    assert again == replace(once, handshape=again.handshape, palm=again.palm)
+
+
+def test_fusion_is_not_associative():
+    put = replace(GIVE, kind=PLACEMENT)
+    assert fuse(fuse(put, CUP), BOOK).handshape == "open-B"
+    assert fuse(put, fuse(CUP, BOOK)).handshape == "C"
+
+
+@given(DIRECTIONS, st.sampled_from(sorted(alignments())), st.integers(0, 2**31))
+def test_the_palm_takes_the_smallest_rotation(palm, kind, seed):
+    relation, axis = alignments()[kind]
+    got = np.array(aligned(palm, kind))
+    axis = np.array(axis)
+    if relation == "parallel":
+        members = [axis, -axis]
+    elif relation == "tangent":
+        members = [axis]
+    elif relation == "perpendicular":
+        drawn = np.random.default_rng(seed).normal(size=(30, 3))
+        members = [unit(one - (one @ axis) * axis) for one in drawn]
+        assert abs(got @ axis) < 1e-9
+    else:
+        members = [np.array(palm)]
+    assert all(got @ palm >= np.asarray(one) @ palm - 1e-9 for one in members)
+
+
+def test_the_gate():
+    assert gate(np.log(0.2), np.log(0.6), np.array(0.25)) == pytest.approx(math.log(0.25 * 0.2 + 0.75 * 0.6))
+    assert gate(-1.0, -9.0, np.array(1.0)) == pytest.approx(-1.0)
+    assert reads_as_fused(-10.0, -7.0, 2.0)
+    assert not reads_as_fused(-10.0, -9.0, 2.0)
