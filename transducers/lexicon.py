@@ -36,35 +36,42 @@ def disambiguated(entries: Sequence[Pronunciation], units: int) -> tuple[list[tu
     return out, max(seen.values(), default=0)
 
 
-def lexicon(entries: Sequence[Pronunciation], units: int, glosses: int) -> tuple[pynini.Fst, int]:
+def lexicon(entries: Sequence[Pronunciation], units: int, glosses: int, rest: int = 0) -> tuple[pynini.Fst, int]:
     """L, closed under sequences, and the label that its BACKOFF loop reads.
 
     Input labels: 1…U units, then the symbols of `disambiguated`, then BACKOFF's; output 1…V glosses, V + 1 for BACKOFF. The gloss
-    stands on the first arc: what a hypothesis means is then known, and weighed by G, as soon as it begins.
+    stands on the first arc: what a hypothesis means is then known, and weighed by G, as soon as it begins. rest: the unit that
+    may stand once between signs, before and after them, if there is one; no gloss has it.
     """
     spelled, symbols = disambiguated(entries, units)
     backoff = units + symbols + 1
     fst = pynini.Fst()
     start = fst.add_state()
     fst.set_start(start)
-    fst.set_final(start)
+    hubs = [start, fst.add_state()] if rest else [start]
+    for hub in hubs:
+        fst.set_final(hub)
+        fst.add_arc(hub, pynini.Arc(backoff, glosses + 1, 0.0, hub))
+    if rest:
+        fst.add_arc(start, pynini.Arc(rest, 0, 0.0, hubs[1]))
     for one, labels in zip(entries, spelled, strict=True):
-        state = start
-        for place, label in enumerate(labels):
-            target = start if place == len(labels) - 1 else fst.add_state()
-            first = place == 0
-            fst.add_arc(state, pynini.Arc(label, one.gloss if first else 0, one.cost if first else 0.0, target))
+        first, *others = labels
+        state = fst.add_state() if others else start
+        for hub in hubs:
+            fst.add_arc(hub, pynini.Arc(first, one.gloss, one.cost, state))
+        for place, label in enumerate(others):
+            target = start if place == len(others) - 1 else fst.add_state()
+            fst.add_arc(state, pynini.Arc(label, 0, 0.0, target))
             state = target
-    fst.add_arc(start, pynini.Arc(backoff, glosses + 1, 0.0, start))
     return fst.arcsort("olabel"), backoff
 
 
-def lexicon_grammar(entries: Sequence[Pronunciation], grammar: pynini.Fst, units: int, glosses: int) -> pynini.Fst:
+def lexicon_grammar(entries: Sequence[Pronunciation], grammar: pynini.Fst, units: int, glosses: int, rest: int = 0) -> pynini.Fst:
     """L∘G, determinised and minimised, its disambiguation symbols made ε: units 1…U → glosses 1…V.
 
     This goes first in the order of work: determinised before H multiplies the states, the whole stays small.
     """
-    fst, backoff = lexicon(entries, units, glosses)
+    fst, backoff = lexicon(entries, units, glosses, rest)
     composed = pynini.compose(fst, grammar, connect=True)
     determined = pynini.determinize(composed)
     small = determined.minimize()

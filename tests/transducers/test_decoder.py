@@ -1,0 +1,156 @@
+"""H∘L∘G and its search against every reading counted by hand."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transducers.decoder import Decoder, Options, read_graph
+from transducers.grammar import cost_of, grammar
+from transducers.lexicon import Pronunciation, lexicon_grammar
+from transducers.ngram import train
+from transducers.observation import observed
+
+UNITS, WORDS = 4, ("A", "B", "C")
+REST = UNITS
+WIDE = Options(beam=1e4, most_active=10**9)
+ENTRIES = st.lists(
+    st.tuples(st.integers(1, 3), st.lists(st.integers(1, UNITS - 1), min_size=1, max_size=2)), min_size=2, max_size=4
+).map(lambda rows: [Pronunciation(g, u, 0.3 * g) for g, u in dict.fromkeys((g, tuple(u)) for g, u in rows)])
+
+
+def graph_of(entries, text, durations, path):
+    model = train(text, 2, WORDS)
+    acceptor = grammar(model, WORDS)
+    fst = observed(lexicon_grammar(entries, acceptor, UNITS, len(WORDS), REST), durations)
+    fst.write(str(path))
+    return model, acceptor
+
+
+def every_reading(entries, costs, durations, scores):
+    """Gloss string → least cost, over all unit strings, with rests between signs, and all ways to stretch them."""
+    frames = len(scores)
+    stay = [1 - 1 / d for d in durations]
+
+    def stretched(units) -> float:
+        best = np.full(len(units) + 1, math.inf)
+        best[0] = 0.0
+        now = np.full(len(units), math.inf)
+        for t in range(frames):
+            new = np.full(len(units), math.inf)
+            for i, unit in enumerate(units):
+                come = (0.0 if t == 0 else math.inf) if i == 0 else now[i - 1] - math.log(1 - stay[units[i - 1] - 1])
+                if i > 0 and t == 0:
+                    come = math.inf
+                go_on = now[i] - math.log(stay[unit - 1]) if t else math.inf
+                new[i] = min(come, go_on) - scores[t, unit - 1]
+            now = new
+        return now[-1] - math.log(1 - stay[units[-1] - 1]) if units else math.inf
+
+    found = {}
+    for count in range(4):
+        for chosen in itertools.product(entries, repeat=count):
+            if sum(len(one.units) for one in chosen) > frames:
+                continue
+            for rests in itertools.product((False, True), repeat=count + 1):
+                units = [REST] if rests[0] else []
+                for one, rest in zip(chosen, rests[1:], strict=True):
+                    units += [*one.units, *([REST] if rest else [])]
+                if 0 < len(units) <= frames:
+                    glosses = tuple(one.gloss for one in chosen)
+                    cost = stretched(units) + sum(one.cost for one in chosen) + costs(glosses)
+                    found[glosses] = min(found.get(glosses, math.inf), cost)
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    ENTRIES,
+    st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, max_size=5),
+    st.lists(st.floats(1.2, 6), min_size=UNITS, max_size=UNITS),
+    st.integers(2, 3),
+    st.integers(0, 2**31),
+)
+def test_the_best_path_is_the_best_of_all_readings(tmp_path_factory, entries, text, durations, frames, seed):
+    path = tmp_path_factory.mktemp("graph") / "g.fst"
+    model, acceptor = graph_of(entries, text, durations, path)
+    scores = np.random.default_rng(seed).normal(0, 3, (frames, UNITS)).astype(np.float32)
+
+    def costs(glosses):
+        return min(-model.score([WORDS[g - 1] for g in glosses]), cost_with_free_backoff(acceptor, glosses))
+
+    expected = every_reading(entries, costs, durations, scores)
+    got = Decoder(path, WIDE).decode(scores)
+    assert got.whole
+    assert got.cost == pytest.approx(min(expected.values()), abs=1e-2)
+    assert expected[got.words] == pytest.approx(got.cost, abs=1e-2)
+    assert len(got.frames) == frames
+    stream = Decoder(path, WIDE)
+    stream.start()
+    for one in scores:
+        stream.advance(one[None])
+    assert stream.best().cost == pytest.approx(got.cost, abs=1e-2)
+
+
+def cost_with_free_backoff(fst, glosses) -> float:
+    """Backoff as ε: the decoder may back off where it need not."""
+    best = {fst.start(): 0.0}
+
+    def closed(costs):
+        queue = list(costs)
+        while queue:
+            state = queue.pop()
+            for arc in fst.arcs(state):
+                if arc.ilabel == len(WORDS) + 1 and costs[state] + float(arc.weight) < costs.get(arc.nextstate, math.inf) - 1e-9:
+                    costs[arc.nextstate] = costs[state] + float(arc.weight)
+                    queue.append(arc.nextstate)
+        return costs
+
+    for gloss in glosses:
+        new = {}
+        for state, cost in closed(best).items():
+            for arc in fst.arcs(state):
+                if arc.ilabel == gloss:
+                    new[arc.nextstate] = min(new.get(arc.nextstate, math.inf), cost + float(arc.weight))
+        best = new
+    return min((cost + float(fst.final(state)) for state, cost in closed(best).items()), default=math.inf)
+
+
+def test_words_begin_where_their_units_do(tmp_path):
+    entries = [Pronunciation(1, (1, 2)), Pronunciation(2, (3,))]
+    graph_of(entries, [["A", "B"]] * 3, [3.0] * UNITS, tmp_path / "g.fst")
+    signed = [4, 1, 1, 2, 2, 2, 4, 3, 3]
+    scores = np.full((len(signed), UNITS), -9.0)
+    scores[np.arange(len(signed)), np.array(signed) - 1] = 0.0
+    got = Decoder(tmp_path / "g.fst").decode(scores)
+    assert (got.words, got.frames, got.starts) == ((1, 2), tuple(signed), (1, 7))
+
+
+def test_no_whole_path_gives_the_best_so_far(tmp_path):
+    small = lexicon_grammar([Pronunciation(1, (1, 2))], grammar(train([["A"]], 2, WORDS), WORDS), UNITS, len(WORDS))
+    observed(small, [3.0] * UNITS).write(str(tmp_path / "g.fst"))
+    got = Decoder(tmp_path / "g.fst").decode(np.array([[0.0, -50.0, -50.0, -50.0]]))
+    assert not got.whole
+    assert got.words == (1,)
+
+
+@pytest.mark.parametrize("scores", [np.zeros((0, 4)), np.zeros(4), np.full((2, 4), np.nan)])
+def test_scores_must_be_frames_of_numbers(tmp_path, scores):
+    graph_of([Pronunciation(1, (1, 2))], [["A"]], [3.0] * UNITS, tmp_path / "g.fst")
+    with pytest.raises(ValueError, match="finite"):
+        Decoder(tmp_path / "g.fst").decode(scores)
+
+
+def test_costs_agree_with_the_acceptor():
+    model = train([["A", "B"], ["C"]], 2, WORDS)
+    fst = grammar(model, WORDS)
+    assert cost_with_free_backoff(fst, (1, 2)) <= cost_of(fst, (1, 2), 4) + 1e-6
+
+
+def test_what_is_no_graph(tmp_path):
+    (tmp_path / "g.fst").write_text("hello")
+    with pytest.raises(ValueError, match="no OpenFst file"):
+        read_graph(tmp_path / "g.fst")

@@ -1,0 +1,43 @@
+"""H: frames → units. How long each unit lasts (SPEC §10)."""
+
+import math
+from collections.abc import Sequence
+
+import pynini
+
+#: A unit of mean duration d frames goes on with probability 1 − 1/d; below this many it could never go on at all.
+LEAST_DURATION = 1.01
+
+
+def observed(units_to_words: pynini.Fst, durations: Sequence[float]) -> pynini.Fst:
+    """H ∘ the rest: an arc of a unit becomes a state that reads frames of that unit, one at least.
+
+    units_to_words: any part of the cascade that reads units 1…U. durations: mean frames of each, (U,). Frame labels are the
+    units' own. Written out rather than composed: states are (state, unit that led there), and no arc but the ε that was
+    there before reads nothing, which the decoder would have to follow in every frame.
+    """
+    stay = [1 - 1 / max(LEAST_DURATION, one) for one in durations]
+    out = pynini.Fst()
+    numbers: dict[tuple[int, int], int] = {}
+    queue: list[tuple[int, int]] = []
+
+    def number(state: int, unit: int) -> int:
+        if (state, unit) not in numbers:
+            numbers[state, unit] = out.add_state()
+            queue.append((state, unit))
+        return numbers[state, unit]
+
+    out.set_start(number(units_to_words.start(), 0))
+    while queue:
+        state, unit = queue.pop()
+        own = numbers[state, unit]
+        leave = -math.log(1 - stay[unit - 1]) if unit else 0.0
+        if unit:
+            out.add_arc(own, pynini.Arc(unit, 0, -math.log(stay[unit - 1]), own))
+        final = float(units_to_words.final(state))
+        if final != math.inf:
+            out.set_final(own, final + leave)
+        for arc in units_to_words.arcs(state):
+            # What reads nothing leaves the unit as well, and comes to a state of no unit.
+            out.add_arc(own, pynini.Arc(arc.ilabel, arc.olabel, float(arc.weight) + leave, number(arc.nextstate, arc.ilabel)))
+    return out.arcsort("ilabel")
