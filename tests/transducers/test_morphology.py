@@ -1,0 +1,61 @@
+import math
+
+import pynini
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_discourse import line
+
+from transducers.morphology import FusedForm, morphology
+
+UNITS = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
+FORMS = st.lists(st.builds(FusedForm, UNITS, UNITS, UNITS, st.sampled_from([0.0, 0.5, 2.0])), max_size=4)
+
+
+def outputs(fst: pynini.Fst, labels) -> dict[tuple[int, ...], float]:
+    """What is written, with its least cost."""
+    composed = pynini.compose(line(labels), fst)
+    found: dict[tuple[int, ...], float] = {}
+
+    def walk(state, said, cost):
+        if float(composed.final(state)) != math.inf:
+            found[said] = min(found.get(said, math.inf), cost)
+        for arc in composed.arcs(state):
+            walk(arc.nextstate, (*said, arc.olabel) if arc.olabel else said, cost + float(arc.weight))
+
+    if composed.num_states():
+        walk(composed.start(), (), 0.0)
+    return found
+
+
+def by_rule(forms, labels) -> dict[tuple[int, ...], float]:
+    found: dict[tuple[int, ...], float] = {}
+
+    def read(rest, said, cost):
+        if not rest:
+            found[said] = min(found.get(said, math.inf), cost)
+            return
+        read(rest[1:], (*said, rest[0]), cost)
+        for one in forms:
+            if rest[: len(one.units)] == one.units:
+                read(rest[len(one.units) :], (*said, *one.verb, *one.thing), cost + one.cost)
+
+    read(tuple(labels), (), 0.0)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(FORMS, st.lists(st.integers(1, 3), max_size=5))
+def test_every_reading_is_there_and_no_other(forms, labels):
+    assert outputs(morphology(forms, range(1, 4)), labels) == pytest.approx(by_rule(forms, labels), abs=1e-4)
+
+
+def test_forms_that_begin_and_end_alike_share_states():
+    many = [FusedForm((verb, 3, thing), (verb, 3), (thing, 3)) for verb in (1, 2) for thing in range(4, 104)]
+    # The start; two beginnings of two units; 100 endings of three units, the last of which is the same for all.
+    assert morphology(many, range(1, 104)).num_states() == 1 + 4 + 201
+
+
+def test_a_form_needs_units():
+    with pytest.raises(ValueError, match="fused form"):
+        morphology([FusedForm((), (1,), (2,))], [1, 2])
