@@ -41,13 +41,13 @@ def test_the_whole_road(trained, asl, tmp_path):
 
 def test_status_follows_the_work(workspace, asl, tmp_path):
     rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
-    assert [row["state"] for row in rows["stages"]] == ["missing"] * 4
+    assert {row["state"] for row in rows["stages"]} == {"missing"}
     assert rows["next"].startswith("asl extract")
     poses = write_corpus(tmp_path / "poses")
     asl("extract", "-w", workspace, "--poses", poses, check=0)
     asl("train-ctc", "-w", workspace, "--epochs", "2", check=0)
     rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
-    assert [row["state"] for row in rows["stages"]] == ["done", "missing", "done", "missing"]
+    assert [row["name"] for row in rows["stages"] if row["state"] == "done"] == ["extract", "train-ctc"]
     assert rows["next"] == "asl evaluate"
     file = workspace / "asl.toml"
     file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3", 1))
