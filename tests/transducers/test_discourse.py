@@ -2,20 +2,11 @@ from itertools import product
 
 import pynini
 import pytest
+from automata import line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transducers.discourse import ReferenceSymbols, discourse
-
-
-def line(labels) -> pynini.Fst:
-    fst = pynini.Fst()
-    fst.add_states(len(labels) + 1)
-    fst.set_start(0)
-    for at, label in enumerate(labels):
-        fst.add_arc(at, pynini.Arc(label, label, 0.0, at + 1))
-    fst.set_final(len(labels))
-    return fst
 
 
 def outputs(fst: pynini.Fst, labels) -> set[tuple[int, ...]]:

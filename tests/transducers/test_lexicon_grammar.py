@@ -2,6 +2,7 @@ import itertools
 
 import pynini
 import pytest
+from automata import line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,16 +16,6 @@ ENTRIES = st.lists(
     min_size=1,
     max_size=6,
 ).map(lambda rows: list({(g, tuple(u)): Pronunciation(g, tuple(u), c) for g, u, c in rows}.values()))
-
-
-def line(labels) -> pynini.Fst:
-    fst = pynini.Fst()
-    fst.add_states(len(labels) + 1)
-    fst.set_start(0)
-    for at, label in enumerate(labels):
-        fst.add_arc(at, pynini.Arc(label, label, 0.0, at + 1))
-    fst.set_final(len(labels))
-    return fst
 
 
 def readings(fst: pynini.Fst, units) -> dict[tuple[int, ...], float]:

@@ -2,9 +2,9 @@ import math
 
 import pynini
 import pytest
+from automata import line
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_discourse import line
 
 from transducers.morphology import FusedForm, morphology
 
