@@ -39,10 +39,10 @@ class FeatureStore:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """(T, size) of one clip, NaN where absent."""
-        return seen(np.asarray(self.frames[self.starts[index] : self.starts[index + 1]]), self.settings)
+        return shown_parts(np.asarray(self.frames[self.starts[index] : self.starts[index + 1]]), self.settings)
 
 
-def seen(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+def shown_parts(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """(T, size): the parts that the settings leave out made absent. Raises BadInput if the set has none of the others."""
     try:
         return FEATURE_SETS[settings.features].only(features, settings.parts.split("+"))

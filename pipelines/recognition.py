@@ -11,7 +11,7 @@ from models.ctc import ctc_loss, normalised, single_sign_scores
 from models.feature_sets import clip_features, encoder_input
 from models.holistic import Landmarks
 from models.phonology import BOUNDARY
-from pipelines.features import seen
+from pipelines.features import shown_parts
 from pipelines.models_folder import TrainedModel
 from pipelines.settings import DecodeSettings
 from transducers.ctc_search import align, beam_search, greedy
@@ -62,7 +62,7 @@ def read_landmarks(model: TrainedModel, landmarks: Landmarks, *, mirror: bool) -
     """Landmarks of a clip → what the model says of each frame."""
     settings = model.features
     features, _ = clip_features(landmarks, model.feature_set, settings.fps, depth=settings.depth)
-    return read_features(model, seen(features, settings), mirror=mirror)
+    return read_features(model, shown_parts(features, settings), mirror=mirror)
 
 
 @torch.inference_mode()
