@@ -23,7 +23,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Reading:
+class BestPath:
     """words: output labels in order. frames: (T,) the input label of every frame. starts: frame at which each word begins.
 
     cost: of graph and scores together. whole: False where no path reached an end of the grammar and the best one so far stands.
@@ -44,7 +44,7 @@ class Decoder:
         self.options = options
         self._search: FasterDecoder | None = None
 
-    def decode(self, scores: np.ndarray) -> Reading:
+    def decode(self, scores: np.ndarray) -> BestPath:
         """(T, N) → the best path. Raises ValueError: no frames, or scores that are not numbers."""
         search = FasterDecoder(self.graph, self._options())
         search.decode(DecodableCtc(_checked(scores)))
@@ -61,7 +61,7 @@ class Decoder:
         done = self._search.num_frames_decoded()
         self._search.advance_decoding(DecodableCtc(_checked(scores), done))
 
-    def best(self) -> Reading:
+    def best(self) -> BestPath:
         """Of the frames so far, as though the clip ended here."""
         if self._search is None:
             raise ValueError("start first")
@@ -88,11 +88,11 @@ def _checked(scores: np.ndarray) -> np.ndarray:
     return values
 
 
-def _best(search: FasterDecoder) -> Reading:
+def _best(search: FasterDecoder) -> BestPath:
     whole = search.reached_final()
     found, lattice = search.get_best_path(use_final_probs=whole)
     if not found:
-        return Reading((), (), (), float("inf"), False)
+        return BestPath((), (), (), float("inf"), False)
     words, frames, starts, cost = [], [], [], 0.0
     for reads, says, weight in _arcs(lattice):
         if says:
@@ -101,7 +101,7 @@ def _best(search: FasterDecoder) -> Reading:
         if reads:
             frames.append(reads)
         cost += weight
-    return Reading(tuple(words), tuple(frames), tuple(starts), cost, whole)
+    return BestPath(tuple(words), tuple(frames), tuple(starts), cost, whole)
 
 
 def _arcs(lattice) -> Iterator[tuple[int, int, float]]:

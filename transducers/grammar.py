@@ -60,25 +60,3 @@ def _known(history: Gram, states: dict[Gram, int], order: int) -> Gram:
     while history not in states:
         history = history[1:]
     return history
-
-
-def cost_of(fst: pynini.Fst, labels: Sequence[int], backoff: int) -> float:
-    """What a label sequence costs, backing off only where there is no arc: the n-gram's own −log p. For tests and reports."""
-    state, cost = fst.start(), 0.0
-    for label in labels:
-        while (arc := _arc(fst, state, label)) is None:
-            back = _arc(fst, state, backoff)
-            if back is None:
-                return float("inf")
-            state, cost = back.nextstate, cost + float(back.weight)
-        state, cost = arc.nextstate, cost + float(arc.weight)
-    while float(fst.final(state)) == float("inf"):
-        back = _arc(fst, state, backoff)
-        if back is None:
-            return float("inf")
-        state, cost = back.nextstate, cost + float(back.weight)
-    return cost + float(fst.final(state))
-
-
-def _arc(fst: pynini.Fst, state: int, label: int):
-    return next((arc for arc in fst.arcs(state) if arc.ilabel == label), None)

@@ -5,11 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from automata import cost_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transducers.decoder import Decoder, Options, read_graph
-from transducers.grammar import cost_of, grammar
+from transducers.grammar import grammar
 from transducers.lexicon import Pronunciation, lexicon_grammar
 from transducers.ngram import train
 from transducers.observation import observed

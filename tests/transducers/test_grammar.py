@@ -1,9 +1,10 @@
 import pynini
 import pytest
+from automata import cost_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.grammar import cost_of, grammar
+from transducers.grammar import grammar
 from transducers.ngram import from_arpa, to_arpa, train
 
 TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)
