@@ -53,13 +53,13 @@ def calibrated_log_loss(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(N, V) log posteriors and (N,) true columns → (N,) nats, each clip's posterior sharpened or flattened by a temperature.
 
     The temperature is that of the best log loss on every other clip, for those between (Guo et al., ICML 2017): no clip has
-    a say in its own, so the mean is an honest cross-entropy.
+    a say in its own, so the mean is an honest cross-entropy. One clip alone keeps its posterior.
     """
+    if len(truth) < 2:
+        return _log_loss(scores, truth, 1.0)
     out = np.empty(len(truth))
     for half in (np.arange(len(truth)) % 2 == 0, np.arange(len(truth)) % 2 == 1):
-        if half.any():
-            fitted = half if half.all() else ~half
-            out[half] = _log_loss(scores[half], truth[half], _temperature(scores[fitted], truth[fitted]))
+        out[half] = _log_loss(scores[half], truth[half], _temperature(scores[~half], truth[~half]))
     return out
 
 
