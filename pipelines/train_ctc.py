@@ -87,6 +87,7 @@ def run_train_ctc(
     pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch.
     """
     choice = Choice.of(workspace, flags)
+    choose_device(choice.train.device)
     with workspace.locked("asl train-ctc"):
         clips = read_clips(workspace.clips_file)
         corpus = select(clips, choice.train.min_clips)
