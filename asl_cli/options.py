@@ -64,17 +64,17 @@ _SHARED = {
     "verbose": (bool, False, typer.Option("--verbose", "-v", help="Show the full trace of an error.")),
 }
 _FORMAT = {"format": (Format, Format.table, typer.Option("--format", help="How the result is printed."))}
-_STAGE = {
-    "dry_run": (bool, False, typer.Option("--dry-run", help="Say what would run and why, and do nothing.")),
+_DRY = {"dry_run": (bool, False, typer.Option("--dry-run", help="Say what would run and why, and do nothing."))}
+_STAGE = _DRY | {
     "force": (bool, False, typer.Option("--force", help="Run although nothing has changed.")),
 }
 
 
-def command(*sections: str, stage: bool = False, format: bool = True) -> Callable:
+def command(*sections: str, stage: bool = False, study: bool = False, format: bool = True) -> Callable:
     """Makes a command of a function that takes a Call first: adds the shared options and those of the settings' sections."""
 
     def decorate(function: Callable) -> Callable:
-        shared = _SHARED | (_FORMAT if format else {}) | (_STAGE if stage else {})
+        shared = _SHARED | (_FORMAT if format else {}) | (_STAGE if stage else _DRY if study else {})
         settings = {spec.name: _option(section, spec) for section in sections for spec in fields(SECTIONS[section])}
 
         @functools.wraps(function)

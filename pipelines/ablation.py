@@ -3,59 +3,30 @@
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines.ablation_report import write_report
 from pipelines.comparison import Comparison, compare, holm, verdict
 from pipelines.conditions import Contrast, Design, check_matched, design, slug, variant
-from pipelines.errors import AslError, BadInput
-from pipelines.experiments import Experiment, run_all, set_up
-from pipelines.files import file_hash, value_hash, write_json
+from pipelines.errors import BadInput
+from pipelines.files import write_json
 from pipelines.progress import Progress
-from pipelines.workspace import Plan, Workspace
+from pipelines.studies import METRICS, Metric, Outcomes, Runs, Study, common_clips, common_seeds, common_settings
+from pipelines.workspace import Workspace
 
-STAGE, CODE = "ablate", 1
+STAGE = "ablate"
 #: Seeds below which a spread is hardly known.
 FEW_SEEDS = 3
 MAX_CSV_BYTES, MAX_CSV_ROWS = 16 << 20, 1_000_000
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A score of a clip, summed up over clips. unit: of its differences; percent: shown times 100; better: higher or lower."""
-
-    name: str
-    title: str
-    better: str = "higher"
-
-    unit = "points"
-
-
-METRICS = {
-    one.name: one
-    for one in (
-        Metric("top_1", "top-1 accuracy"),
-        Metric("top_5", "top-5 accuracy"),
-        Metric("read_exactly", "clips read as exactly their gloss"),
-        Metric("wer", "word error rate", better="lower"),
-    )
-}
+#: Figures from elsewhere.
 IMPORTED = Metric("score", "score")
-
-
-@dataclass
-class Study:
-    """What an ablation found. results: the content of the JSON report."""
-
-    results: dict[str, Any]
-    report: str = ""
-    ran: int = 0
-    kept: int = 0
-    failed: list[str] = field(default_factory=list)
 
 
 def run_ablate(
@@ -76,8 +47,9 @@ def run_ablate(
 ) -> Study:
     """Runs what has not been run yet, and writes reports/ablate-<name>.html and .json. command: as typed, for the page.
 
-    Raises BadInput: conditions that do not match, one seed, nothing to test on. A run that fails is named; the study is then
-    of the others, if two seeds are left.
+    All runs go to their last epoch unless the flags say otherwise, so that epochs are equal. A run that fails is named; the
+    study is then of the others, if two seeds are left. Raises BadInput: conditions that do not match, one seed, nothing to
+    test on.
     """
     if seeds < 2:
         raise BadInput(
@@ -87,49 +59,32 @@ def run_ablate(
     if metric and metric not in METRICS:
         raise BadInput(f"no metric '{metric}'", f"known: {', '.join(METRICS)}")
     designed = design(factors, conditions, grid=grid)
-    common = {key: value for key, value in flags.items() if value is not None}
-    first = common.pop("seed", 0)
+    common, first = common_settings(workspace, flags)
+    # Equal epochs: where there are validation clips, patience would end some runs before others.
+    common.setdefault("patience", 0)
     variants = {one.name: variant(one, common) for one in designed.conditions}
     with workspace.locked("asl ablate"):
         check_matched(workspace, designed, variants, split)
-        planned = {
-            (name_, first + number): Experiment(workspace.folder, one, first + number, split)
-            for number in range(seeds)
-            for name_, one in variants.items()
-        }
-        missing = {key: one for key, one in planned.items() if set_up(one).outcome is None}
+        runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return Study(
-                {"design": asdict(designed), "to_run": [f"{c}, seed {s}" for c, s in missing]}, kept=len(planned) - len(missing)
-            )
-        started = datetime.now().astimezone()
-        failed = run_all(workspace, missing, jobs, progress)
-        outcomes = {key: set_up(one).outcome for key, one in planned.items()}
-        found = {key: outcome for key, outcome in outcomes.items() if outcome}
+            return runs.dry()
+        found = runs.carry_out(jobs, progress)
         results = concluded(designed, found, metric)
-        results |= {"split": split, "split_by": workspace.state("extract").get("metrics", {}).get("split_by", "?")}
-        results |= {"failed": failed, "synthetic": any(one["results"].get("synthetic") for one in found.values())}
-        page = workspace.reports / f"ablate-{name or slug(designed)}.html"
-        write_json(page.with_suffix(".json"), {"version": 1, **results})
-        from pipelines.ablation_report import write_report
-
-        write_report(page, results, command)
-        record(workspace, designed, planned, page, results, started)
-        return Study(results, str(page), len(missing) - len(failed), len(planned) - len(missing), failed)
+        study = name or slug(designed)
+        page = workspace.reports / f"ablate-{study}.html"
+        metrics = {"study": study, "conditions": len(designed.conditions), "seeds": len(results["seeds"])}
+        metrics |= {"verdict": results["comparisons"][0]["verdict"]}
+        return runs.report(STAGE, page, results, found, metrics, partial(write_report, command=command))
 
 
 # Conclusions ---------------------------------------------------------------------------------------------------------
-def concluded(designed: Design, found: Mapping[tuple[str, int], Mapping[str, Any]], wanted: str = "") -> dict[str, Any]:
+def concluded(designed: Design, found: Outcomes, wanted: str = "") -> dict[str, Any]:
     """Outcomes by (condition, seed) → scores a seed, comparisons, verdicts.
 
     Every condition is scored on the clips that all of them were tested on, over the seeds that all of them have.
     """
     names = [one.name for one in designed.conditions]
-    seeds = sorted(seed for seed in {seed for _, seed in found} if all((name, seed) in found for name in names))
-    if len(seeds) < 2:
-        raise AslError(
-            f"{len(seeds)} seeds ran in all conditions; two are needed", "see the failures above; finished runs are kept"
-        )
+    seeds = common_seeds(found, names)
     chosen = {(name, seed): found[name, seed] for name in names for seed in seeds}
     metric = METRICS[wanted or _usual(next(iter(chosen.values())), designed)]
     clips, values = common_clips(chosen, metric)
@@ -137,7 +92,7 @@ def concluded(designed: Design, found: Mapping[tuple[str, int], Mapping[str, Any
     comparisons = compared(designed.contrasts, {name: np.array([values[name, seed] for seed in seeds]) for name in names}, metric)
     tested = {len(one["clips"]) for one in chosen.values()}
     return {
-        "metric": asdict(metric) | {"unit": metric.unit},
+        "metric": asdict(metric),
         "seeds": seeds,
         "test_clips": len(clips),
         "clips_left_out": max(tested) - len(clips),
@@ -164,26 +119,6 @@ def _usual(outcome: Mapping[str, Any], designed: Design) -> str:
         return "wer"
     keys = {key for one in designed.conditions for key in one.overrides}
     return "read_exactly" if keys <= {"decoder", "beam", "insertion_penalty"} else "top_1"
-
-
-def common_clips(found: Mapping[tuple[str, int], Mapping[str, Any]], metric: Metric) -> tuple[list[str], dict[Any, np.ndarray]]:
-    """The clips that every run was tested on, and each run's values of them: (clips,), or for wer (clips, 2) errors and words."""
-    own = [{name for name, values in one["clips"].items() if _value(values, metric) is not None} for one in found.values()]
-    clips = sorted(set.intersection(*own))
-    if not clips:
-        raise BadInput(
-            f"the conditions have no test clip with a {metric.title} in common",
-            "test them on the same split with the same vocabulary, or take another --metric",
-        )
-    return clips, {
-        key: np.array([_value(one["clips"][name], metric) for name in clips], dtype=float) for key, one in found.items()
-    }
-
-
-def _value(values: Mapping[str, float], metric: Metric):
-    if metric.name == "wer":
-        return (values["errors"], values["words"]) if "errors" in values else None
-    return values.get(metric.name)
 
 
 def score(values: np.ndarray, metric: Metric) -> float:
@@ -219,7 +154,7 @@ def _scores(values: np.ndarray, metric: Metric) -> np.ndarray:
 def _record(one: Comparison, metric: Metric) -> dict[str, Any]:
     flat = asdict(one) | {"p": one.p, "stars": one.stars}
     flat = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in flat.items()}
-    return flat | {"verdict": verdict(one, unit=metric.unit, better=metric.better)}
+    return flat | {"verdict": verdict(one, better=metric.better)}
 
 
 def _facts(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -239,21 +174,6 @@ def _curves(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[list[float]
     length = min(len(one["history"]) for one in outcomes)
     names = [key for key in ("loss", "validation_score") if key in outcomes[0]["history"][0]]
     return {key: [[round(float(row[key]), 5) for row in one["history"][:length]] for one in outcomes] for key in names}
-
-
-def record(workspace: Workspace, designed: Design, planned: Mapping[Any, Experiment], page: Path, results, started) -> None:
-    runs = [set_up(one).fingerprint for one in planned.values()]
-    plan = Plan(
-        STAGE,
-        {"study": page.stem.removeprefix("ablate-")},
-        {"clips": file_hash(workspace.clips_file), "runs": value_hash(runs)},
-        CODE,
-    )
-    files = (page, page.with_suffix(".json"))
-    first = results["comparisons"][0]
-    metrics = {"study": page.stem.removeprefix("ablate-"), "conditions": len(designed.conditions), "seeds": len(results["seeds"])}
-    metrics |= {"verdict": first["verdict"]}
-    workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, metrics)
 
 
 # Figures from elsewhere ----------------------------------------------------------------------------------------------
@@ -276,7 +196,7 @@ def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: st
     found = corrected([compare(base, name, (values[base], values[name]), paired=paired) for name in others])
     metric = IMPORTED
     results = {
-        "metric": asdict(metric) | {"unit": metric.unit},
+        "metric": asdict(metric),
         "imported": file.name,
         "seeds": seeds if paired else [],
         "conditions": [
@@ -295,8 +215,6 @@ def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: st
         "failed": [],
     }
     write_json(page.with_suffix(".json"), {"version": 1, **results})
-    from pipelines.ablation_report import write_report
-
     write_report(page, results, command)
     return Study(results, str(page))
 

@@ -67,7 +67,7 @@ def intervals_figure(results: Mapping[str, Any]):
     axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(comparisons)), [f"{one['condition']} − {one['baseline']}" for one in comparisons])
     axes.set_ylim(len(comparisons) - 0.5, -0.5)
-    axes.set_xlabel(f"difference, {results['metric']['unit']}")
+    axes.set_xlabel("difference, points")
     axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 

@@ -5,7 +5,7 @@ Tests are SciPy's; what is added here is which of them counts, and what so few s
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ ALPHA = 1 - LEVEL
 #: The chance of finding an effect that "could have been found" means.
 POWER = 0.8
 #: Up to this many arrangements a permutation test looks at all of them.
-MOST_ARRANGEMENTS = 20_000
+MOST_ARRANGEMENTS = 200_000
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
@@ -33,7 +33,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A condition against the baseline; differences are condition − baseline, in the scores' unit.
+    """A condition against the baseline; scores are in percent, differences condition − baseline in points.
 
     scores: of both, a value a seed, in the same order where `paired`. primary: the test that decides, fixed before the runs:
     the paired t test where both have the same seeds, else Welch's. interval: of the mean difference, by the primary test.
@@ -149,13 +149,15 @@ def _wilcoxon(differences: np.ndarray) -> TestResult:
 def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[TestResult, float]:
     """The exact test of the mean difference and the least p it can give; sampled where there are too many arrangements."""
     count = 2 ** len(a) if paired else math.comb(len(a) + len(b), len(a))
+    exact = count <= MOST_ARRANGEMENTS
+    least = 2 / count if exact else 2 / (RESAMPLES + 1)
     if not (b - a.mean()).any() and not (a - a.mean()).any():
-        return TestResult(0.0, 1.0), min(1.0, 2 / count)
+        return TestResult(0.0, 1.0), min(1.0, least)
     found = stats.permutation_test(
         (b, a), _mean_difference, permutation_type="samples" if paired else "independent", vectorized=True,
-        n_resamples=np.inf if count <= MOST_ARRANGEMENTS else RESAMPLES, rng=np.random.default_rng(0),
+        n_resamples=np.inf if exact else RESAMPLES, rng=np.random.default_rng(0),
     )  # fmt: skip
-    return TestResult(float(found.statistic), float(found.pvalue)), min(1.0, 2 / count)
+    return TestResult(float(found.statistic), float(found.pvalue)), min(1.0, least)
 
 
 def _mean_difference(b: np.ndarray, a: np.ndarray, axis: int) -> np.ndarray:
@@ -234,30 +236,25 @@ def bootstrap_over_seeds(values: np.ndarray, seed: int = 0) -> Interval:
 
 
 # Words ---------------------------------------------------------------------------------------------------------------
-def verdict(one: Comparison, *, unit: str = "points", better: str = "higher") -> str:
-    """The result in a sentence or two, a null result said as one. better: whether higher or lower scores are."""
-    show = _shown(unit)
+def verdict(one: Comparison, *, better: str = "higher") -> str:
+    """The result in a sentence or two, a null result said as one. better: whether higher or lower scores are, in percent."""
     change = "better" if (one.difference > 0) == (better == "higher") else "worse"
     name, against = one.condition, one.baseline
-    what = f"{show(one.difference, sign=True)} {unit} [{show(one.interval.low, sign=True)}, {show(one.interval.high, sign=True)}]"
+    what = f"{_points(one.difference)} points [{_points(one.interval.low)}, {_points(one.interval.high)}]"
     p = f"p = {one.p_holm:.3g}" + (" after Holm's correction" if not math.isclose(one.p, one.p_holm) else "")
     if one.p_holm < ALPHA:
         return f"{name} is {change} than {against}: {what}, {p} ({one.stars})."
-    seeds = _in_words(min(map(len, one.scores)))
-    could = f"{seeds} seeds could only have found a difference of {show(one.detectable)} {unit} or more"
+    could = (
+        f"{_in_words(min(map(len, one.scores)))} seeds could only have found a difference of {one.detectable:.1f} points or more"
+    )
     text = f"No effect shown: {name} against {against} {what}, {p}; {could} (four times in five)."
     if one.least_p > ALPHA:
         text += f" The exact test cannot go below p = {one.least_p:.2g} with so few."
     return text
 
 
-def _shown(unit: str) -> Callable[..., str]:
-    digits = 1 if unit == "points" else 3
-
-    def show(value: float, sign: bool = False) -> str:
-        return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
-
-    return show
+def _points(difference: float) -> str:
+    return f"{difference:+.1f}".replace("-", "−")
 
 
 def _in_words(count: int) -> str:

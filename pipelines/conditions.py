@@ -12,14 +12,14 @@ from typing import Any
 
 from pipelines.clips import read_clips
 from pipelines.errors import BadInput
-from pipelines.experiments import Experiment, Variant, set_up
+from pipelines.experiments import Variant, set_up
 from pipelines.settings import SECTIONS, nearest_hint, parsed, resolve
 from pipelines.train_ctc import select, size_of
 from pipelines.workspace import Workspace
 
 #: Sections whose settings a condition can override by their plain name; those of [pretrain] as pretrain.NAME.
 OVERRIDABLE = ("train", "encoder", "features", "phonology", "decode")
-PRETRAINED, QUANTISER, STAGE_1 = "pretrained", "quantiser", "pretrain."
+PRETRAINED, QUANTISER, PRETRAIN_PREFIX = "pretrained", "quantiser", "pretrain."
 NO, YES = ("no", "off", "false"), ("yes", "on", "true")
 #: Settings that belong to the run and not to what is compared.
 NOT_COMPARED = ("seed", "device", "threads")
@@ -148,8 +148,11 @@ def variant(condition: Condition, common: Mapping[str, Any]) -> Variant:
             if value not in (*YES, *NO):
                 raise BadInput(f"quantiser={value}", "it is on or off")
             begins, stage_1["phonology"] = True, None if value in YES else 0.0
-        elif key.startswith(STAGE_1):
-            begins, stage_1[key.removeprefix(STAGE_1)] = True, _value("pretrain", key.removeprefix(STAGE_1), value)
+        elif key.startswith(PRETRAIN_PREFIX):
+            begins, stage_1[key.removeprefix(PRETRAIN_PREFIX)] = (
+                True,
+                _value("pretrain", key.removeprefix(PRETRAIN_PREFIX), value),
+            )
         else:
             settings[key] = _value(_section(key), key, value)
     return Variant(settings, stage_1 if begins else None, start)
@@ -195,7 +198,7 @@ def check_matched(workspace: Workspace, designed: Design, variants: Mapping[str,
 
 def _what_differs_by(workspace: Workspace, one: Variant, split: str) -> dict[str, dict[str, Any]]:
     """A variant's settings by kind: architecture, epochs, and all others."""
-    setup = set_up(Experiment(workspace.folder, one, 0, split))
+    setup = set_up(workspace, one, 0, split)
     settings = setup.settings
     glosses = select(read_clips(workspace.clips_file), setup.choice.train.min_clips).alphabet
     hidden, layers = size_of(setup.choice.encoder, len(glosses))

@@ -7,7 +7,7 @@ study asks for it, and a training that was killed goes on from its last epoch.
 import json
 import resource
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,18 +17,17 @@ import numpy as np
 from filelock import FileLock
 
 from pipelines.clips import Clip, read_clips
-from pipelines.errors import AslError, BadInput
+from pipelines.errors import BadInput
 from pipelines.evaluation import measure
-from pipelines.fan_out import fan_out
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.labels import lexicon_input
 from pipelines.models_folder import CARD, WEIGHTS, find_model, load_model, read_card
 from pipelines.pretrain import pretrain_model
-from pipelines.progress import Progress, Silent
+from pipelines.progress import Silent
 from pipelines.settings import DecodeSettings, PretrainSettings
 from pipelines.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
-from pipelines.workspace import Plan, Workspace, open_workspace, settings_of
+from pipelines.workspace import Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
 
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 1
@@ -54,25 +53,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A run: of a variant, in a workspace, from a seed, tested on a split."""
+    """A variant run from a seed, its settings resolved when the study began: what is edited meanwhile does not count.
 
-    workspace: Path
-    variant: Variant
-    seed: int
-    split: str = "test"
-
-
-@dataclass(frozen=True)
-class Setup:
-    """An experiment with its settings resolved. plan: of its training; how it is tested is in decode and split.
-
-    pretrain, stage_1: settings and plan of the stage 1 that it begins with, if it does.
+    plan: of its training; how it is tested is in decode and split. pretrain, stage_1: settings and plan of the stage 1 that it
+    begins with, if it does; start: the model whose encoder it starts from, if that is given.
     """
 
     workspace: Workspace
+    variant: Variant
+    split: str
     choice: Choice
     decode: DecodeSettings
-    split: str
     plan: Plan
     start: Path | None
     pretrain: PretrainSettings | None
@@ -104,11 +95,10 @@ class Setup:
             return None
 
 
-def set_up(one: Experiment) -> Setup:
+def set_up(workspace: Workspace, variant: Variant, seed: int, split: str) -> Experiment:
     """Raises BadInput: wrong settings, or no such model."""
-    workspace = open_workspace(one.workspace)
-    variant, flags, own = one.variant, dict(one.variant.settings), {"seed": one.seed, "threads": THREADS}
-    choice = Choice.of(workspace, flags)
+    own = {"seed": seed, "threads": THREADS}
+    choice = Choice.of(workspace, variant.settings)
     choice = replace(choice, train=replace(choice.train, **own))
     lexicon = lexicon_input(choice.phonology.asl_lex)
     start = find_model(workspace, variant.start) if variant.start else None
@@ -121,109 +111,77 @@ def set_up(one: Experiment) -> Setup:
     plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
     drawn = {"glosses": list(variant.glosses), "clips_a_gloss": variant.clips_a_gloss}
     plan = replace(plan, settings=dict(plan.settings) | drawn)
-    return Setup(workspace, choice, workspace.settings("decode", flags), one.split, plan, start, pretrain, stage_1)
+    decode = workspace.settings("decode", variant.settings)
+    return Experiment(workspace, variant, split, choice, decode, plan, start, pretrain, stage_1)
 
 
-def run_experiment(one: Experiment) -> dict[str, Any]:
-    """Trains and tests, unless that has been done; returns the outcome, which is also written to the run's folder."""
-    setup = set_up(one)
-    setup.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(setup.folder / "lock"):  # another study may be at the same run
-        if setup.outcome:
-            return setup.outcome
-        clips = read_clips(setup.workspace.clips_file)
-        stage_1 = _trained(one, setup, clips)
-        results = measure(setup.workspace, load_model(setup.folder), clips, one.split, setup.decode, Silent())
+def run_experiment(one: Experiment) -> None:
+    """Trains and tests, unless that has been done, and writes the outcome to the run's folder."""
+    one.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(one.folder / "lock"):  # two tests of one training
+        if one.outcome:
+            return
+        clips = read_clips(one.workspace.clips_file)
+        stage_1 = _trained(one, clips)
+        results = measure(one.workspace, load_model(one.folder), clips, one.split, one.decode, Silent())
         lists = ("clips", "read_sentences", "by_gloss", "confusions")
         outcome = {
             "version": 1,
-            "seed": one.seed,
-            "settings": setup.settings,
+            "seed": one.choice.train.seed,
+            "settings": one.settings,
             "stage_1": stage_1,
-            "training": read_card(setup.folder)["metrics"],
-            "history": _history(setup.folder),
+            "training": read_card(one.folder)["metrics"],
+            "history": _history(one.folder),
             "results": {key: value for key, value in results.items() if key not in lists},
             "clips": _by_clip(results),
             "memory_mb": peak_memory_mb(),
         }
-        write_json(setup.outcome_file, outcome)
-        return outcome
+        write_json(one.outcome_file, outcome)
 
 
-def _trained(one: Experiment, setup: Setup, clips: Sequence[Clip]) -> dict[str, Any]:
+def _trained(one: Experiment, clips: Sequence[Clip]) -> dict[str, Any]:
     """Sees to it that the model is there; the figures of the stage 1 that it began with."""
-    choice = setup.choice
-    corpus = narrowed(select(clips, choice.train.min_clips), clips, one)
-    first = stage_1_folder(setup, len(corpus.alphabet)) if setup.stage_1 else None
-    if not (setup.folder / CARD).is_file():
-        store = open_features(setup.workspace, clips, choice.features, Silent())
+    corpus = narrowed(select(clips, one.choice.train.min_clips), clips, one.variant, one.choice.train.seed)
+    first = _stage_1_folder(one, len(corpus.alphabet)) if one.stage_1 else None
+    if not (one.folder / CARD).is_file():
+        store = open_features(one.workspace, clips, one.choice.features, Silent())
         if first:
-            _run_stage_1(first, setup, store, len(corpus.alphabet))
-        begin(setup.folder, setup.plan)
-        train_model(setup.folder, choice, store, corpus, first or setup.start, setup.plan.fingerprint, Silent())
+            _run_stage_1(first, one, store, len(corpus.alphabet))
+        begin(one.folder, one.plan)
+        train_model(one.folder, one.choice, store, corpus, first or one.start, one.plan.fingerprint, Silent())
     return read_card(first)["metrics"] if first else {}
 
 
-def run_all(
-    workspace: Workspace, missing: Mapping[tuple[str, int], Experiment], jobs: int, progress: Progress, *, fresh: bool = False
-) -> list[str]:
-    """Runs experiments, by name and seed, over processes; what failed, in words. Wrong settings or clips end it at once.
-
-    fresh: each in a process of its own, as its peak memory is wanted.
-    """
-    for one in {repr(set_up(one).choice.features): one for one in missing.values()}.values():
-        # Once here, lest every process makes them.
-        open_features(workspace, read_clips(workspace.clips_file), set_up(one).choice.features, progress)
-    progress.start("runs", len(missing))
-    keys, failed = {id(one): key for key, one in missing.items()}, []
-    for one, future in fan_out(run_experiment, list(missing.values()), jobs, fresh=fresh):
-        condition, seed = keys[id(one)]
-        error = future.exception()
-        if isinstance(error, BadInput):
-            raise error
-        if error is not None:
-            words = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
-            failed.append(f"{condition}, seed {seed}: {words}")
-            progress.warn(failed[-1])
-        progress.advance(1, f"{condition}, seed {seed}")
-    return failed
-
-
-def stage_1_folder(setup: Setup, glosses: int) -> Path:
+def _stage_1_folder(one: Experiment, glosses: int) -> Path:
     """Of the stage 1 of these settings with an encoder for so many glosses; runs that begin alike share it."""
-    return setup.workspace.experiments / f"stage1-{setup.stage_1.fingerprint}-{glosses}"
+    return one.workspace.experiments / f"stage1-{one.stage_1.fingerprint}-{glosses}"
 
 
-def _run_stage_1(folder: Path, setup: Setup, store: FeatureStore, glosses: int) -> None:
+def _run_stage_1(folder: Path, one: Experiment, store: FeatureStore, glosses: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
         if not (folder / CARD).is_file():
-            begin(folder, setup.stage_1)
-            lexicon, mark = setup.choice.phonology.asl_lex, setup.stage_1.fingerprint
-            pretrain_model(folder, setup.pretrain, setup.choice.encoder, store, lexicon, mark, Silent(), glosses)
+            begin(folder, one.stage_1)
+            lexicon, mark = one.choice.phonology.asl_lex, one.stage_1.fingerprint
+            pretrain_model(folder, one.pretrain, one.choice.encoder, store, lexicon, mark, Silent(), glosses)
 
 
-def narrowed(corpus: Corpus, clips: Sequence[Clip], one: Experiment) -> Corpus:
+def narrowed(corpus: Corpus, clips: Sequence[Clip], variant: Variant, seed: int) -> Corpus:
     """The corpus with the variant's vocabulary and as many training clips of each gloss as it says.
 
     Raises BadInput: no gloss left, or fewer clips of a gloss than asked for.
     """
-    variant = one.variant
     if variant.glosses:
         kept = set(variant.glosses) & set(corpus.alphabet.glosses)
         if len(kept) < 2:
             raise BadInput(
                 f"{len(kept)} of the {len(variant.glosses)} glosses have training clips", "take more, or other glosses"
             )
-        fits = {split: [i for i in own if kept.issuperset(clips[i].glosses)] for split, own in _splits(corpus).items()}
-        corpus = Corpus(fits["train"], fits["validation"], Alphabet(tuple(sorted(kept))), corpus.left_out)
+        train, validation = ([i for i in own if kept.issuperset(clips[i].glosses)] for own in (corpus.train, corpus.validation))
+        corpus = Corpus(train, validation, Alphabet(tuple(sorted(kept))), corpus.left_out)
     if variant.clips_a_gloss:
-        corpus = replace(corpus, train=_drawn(corpus, clips, variant.clips_a_gloss, one.seed))
+        corpus = replace(corpus, train=_drawn(corpus, clips, variant.clips_a_gloss, seed))
     return corpus
-
-
-def _splits(corpus: Corpus) -> dict[str, list[int]]:
-    return {"train": corpus.train, "validation": corpus.validation}
 
 
 def _drawn(corpus: Corpus, clips: Sequence[Clip], count: int, seed: int) -> list[int]:
@@ -232,7 +190,7 @@ def _drawn(corpus: Corpus, clips: Sequence[Clip], count: int, seed: int) -> list
     for i in corpus.train:
         if len(clips[i].glosses) == 1:
             own[clips[i].glosses[0]].append(i)
-    scarce = Counter({gloss: len(own[gloss]) for gloss in corpus.alphabet.glosses if len(own[gloss]) < count})
+    scarce = {gloss: len(own[gloss]) for gloss in corpus.alphabet.glosses if len(own[gloss]) < count}
     if scarce:
         gloss, least = min(scarce.items(), key=lambda pair: (pair[1], pair[0]))
         raise BadInput(f"{len(scarce)} glosses have fewer than {count} training clips ({gloss} has {least})", "ask for fewer")

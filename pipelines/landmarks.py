@@ -90,6 +90,7 @@ def milliseconds_a_frame(pictures: Sequence[np.ndarray], settings: LandmarkSetti
     hands: palm and hand landmarks; face: the mesh; body: the pose. All of one clip together is what `Extractor` runs, and
     costs less than their sum, since there the pose says where to look.
     """
+    check_mediapipe()
     with _silenced():
         from mediapipe.python.solutions.face_mesh import FaceMesh
         from mediapipe.python.solutions.hands import Hands

@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,20 @@ import numpy as np
 from scipy import optimize
 
 from models.feature_sets import FEATURE_SETS, MODALITIES
-from pipelines.ablation import METRICS, Study, common_clips
 from pipelines.clips import read_clips
 from pipelines.comparison import bootstrap_over_seeds
-from pipelines.errors import AslError, BadInput
-from pipelines.experiments import Experiment, Variant, run_all, set_up
-from pipelines.files import write_json
+from pipelines.errors import BadInput
+from pipelines.experiments import Variant
+from pipelines.html import figure_uri, write_page
 from pipelines.landmarks import milliseconds_a_frame
 from pipelines.measures import Interval
 from pipelines.progress import Progress
 from pipelines.settings import LandmarkSettings, SyntheticSettings
+from pipelines.studies import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings
 from pipelines.workspace import Workspace
 
+#: The study is one of `asl ablate`'s.
+STAGE = "ablate"
 #: In the order of the chain rule.
 CHAIN = ("hands", "hands+face", "hands+face+body")
 ALL_MODALITIES = "phon36+landmarks"
@@ -44,48 +47,41 @@ def run_modalities(
     split: str = "test",
     jobs: int = 0,
     worth: float = 0.1,
+    command: str = "",
+    dry_run: bool = False,
 ) -> Study:
     """Trains on hands, hands and face, and all, over seeds; writes reports/modalities.html and .json.
 
-    worth: λ of the rule, percentage points of error that a millisecond a frame has to save.
+    worth: λ of the rule, percentage points of error that a millisecond a frame has to save. command: as typed, for the page.
     """
     if seeds < 2:
         raise BadInput("one seed has no spread", "use --seeds 3 at least")
-    common = {key: value for key, value in flags.items() if value is not None}
-    first = common.pop("seed", 0)
+    common, first = common_settings(workspace, flags)
     features = workspace.settings("features", common).features
     if not all(any(part in FEATURE_SETS[features].parts for part in parts) for parts in MODALITIES.values()):
         progress.say(f"{features} shows no body; the study is on {ALL_MODALITIES}")
         common["features"] = ALL_MODALITIES
     with workspace.locked("asl ablate --modalities"):
-        planned = {
-            (parts, first + number): Experiment(workspace.folder, Variant(common | {"parts": parts}), first + number, split)
-            for number in range(seeds)
-            for parts in CHAIN
-        }
-        missing = {key: one for key, one in planned.items() if set_up(one).outcome is None}
-        failed = run_all(workspace, missing, jobs, progress)
-        found = {key: outcome for key, one in planned.items() if (outcome := set_up(one).outcome)}
-        own = [number for number in range(first, first + seeds) if all((parts, number) in found for parts in CHAIN)]
-        if len(own) < 2:
-            raise AslError(f"{len(own)} seeds ran in all conditions; two are needed", "see the failures above")
-        found = {(parts, number): found[parts, number] for parts in CHAIN for number in own}
+        variants = {parts: Variant(common | {"parts": parts}) for parts in CHAIN}
+        runs = Runs(workspace, variants, range(first, first + seeds), split)
+        if dry_run:
+            return runs.dry()
+        found = runs.carry_out(jobs, progress)
+        own = common_seeds(found, CHAIN)
+        found = {(parts, seed): found[parts, seed] for parts in CHAIN for seed in own}
         labels = {clip.name: clip.glosses[0] for clip in read_clips(workspace.clips_file) if len(clip.glosses) == 1}
         progress.say("measuring what each modality costs")
-        results = told(found, labels, costs(), worth) | {"failed": failed, "split": split}
-        results |= {"seeds": own, "features": next(iter(found.values()))["settings"]["features"]}
-        results |= {"synthetic": any(one["results"].get("synthetic") for one in found.values())}
+        results = told(found, labels, costs(), worth) | {"seeds": own, "features": common.get("features", features)}
         page = workspace.reports / "modalities.html"
-        write_json(page.with_suffix(".json"), {"version": 1, **results})
-        from pipelines.html import figure_uri, write_page
-
-        write_page(page, "modalities.html", results=results, bars=figure_uri(bars_figure(results)))
-        return Study(results, str(page), len(missing) - len(failed), len(planned) - len(missing), failed)
+        metrics = {"study": "modalities", "seeds": len(own)}
+        return runs.report(STAGE, page, results, found, metrics, partial(write_report, command=command))
 
 
-def told(
-    found: Mapping[tuple[str, int], Mapping[str, Any]], labels: Mapping[str, str], cost: Mapping[str, float], worth: float
-) -> dict[str, Any]:
+def write_report(path: Path, results: Mapping[str, Any], command: str = "") -> None:
+    write_page(path, "modalities.html", results=results, bars=figure_uri(bars_figure(results)), command=command)
+
+
+def told(found: Outcomes, labels: Mapping[str, str], cost: Mapping[str, float], worth: float) -> dict[str, Any]:
     """Outcomes by (parts, seed) → information, errors, bounds and the rule's table. labels: gloss of each clip."""
     clips, _ = common_clips(found, METRICS["top_1"])
     seeds = sorted({seed for _, seed in found})
@@ -128,13 +124,9 @@ def _worth(saved: Interval | None, milliseconds: float, worth: float) -> str:
     least = worth * milliseconds
     if saved.low >= least:
         return "keep"
-    return (
-        "keep, though not surely"
-        if saved.value >= least
-        else "not worth its cost"
-        if saved.high < least
-        else "not shown to be worth it"
-    )
+    if saved.value >= least:
+        return "keep, though not surely"
+    return "not worth its cost" if saved.high < least else "not shown to be worth it"
 
 
 def entropy_of(labels: Sequence[str]) -> float:
@@ -169,7 +161,6 @@ def costs() -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as name:
         one = next(corpus.clips(replace(SyntheticSettings(), video=True, clips=1, signs=1), Path(name)))
-        Path(name).mkdir(exist_ok=True)
         corpus.render(corpus.parse_recipe(one.layout), one.path)
         pictures = [frame.picture for frame in frames(one.path, max_side=LandmarkSettings().max_side)]
     pictures = [pictures[i % len(pictures)] for i in range(TIMED_FRAMES)]

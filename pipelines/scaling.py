@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,13 @@ from scipy import stats
 from pipelines.clips import Clip, read_clips
 from pipelines.comparison import bootstrap_over_seeds
 from pipelines.errors import AslError, BadInput
-from pipelines.experiments import Experiment, Variant, run_all, set_up
-from pipelines.files import file_hash, value_hash, write_json
+from pipelines.experiments import Variant
 from pipelines.measures import LEVEL
 from pipelines.progress import Progress
-from pipelines.workspace import Plan, Workspace
+from pipelines.studies import METRICS, Outcomes, Runs, Study, common_clips, common_settings
+from pipelines.workspace import Workspace
 
-STAGE, CODE = "scale", 1
+STAGE = "scale"
 #: Sizes that are tried where none are named, as far as the data goes.
 SIZES = (10, 20, 50, 100, 300, 500, 1000, 2000, 5000, 10_000)
 #: Official WLASL subsets: test clips of each, and published top-1 (%), so that ours stand beside them only on the same test.
@@ -36,17 +36,6 @@ RULE = (
     (8.0, "look for bottlenecks, deploy what there is, or gather more data"),
     (0.0, "go back to fundamentals: data, landmarks, features"),
 )
-
-
-@dataclass
-class Scaling:
-    """What a study of scale found. results: the content of the JSON report."""
-
-    results: dict[str, Any]
-    report: str = ""
-    ran: int = 0
-    kept: int = 0
-    failed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -75,52 +64,34 @@ def run_scale(
     jobs: int = 0,
     command: str = "",
     dry_run: bool = False,
-) -> Scaling:
+) -> Study:
     """Trains and tests at each size over seeds, and writes reports/scale.html and .json. Runs that are there are kept.
 
-    command: as typed, for the page.
-
-    Raises BadInput: a size that the data does not hold, or no glosses at all.
+    command: as typed, for the page. Raises BadInput: a size that the data does not hold, or no glosses at all.
     """
+    from pipelines.scaling_report import write_report
+
     if seeds < 1:
         raise BadInput(f"--seeds {seeds}", "one at least; three or more give a spread")
-    common = {key: value for key, value in flags.items() if value is not None}
-    first = common.pop("seed", 0)
+    common, first = common_settings(workspace, flags)
     with workspace.locked("asl scale"):
-        ranked = ranked_glosses(read_clips(workspace.clips_file), split, min_samples)
+        clips = read_clips(workspace.clips_file)
+        ranked = ranked_glosses(clips, split, min_samples)
         points = [Point(ranked[:size]) for size in sizes(vocab, len(ranked), min_samples)]
-        points += data_points(read_clips(workspace.clips_file), points[-1].glosses, clips_per_gloss)
-        planned = {
-            (point.name, first + number): Experiment(workspace.folder, _variant(point, common, pretrain), first + number, split)
-            for point in points
-            for number in range(seeds)
-        }
-        missing = {key: one for key, one in planned.items() if set_up(one).outcome is None}
+        points += data_points(clips, points[-1].glosses, clips_per_gloss)
+        variants = {point.name: _variant(point, common, pretrain) for point in points}
+        runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return Scaling({"to_run": [f"{name}, seed {seed}" for name, seed in missing]}, kept=len(planned) - len(missing))
-        started = datetime.now().astimezone()
-        failed = run_all(workspace, missing, jobs, progress, fresh=True)
-        found = {key: outcome for key, one in planned.items() if (outcome := set_up(one).outcome)}
-        rows = [row(point, [found[key] for key in planned if key[0] == point.name and key in found]) for point in points]
-        results = concluded([one for one in rows if one])
-        given = workspace.state("extract").get("metrics", {}).get("split_by", "?")
-        results |= {"split": split, "split_by": given, "failed": failed, "seeds": seeds, "pretrain": pretrain}
-        results |= {"published": published(results["vocabulary"], given, split)}
-        results |= {"synthetic": any(one["results"].get("synthetic") for one in found.values())}
+            return runs.dry()
+        found = runs.carry_out(jobs, progress, fresh=True)
+        own = [{key: one for key, one in found.items() if key[0] == point.name} for point in points]
+        results = concluded([row(point, outcomes) for point, outcomes in zip(points, own, strict=True) if outcomes])
+        results |= {"seeds": seeds, "pretrain": pretrain}
+        results |= {"published": published(results["vocabulary"], runs.split_by, split)}
+        metrics = {key: [one[key] for one in results["vocabulary"]] for key in ("size", "top_1")}
+        metrics |= {"recommendation": results["recommendation"]}
         page = workspace.reports / "scale.html"
-        write_json(page.with_suffix(".json"), {"version": 1, **results})
-        from pipelines.scaling_report import write_report
-
-        write_report(page, results, command)
-        runs = value_hash([set_up(one).fingerprint for one in planned.values()])
-        plan = Plan(STAGE, {}, {"clips": file_hash(workspace.clips_file), "runs": runs}, CODE)
-        files = {workspace.relative(file): file_hash(file) for file in (page, page.with_suffix(".json"))}
-        metrics = {
-            "sizes": [one["size"] for one in results["vocabulary"]],
-            "top_1": [one["top_1"] for one in results["vocabulary"]],
-        }
-        workspace.record(plan, started, files, metrics | {"recommendation": results["recommendation"]})
-        return Scaling(results, str(page), len(missing) - len(failed), len(planned) - len(missing), failed)
+        return runs.report(STAGE, page, results, found, metrics, partial(write_report, command=command))
 
 
 # What to run ---------------------------------------------------------------------------------------------------------
@@ -174,12 +145,10 @@ def _variant(point: Point, common: Mapping[str, Any], pretrain: bool) -> Variant
 
 
 # What was found ------------------------------------------------------------------------------------------------------
-def row(point: Point, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The figures of one size over its seeds; {} if no run is there."""
-    if not outcomes:
-        return {}
-    clips = sorted(set.intersection(*(set(one["clips"]) for one in outcomes)))
-    right = np.array([[one["clips"][name]["top_1"] for name in clips] for one in outcomes])
+def row(point: Point, found: Outcomes) -> dict[str, Any]:
+    """The figures of one size over its seeds, one run at least."""
+    clips, values = common_clips(found, METRICS["top_1"])
+    outcomes, right = list(found.values()), np.array([values[key] for key in found])
     over = bootstrap_over_seeds(100 * right)
     mean = _means(outcomes)
     return {

@@ -100,6 +100,6 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
         "evaluate": ("model", "split", "top_1", "wer_ctc_beam"),
         "ablate": ("study", "seeds", "verdict"),
-        "scale": ("sizes", "recommendation"),
+        "scale": ("size", "recommendation"),
     }[name]
     return ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in shown if key in metrics)

@@ -110,13 +110,12 @@ class Workspace:
 
     # Settings --------------------------------------------------------------------------------------------------------
     def settings(self, section: str, flags: Mapping[str, Any] | None = None):
-        return settings_module.resolve(section, self.table(section), flags or {})
+        return settings_module.resolve(section, self._table(section), flags or {})
 
     def setting_origins(self, section: str) -> dict[str, settings_module.Origin]:
-        return settings_module.origins(section, self.table(section), {})
+        return settings_module.origins(section, self._table(section), {})
 
-    def table(self, section: str) -> Mapping[str, Any]:
-        """A section of the file as it stands there."""
+    def _table(self, section: str) -> Mapping[str, Any]:
         table = self.document.get(section, {})
         if not isinstance(table, Mapping):
             raise BadInput(f"asl.toml: [{section}] is not a table", f"write [{section}] on a line of its own")

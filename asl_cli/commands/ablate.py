@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_table, typed
+from asl_cli.studies import PANEL, finish
+from asl_cli.terminal import print_table, typed
+from pipelines.errors import BadInput
 
-PANEL = "Study"
 
-
-@command("train", "encoder", "features", "phonology", "decode")
+@command("train", "encoder", "features", "phonology", "decode", study=True)
 def ablate(
     call: Call,
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each condition, from --seed on.", rich_help_panel=PANEL)] = 5,
@@ -67,13 +67,13 @@ def ablate(
     name: Annotated[
         str, typer.Option("--name", help="Name of the report. Default: by what is compared.", rich_help_panel=PANEL)
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and do nothing.")] = False,
 ) -> None:
     """Compare conditions over several seeds, with the statistics that tell an effect from luck.
 
     'asl ablate --seeds 3' trains with and without pre-training in this workspace and says what may be concluded. Runs are
     kept: another seed runs one seed more, and a killed study goes on.
     """
+    refuse_mixed(import_, modalities, call, factor, condition, grid)
     from pipelines.ablation import import_study, run_ablate
 
     with call.progress() as progress:
@@ -83,25 +83,26 @@ def ablate(
         elif modalities:
             from pipelines.modalities import run_modalities
 
-            study = run_modalities(call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth)
+            study = run_modalities(
+                call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth, command=typed(),
+                dry_run=call.dry_run,
+            )  # fmt: skip
         else:
             study = run_ablate(
                 call.find_workspace(), call.flags, progress, seeds=seeds, factors=factor or (), conditions=condition or (),
-                grid=grid, metric=metric, split=split, jobs=jobs, name=name, command=typed(), dry_run=dry_run,
+                grid=grid, metric=metric, split=split, jobs=jobs, name=name, command=typed(), dry_run=call.dry_run,
             )  # fmt: skip
-    if call.as_json:
-        print_json("ablate", {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})
-    elif dry_run:
-        return progress.say("\n".join([f"{study.kept} runs are there; these would run:", *study.results["to_run"]]))
-    else:
-        (show_modalities if modalities else show)(study.results)
-        progress.say(f"{study.ran} runs made, {study.kept} were there; the page is {study.report}")
-    if study.failed:
-        from pipelines.errors import SomeFailed
+        finish("ablate", call, progress, study, show_modalities if modalities else show)
 
-        raise SomeFailed(
-            f"{len(study.failed)} runs failed; the others are kept", "mend the cause; the same command runs those anew"
-        )
+
+def refuse_mixed(table: Path | None, modalities: bool, call: Call, *designed: object) -> None:
+    """Raises BadInput: options of two kinds of study at once, of which one would go unheard."""
+    kinds = {"--import": table is not None, "--modalities": modalities, "--factor, --condition or --grid": any(designed)}
+    asked = [kind for kind, given in kinds.items() if given]
+    if len(asked) > 1:
+        raise BadInput(f"{asked[0]} does not go with {asked[1]}", "one study at a time")
+    if table and call.dry_run:
+        raise BadInput("--import runs nothing, so there is nothing to try --dry-run on", "leave one of them out")
 
 
 def show(results: dict) -> None:

@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 
 from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_table, typed
-from pipelines.errors import BadInput, SomeFailed
+from asl_cli.studies import PANEL, finish
+from asl_cli.terminal import print_table, typed
+from pipelines.errors import BadInput
 
-PANEL = "Study"
 
-
-@command("train", "encoder", "features", "phonology", "decode")
+@command("train", "encoder", "features", "phonology", "decode", study=True)
 def scale(
     call: Call,
     vocab: Annotated[
@@ -34,7 +33,6 @@ def scale(
     ] = True,
     split: Annotated[str, typer.Option("--split", help="The split to test on.", rich_help_panel=PANEL)] = "test",
     jobs: Annotated[int, typer.Option("--jobs", help="Runs side by side; 0 is one a core.", rich_help_panel=PANEL)] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and do nothing.")] = False,
 ) -> None:
     """Train and test with ever larger vocabularies, and say what growing them costs and is worth.
 
@@ -47,19 +45,9 @@ def scale(
         study = run_scale(
             workspace, call.flags, progress, vocab=numbers("--vocab", vocab), min_samples=min_samples_per_gloss,
             clips_per_gloss=numbers("--clips-per-gloss", clips_per_gloss), seeds=seeds, pretrain=pretrain, split=split,
-            jobs=jobs, command=typed(), dry_run=dry_run,
+            jobs=jobs, command=typed(), dry_run=call.dry_run,
         )  # fmt: skip
-    if call.as_json:
-        print_json("scale", {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})
-    elif dry_run:
-        return progress.say("\n".join([f"{study.kept} runs are there; these would run:", *study.results["to_run"]]))
-    else:
-        show(study.results)
-        progress.say(f"{study.ran} runs made, {study.kept} were there; the page is {study.report}")
-    if study.failed:
-        raise SomeFailed(
-            f"{len(study.failed)} runs failed; the others are kept", "mend the cause; the same command runs those anew"
-        )
+        finish("scale", call, progress, study, show)
 
 
 def numbers(option: str, text: str) -> list[int]:

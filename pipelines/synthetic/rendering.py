@@ -16,7 +16,7 @@ def is_rendered(clip: ClipSource) -> bool:
 
 
 def render(clips: Sequence[ClipSource], folder: Path, workers: int, progress: Progress) -> None:
-    """Renders clips into the folder. Interrupted, only whole videos stay there."""
+    """Renders clips into the folder. Interrupted, whole videos stay; the next call removes what was being written."""
     if not clips:
         return
     if folder.is_dir():

@@ -29,6 +29,7 @@ def ablate(workspace: Path, *words, check: int = 0):
 
 def test_as_written_it_compares_with_pre_training(workspace):
     first = result(ablate(workspace, "--seeds", "2"))
+    assert first["results"]["settings"]["patience"] == 0
     assert (first["ran"], first["kept"]) == (4, 0)
     conditions = first["results"]["conditions"]
     assert [one["name"] for one in conditions] == ["baseline", "pre-trained"]
@@ -141,7 +142,23 @@ def test_a_table_that_is_none(tmp_path, text, said):
     assert said in run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=2).stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--modalities", "--factor", "dropout=0.1,0.2"),
+        ("--import", "x.csv", "--modalities"),
+        ("--import", "x.csv", "--grid"),
+        ("--import", "x.csv", "--dry-run"),
+    ],
+)
+def test_one_study_at_a_time(tmp_path, words):
+    assert "hint: " in run_asl("ablate", *words, cwd=tmp_path, check=2).stderr
+
+
 def test_modalities_are_weighed(workspace):
+    dry = run_asl("ablate", "-w", workspace, *QUICK, "--modalities", "--seeds", "2", "--dry-run", check=0)
+    assert "hands+face, seed 1" in dry.stderr
+    assert not (workspace / "reports" / "modalities.html").exists()
     found = result(ablate(workspace, "--modalities", "--seeds", "2"))
     assert [one["modality"] for one in found["results"]["steps"]] == ["hands", "face", "body"]
     assert all(one["milliseconds"] > 0 for one in found["results"]["steps"])
