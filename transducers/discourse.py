@@ -1,79 +1,75 @@
 """D: every reference is bound (SPEC §8, §10). The state is the number of loci that have been given to somebody.
 
-Reads units, points at loci, and movements between loci; writes units, and what each point and movement is: an introduction, a
-reference back, an agreement. So L need not know the discourse, and no path can refer to somebody who was not introduced.
+Reads units, among them points at loci and verbs that move between loci; writes units, and what each point is: an introduction
+or a reference back. So L need not know the discourse, and no path can refer to somebody who was not introduced.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import permutations
 
 import pynini
 
 
 @dataclass(frozen=True)
 class ReferenceSymbols:
-    """Labels above the units 1…U, for up to `loci` referents at a time.
+    """What D knows of the labels 1…`units` that it reads, and the labels above them that it writes besides.
 
-    Read: `point(j)` at locus j, `move(i, j)` from locus i to j. Written: the same labels for a reference back and an agreement,
-    `introduction(j)`, and `noun`, which stands before an introduction and which only the pronunciation of a noun can take up.
+    points: label → locus that it points at. moves: label → the loci that an agreement verb moves between (one or two: the
+    signer's own place needs no binding). Loci count from 1 in order of introduction; `loci` of them are possible.
+    Raises ValueError: a label or a locus out of range.
     """
 
     units: int
     loci: int
+    points: Mapping[int, int]
+    moves: Mapping[int, tuple[int, ...]]
 
-    def point(self, locus: int) -> int:
-        """locus: 1…loci, in order of introduction."""
-        return self.units + locus
+    def __post_init__(self):
+        loci = {*self.points.values(), *(locus for pair in self.moves.values() for locus in pair)}
+        if not all(1 <= label <= self.units for label in (*self.points, *self.moves)) or set(self.points) & set(self.moves):
+            raise ValueError(f"points and moves must be different labels of 1…{self.units}")
+        if not all(1 <= locus <= self.loci for locus in loci):
+            raise ValueError(f"loci {sorted(loci)} are not in 1…{self.loci}")
 
-    def move(self, source: int, goal: int) -> int:
-        return self.units + self.loci + self._pairs.index((source, goal)) + 1
-
-    def introduction(self, locus: int) -> int:
-        return self.units + self.loci + len(self._pairs) + locus
+    def introduction(self, point: int) -> int:
+        """Written for a point that gives its locus to the noun before."""
+        return self.units + 1 + sorted(self.points).index(point)
 
     @property
     def noun(self) -> int:
-        return self.units + 2 * self.loci + len(self._pairs) + 1
+        """Written before an introduction; only the pronunciation of a noun can take it up."""
+        return self.units + len(self.points) + 1
 
     @property
-    def _pairs(self) -> list[tuple[int, int]]:
-        return list(permutations(range(1, self.loci + 1), 2))
-
-    @property
-    def moves(self) -> Iterator[tuple[int, int, int]]:
-        """(source, goal, label) of every movement."""
-        return ((source, goal, self.move(source, goal)) for source, goal in self._pairs)
-
-    @property
-    def read(self) -> range:
-        """Every label that D reads."""
-        return range(1, self.introduction(1) if self.loci else self.units + 1)
+    def written(self) -> int:
+        """The highest label that D writes."""
+        return self.noun if self.points else self.units
 
     def referents(self, label: int) -> tuple[int, ...]:
-        """The loci that a label D reads is about: one of a point, two of a movement, none of a unit."""
-        if self.units < label <= self.units + self.loci:
-            return (label - self.units,)
-        return next(((source, goal) for source, goal, own in self.moves if own == label), ())
+        """The loci that a label is about: one of a point, those of a movement, none of any other unit."""
+        return (self.points[label],) if label in self.points else self.moves.get(label, ())
 
 
-def discourse(symbols: ReferenceSymbols, passing: Sequence[int] = ()) -> pynini.Fst:
-    """D. passing: labels beside the units that go through as they are (fingerspelled letters, rests …)."""
+def discourse(symbols: ReferenceSymbols, rest: int = 0) -> pynini.Fst:
+    """D. rest: the label, if there is one, that may stand between a noun and the point that introduces it."""
     fst = pynini.Fst()
     bound = [fst.add_state() for _ in range(symbols.loci + 1)]
     fst.set_start(bound[0])
     for count, state in enumerate(bound):
         fst.set_final(state)
-        for label in (*range(1, symbols.units + 1), *passing):
+        for label in _readable(symbols, count):
             fst.add_arc(state, pynini.Arc(label, label, 0.0, state))
-        for locus in range(1, count + 1):
-            fst.add_arc(state, pynini.Arc(symbols.point(locus), symbols.point(locus), 0.0, state))
-        for source, goal, label in symbols.moves:
-            if max(source, goal) <= count:
-                fst.add_arc(state, pynini.Arc(label, label, 0.0, state))
-        if count < symbols.loci:
+        introduced = [point for point, locus in symbols.points.items() if locus == count + 1]
+        if introduced:
             after_noun = fst.add_state()
             fst.add_arc(state, pynini.Arc(0, symbols.noun, 0.0, after_noun))
-            locus = count + 1
-            fst.add_arc(after_noun, pynini.Arc(symbols.point(locus), symbols.introduction(locus), 0.0, bound[locus]))
+            if rest:
+                fst.add_arc(after_noun, pynini.Arc(rest, rest, 0.0, after_noun))
+            for point in introduced:
+                fst.add_arc(after_noun, pynini.Arc(point, symbols.introduction(point), 0.0, bound[count + 1]))
     return fst.arcsort("olabel")
+
+
+def _readable(symbols: ReferenceSymbols, bound: int) -> Iterable[int]:
+    """Labels that refer to nobody but the first `bound` loci."""
+    return (label for label in range(1, symbols.units + 1) if all(locus <= bound for locus in symbols.referents(label)))

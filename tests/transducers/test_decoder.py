@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from automata import cost_of
+from automata import cost_of, with_free_backoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +81,7 @@ def test_the_best_path_is_the_best_of_all_readings(tmp_path_factory, entries, te
     scores = np.random.default_rng(seed).normal(0, 3, (frames, UNITS)).astype(np.float32)
 
     def costs(glosses):
-        return min(-model.score([WORDS[g - 1] for g in glosses]), cost_with_free_backoff(acceptor, glosses))
+        return min(-model.score([WORDS[g - 1] for g in glosses]), with_free_backoff(acceptor, glosses, len(WORDS) + 1))
 
     expected = every_reading(entries, costs, durations, scores)
     got = Decoder(path, WIDE).decode(scores)
@@ -94,30 +94,6 @@ def test_the_best_path_is_the_best_of_all_readings(tmp_path_factory, entries, te
     for one in scores:
         stream.advance(one[None])
     assert stream.best().cost == pytest.approx(got.cost, abs=1e-2)
-
-
-def cost_with_free_backoff(fst, glosses) -> float:
-    """Backoff as ε: the decoder may back off where it need not."""
-    best = {fst.start(): 0.0}
-
-    def closed(costs):
-        queue = list(costs)
-        while queue:
-            state = queue.pop()
-            for arc in fst.arcs(state):
-                if arc.ilabel == len(WORDS) + 1 and costs[state] + float(arc.weight) < costs.get(arc.nextstate, math.inf) - 1e-9:
-                    costs[arc.nextstate] = costs[state] + float(arc.weight)
-                    queue.append(arc.nextstate)
-        return costs
-
-    for gloss in glosses:
-        new = {}
-        for state, cost in closed(best).items():
-            for arc in fst.arcs(state):
-                if arc.ilabel == gloss:
-                    new[arc.nextstate] = min(new.get(arc.nextstate, math.inf), cost + float(arc.weight))
-        best = new
-    return min((cost + float(fst.final(state)) for state, cost in closed(best).items()), default=math.inf)
 
 
 def test_words_begin_where_their_units_do(tmp_path):
@@ -148,7 +124,7 @@ def test_scores_must_be_frames_of_numbers(tmp_path, scores):
 def test_costs_agree_with_the_acceptor():
     model = train([["A", "B"], ["C"]], 2, WORDS)
     fst = grammar(model, WORDS)
-    assert cost_with_free_backoff(fst, (1, 2)) <= cost_of(fst, (1, 2), 4) + 1e-6
+    assert with_free_backoff(fst, (1, 2), len(WORDS) + 1) <= cost_of(fst, (1, 2), 4) + 1e-6
 
 
 def test_what_is_no_graph(tmp_path):

@@ -1,66 +1,62 @@
 from itertools import product
 
-import pynini
 import pytest
-from automata import line
+from automata import outputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transducers.discourse import ReferenceSymbols, discourse
 
-
-def outputs(fst: pynini.Fst, labels) -> set[tuple[int, ...]]:
-    composed = pynini.compose(line(labels), fst)
-    found = set()
-
-    def walk(state, said):
-        if float(composed.final(state)) != float("inf"):
-            found.add(said)
-        for arc in composed.arcs(state):
-            walk(arc.nextstate, (*said, arc.olabel) if arc.olabel else said)
-
-    if composed.num_states():
-        walk(composed.start(), ())
-    return found
+UNITS = 6
+#: Labels 1 and 2 are plain; 3 and 4 point at loci 1 and 2; 5 moves between them, 6 from locus 1 to the signer.
+SYMBOLS = ReferenceSymbols(UNITS, 2, {3: 1, 4: 2}, {5: (1, 2), 6: (1,)})
 
 
-def by_rule(symbols: ReferenceSymbols, labels) -> set[tuple[int, ...]]:
-    """What a person would say of it: refer back to who is there, or introduce the next one."""
+def by_rule(symbols: ReferenceSymbols, labels, rest: int = 0) -> set[tuple[int, ...]]:
+    """What a person would say of it: refer back to who is there, or introduce the next one after a noun and rests."""
     found = {(0, ())}
-    for label in labels:
-        new = set()
+    for place, label in enumerate(labels):
+        about, new = symbols.referents(label), set()
         for count, said in found:
-            about = symbols.referents(label)
             if all(locus <= count for locus in about):
                 new.add((count, (*said, label)))
-            if about == (count + 1,) and count < symbols.loci:
-                new.add((count + 1, (*said, symbols.noun, symbols.introduction(count + 1))))
+            if label in symbols.points and about == (count + 1,):
+                for rests in range(place + 1):  # between noun and point
+                    if any(one != rest for one in labels[place - rests : place]):
+                        break
+                    before, between = said[: len(said) - rests], said[len(said) - rests :]
+                    new.add((count + 1, (*before, symbols.noun, *between, symbols.introduction(label))))
         found = new
     return {said for _, said in found}
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(1, 3), st.integers(0, 3), st.data())
-def test_a_path_is_there_exactly_where_every_reference_is_bound(units, loci, data):
-    symbols = ReferenceSymbols(units, loci)
-    labels = data.draw(st.lists(st.sampled_from(list(symbols.read)), max_size=6))
-    assert outputs(discourse(symbols), labels) == by_rule(symbols, labels)
+@given(st.lists(st.integers(1, UNITS), max_size=6), st.sampled_from([0, 1]))
+def test_a_path_is_there_exactly_where_every_reference_is_bound(labels, rest):
+    assert set(outputs(discourse(SYMBOLS, rest), labels)) == by_rule(SYMBOLS, labels, rest)
 
 
 def test_all_short_strings():
-    symbols = ReferenceSymbols(1, 2)
-    fst = discourse(symbols)
-    for size in range(5):
-        for labels in product(symbols.read, repeat=size):
-            assert outputs(fst, labels) == by_rule(symbols, labels)
+    fst = discourse(SYMBOLS)
+    for size in range(4):
+        for labels in product(range(1, UNITS + 1), repeat=size):
+            assert set(outputs(fst, labels)) == by_rule(SYMBOLS, labels)
 
 
-@pytest.mark.parametrize("loci", [0, 1, 2, 4])
-def test_labels_do_not_collide(loci):
-    symbols = ReferenceSymbols(5, loci)
-    read = [*range(1, 6), *(symbols.point(j + 1) for j in range(loci)), *(label for _, _, label in symbols.moves)]
-    written = [*(symbols.introduction(j + 1) for j in range(loci)), symbols.noun]
-    assert len({*read, *written}) == len(read) + len(written)
-    assert list(symbols.read) == sorted(read)
-    assert [symbols.referents(label) for label in range(1, 6)] == [()] * 5
-    assert all(symbols.referents(label) == (source, goal) for source, goal, label in symbols.moves)
+def test_without_loci_everything_passes_but_points():
+    none = ReferenceSymbols(2, 0, {}, {})
+    assert none.written == 2
+    assert set(outputs(discourse(none), (1, 2, 2))) == {(1, 2, 2)}
+
+
+def test_labels_do_not_collide():
+    written = [SYMBOLS.introduction(3), SYMBOLS.introduction(4), SYMBOLS.noun]
+    assert len({*range(1, UNITS + 1), *written}) == UNITS + 3
+    assert SYMBOLS.written == max(written)
+
+
+@pytest.mark.parametrize("wrong", [{"points": {9: 1}}, {"points": {1: 4}}, {"moves": {3: (1, 2)}}, {"moves": {1: (0, 1)}}])
+def test_wrong_labels_and_loci(wrong):
+    given_ = {"points": {3: 1}, "moves": {}} | wrong
+    with pytest.raises(ValueError, match=r"loci|labels"):
+        ReferenceSymbols(UNITS, 2, **given_)

@@ -1,8 +1,7 @@
 import math
 
-import pynini
 import pytest
-from automata import line
+from automata import outputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,22 +9,6 @@ from transducers.morphology import FusedForm, morphology
 
 UNITS = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
 FORMS = st.lists(st.builds(FusedForm, UNITS, UNITS, UNITS, st.sampled_from([0.0, 0.5, 2.0])), max_size=4)
-
-
-def outputs(fst: pynini.Fst, labels) -> dict[tuple[int, ...], float]:
-    """What is written, with its least cost."""
-    composed = pynini.compose(line(labels), fst)
-    found: dict[tuple[int, ...], float] = {}
-
-    def walk(state, said, cost):
-        if float(composed.final(state)) != math.inf:
-            found[said] = min(found.get(said, math.inf), cost)
-        for arc in composed.arcs(state):
-            walk(arc.nextstate, (*said, arc.olabel) if arc.olabel else said, cost + float(arc.weight))
-
-    if composed.num_states():
-        walk(composed.start(), (), 0.0)
-    return found
 
 
 def by_rule(forms, labels) -> dict[tuple[int, ...], float]:
