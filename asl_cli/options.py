@@ -22,6 +22,7 @@ PANELS = {
     "phonology": "Phonology",
     "pretrain": "Pre-training",
     "train": "Training",
+    "graph": "Cascade",
     "decode": "Decoding",
 }
 

@@ -119,9 +119,10 @@ class ProductQuantiser(nn.Module):
         return torch.stack(columns, dim=1)
 
     def seed(self, values: Tensor, seen: Tensor, generator: torch.Generator) -> None:
-        """A start for every codebook, from (F, 36) frames."""
+        """A start for every codebook, from (F, 36) frames; a part that is never seen keeps none."""
         for part, book in self.books.items():
-            book.seed(_of(part, values, seen), generator)
+            if len(own := _of(part, values, seen)):
+                book.seed(own, generator)
 
     def update(self, values: Tensor, seen: Tensor, generator: torch.Generator) -> None:
         for part, book in self.books.items():

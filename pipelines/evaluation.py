@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +14,18 @@ from pipelines.clips import SPLITS, Clip, read_clips
 from pipelines.errors import BadInput, StageMissing
 from pipelines.features import open_features
 from pipelines.files import file_hash, write_json
+from pipelines.graphs import CARD
 from pipelines.measures import Interval, bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
-from pipelines.models_folder import WEIGHTS, TrainedModel, find_model, load_model
+from pipelines.models_folder import WEIGHTS, find_model, load_model
 from pipelines.progress import Progress
-from pipelines.recognition import Reading, labels_of, rank_signs, read_features
-from pipelines.settings import DecodeSettings
+from pipelines.reader import Reader, reader_for
+from pipelines.recognition import Reading, rank_signs, read_features
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 
 STAGE = "evaluate"
 CODE = 1
 TOP = (1, 5, 10)
+WORD_ERROR_RATES = ("wer_greedy", "wer_ctc_beam", "wer_cascade", "cascade_less_ctc_beam")
 
 
 @dataclass
@@ -42,13 +44,15 @@ def run_evaluate(
     *,
     split: str = "test",
     model: str | None = None,
+    graph: str | None = None,
     force: bool = False,
     dry_run: bool = False,
 ) -> Evaluation:
     """Measures a model on a split and writes reports/evaluate-<split>.html and .json.
 
-    One-sign clips: top-1/5/10. Sentences: word error rate, greedy and by prefix beam. Clips of one sign outside the
-    model's vocabulary cannot be right and are left out, counted; words outside it in sentences count as errors.
+    One-sign clips: top-1/5/10. Sentences: word error rate, greedy, by prefix beam and, asked for, by the cascade `graph`.
+    Clips of one sign outside the model's vocabulary cannot be right and are left out, counted; words outside it in sentences
+    count as errors.
     """
     decode = workspace.settings("decode", flags)
     with workspace.locked("asl evaluate"):
@@ -56,7 +60,9 @@ def run_evaluate(
         folder = find_model(workspace, model)
         if not (folder / WEIGHTS).is_file():
             raise StageMissing(f"the model in {folder} is gone", "asl train-ctc")
-        plan = _plan(workspace, folder, split, decode)
+        loaded = load_model(folder)
+        reader = reader_for(workspace, loaded, decode, graph)
+        plan = _plan(workspace, folder, split, reader)
         page = workspace.reports / f"evaluate-{split}.html"
         decision = workspace.decide(plan, force=force)
         if not decision.run:
@@ -64,7 +70,7 @@ def run_evaluate(
         if dry_run:
             return Evaluation(decision)
         started = datetime.now().astimezone()
-        results = measure(workspace, load_model(folder), clips, split, decode, progress)
+        results = measure(workspace, reader, clips, split, progress)
         results |= {
             "model": folder.name,
             "split": split,
@@ -79,10 +85,9 @@ def run_evaluate(
         return Evaluation(decision, results, str(page))
 
 
-def measure(
-    workspace: Workspace, model: TrainedModel, clips: Sequence[Clip], split: str, decode: DecodeSettings, progress: Progress
-) -> dict[str, Any]:
+def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: str, progress: Progress) -> dict[str, Any]:
     """All figures of a model on a split. Raises BadInput if the split has nothing to measure on."""
+    model = reader.model
     labelled = [i for i, clip in enumerate(clips) if clip.split == split and clip.glosses]
     if not labelled:
         raise BadInput(
@@ -97,30 +102,31 @@ def measure(
         unknown.update(word for word in words if word not in model.alphabet)
         if len(words) == 1 and words[0] not in model.alphabet:
             continue
-        reading = read_features(model, store[i], mirror=decode.mirror_average)
+        reading = read_features(model, store[i], mirror=reader.settings.mirror_average)
         (signs if len(words) == 1 else sentences).append((clips[i], reading))
     if not signs and not sentences:
         raise BadInput(f"no clip of the {split} split is of a gloss that the model knows", f"it knows {len(model.alphabet)}")
     results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
     synthetic = sum(clip.synthetic for clip, _ in [*signs, *sentences])
     results |= {"synthetic": synthetic} if synthetic else {}
-    results |= isolated(model, signs, decode) if signs else {}
-    results |= continuous(model, sentences, decode) if sentences else {}
+    results |= isolated(reader, signs) if signs else {}
+    results |= continuous(reader, sentences) if sentences else {}
     return results
 
 
-def isolated(model: TrainedModel, signs: Sequence[tuple[Clip, Reading]], decode: DecodeSettings) -> dict[str, Any]:
+def isolated(reader: Reader, signs: Sequence[tuple[Clip, Reading]]) -> dict[str, Any]:
     """Top-k with intervals, the figures of each gloss, and the confusions of one-sign clips.
 
     read_exactly: share of the clips that are read as just their gloss when nobody says that there is only one.
     """
+    model = reader.model
     truth = np.array([model.alphabet.label(clip.glosses[0]) - 1 for clip, _ in signs])
     scores = np.stack([rank_signs(reading) for _, reading in signs])
     rank = ranks(scores, truth)
     names, best, losses = model.alphabet.glosses, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
     started = time.perf_counter()
-    exact = np.array([labels_of(reading, decode) == [label + 1] for (_, reading), label in zip(signs, truth, strict=True)])
+    exact = np.array([reader.words(reading) == list(clip.glosses) for clip, reading in signs])
     seconds, frames = time.perf_counter() - started, sum(len(reading) for _, reading in signs)
     figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
     return {
@@ -158,30 +164,35 @@ def _gloss_row(names, truth, best, rank, index: int) -> dict[str, Any]:
     }
 
 
-def continuous(model: TrainedModel, sentences: Sequence[tuple[Clip, Reading]], decode: DecodeSettings) -> dict[str, Any]:
-    """Word error rates of sentences, read greedily and by prefix beam search."""
+def continuous(reader: Reader, sentences: Sequence[tuple[Clip, Reading]]) -> dict[str, Any]:
+    """Word error rates of sentences, read greedily, by prefix beam search and, if the reader has one, by its cascade.
+
+    cascade_less_ctc_beam: how much lower the cascade's is, clip by clip, with its paired interval.
+    """
     references = [list(clip.glosses) for clip, _ in sentences]
     out: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
-    for name in ("greedy", "ctc-beam"):
-        how = replace(decode, decoder=name)
-        read = [model.alphabet.names(labels_of(reading, how)) for _, reading in sentences]
-        errors = word_errors(references, read)
+    found = {}
+    for name in ("greedy", "ctc-beam", *(("cascade",) if reader.graph else ())):
+        own = reader if name == "cascade" else reader.with_decoder(name)
+        read = [own.words(reading) for _, reading in sentences]
+        errors = found[name] = word_errors(references, read)
         key = "wer_" + name.replace("-", "_")
-        out[key] = asdict(errors.rate())
         parts = ("substitutions", "deletions", "insertions")
-        out[key] |= {part: int(getattr(errors, part).sum()) for part in parts}
-        if name == decode.decoder:
+        out[key] = asdict(errors.rate()) | {part: int(getattr(errors, part).sum()) for part in parts}
+        if name == reader.settings.decoder:
             out["read_sentences"] = [
                 {"name": clip.name, "reference": " ".join(clip.glosses), "read_as": " ".join(words), "errors": int(count)}
                 for (clip, _), words, count in zip(sentences, read, errors.errors, strict=True)
             ]
+    if reader.graph:
+        out["cascade_less_ctc_beam"] = asdict(found["cascade"].less(found["ctc-beam"]))
     return out
 
 
 def headline(results: Mapping[str, Any]) -> dict[str, Any]:
     """The figures worth a line in the record and on the terminal."""
     flat: dict[str, Any] = {key: results[key] for key in ("model", "split", "split_by", "signs", "sentences") if key in results}
-    for key in (*(f"top_{k}" for k in TOP), "read_exactly", "wer_greedy", "wer_ctc_beam"):
+    for key in (*(f"top_{k}" for k in TOP), "read_exactly", *WORD_ERROR_RATES):
         if key in results:
             interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
             flat[key] = f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
@@ -197,6 +208,7 @@ def _split_counts(clips: Sequence[Clip]) -> str:
     return ", ".join(f"{name} {counts[name]}" for name in SPLITS)
 
 
-def _plan(workspace: Workspace, folder, split: str, decode: DecodeSettings) -> Plan:
+def _plan(workspace: Workspace, folder, split: str, reader: Reader) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(folder / WEIGHTS)}
-    return Plan(STAGE, {"split": split, **settings_of(decode)}, inputs, CODE)
+    inputs |= {"graph": file_hash(reader.graph.folder / CARD)} if reader.graph else {}
+    return Plan(STAGE, {"split": split, **settings_of(reader.settings)}, inputs, CODE)

@@ -5,8 +5,6 @@ study asks for it, and a training that was killed goes on from its last epoch.
 """
 
 import json
-import resource
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +17,14 @@ from filelock import FileLock
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.evaluation import measure
+from pipelines.fan_out import peak_memory_mb
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.labels import lexicon_input
 from pipelines.models_folder import CARD, WEIGHTS, find_model, load_model, read_card
 from pipelines.pretrain import pretrain_model
 from pipelines.progress import Silent
+from pipelines.reader import Reader
 from pipelines.settings import DecodeSettings, PretrainSettings
 from pipelines.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
 from pipelines.workspace import Plan, Workspace, settings_of
@@ -123,7 +123,7 @@ def run_experiment(one: Experiment) -> None:
             return
         clips = read_clips(one.workspace.clips_file)
         stage_1 = _trained(one, clips)
-        results = measure(one.workspace, load_model(one.folder), clips, one.split, one.decode, Silent())
+        results = measure(one.workspace, Reader(load_model(one.folder), one.decode), clips, one.split, Silent())
         lists = ("clips", "read_sentences", "by_gloss", "confusions")
         outcome = {
             "version": 1,
@@ -215,9 +215,3 @@ def _by_clip(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 def _history(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def peak_memory_mb() -> float:
-    """Of this process."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -47,3 +49,9 @@ def _die_with_parent() -> None:
     """A killed parent must not leave workers waiting for ever for the next job."""
     wait_for([multiprocessing.parent_process().sentinel])
     os._exit(1)
+
+
+def peak_memory_mb() -> float:
+    """Of this process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

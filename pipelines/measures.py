@@ -87,8 +87,15 @@ class WordErrors:
 
     def rate(self) -> Interval:
         """Word error rate of all clips together, with its bootstrap interval over clips."""
-        errors, words = self.errors, self.words
-        return bootstrap(len(words), lambda chosen: errors[chosen].sum(axis=-1) / np.maximum(words[chosen].sum(axis=-1), 1))
+        return _rate(self.errors, self.words)
+
+    def less(self, other: "WordErrors") -> Interval:
+        """This word error rate less another one's on the same clips, paired: clips are drawn for both at once."""
+        return _rate(self.errors - other.errors, self.words)
+
+
+def _rate(errors: np.ndarray, words: np.ndarray) -> Interval:
+    return bootstrap(len(words), lambda chosen: errors[chosen].sum(axis=-1) / np.maximum(words[chosen].sum(axis=-1), 1))
 
 
 def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> WordErrors:

@@ -1,14 +1,14 @@
 """From landmarks to glosses: one implementation for evaluation, translation and every later decoder (SPEC §7)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from scipy.special import log_softmax, logsumexp
 
 from models.ctc import ctc_loss, normalised, single_sign_scores
-from models.feature_sets import clip_features, encoder_input
+from models.feature_sets import FeatureSet, clip_features, encoder_input
 from models.holistic import Landmarks
 from models.phonology import BOUNDARY
 from pipelines.features import shown_parts
@@ -25,7 +25,7 @@ class Token:
     """A recognised gloss. start, end: seconds. confidence: its posterior among all glosses over its frames.
 
     runners_up: the next-best glosses of the same frames with theirs. phonology: of each tier that the model was taught
-    the likeliest class over the frames, with its mean posterior.
+    the likeliest class over the frames, with its mean posterior. referent: of points and agreement verbs who is meant.
     """
 
     gloss: str
@@ -34,6 +34,7 @@ class Token:
     confidence: float
     runners_up: tuple[tuple[str, float], ...] = ()
     phonology: tuple[tuple[str, str, float], ...] = ()
+    referent: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,15 @@ class Reading:
 
     views: (T, V + 1) log-probabilities of the clip as it is and, where asked, mirrored, by each of the model's
     recognisers; the clip's probability is the mean over the views. hands: (T,) whether a hand is seen. fps: of the T frames.
-    phonology: tier → (T, classes) posteriors, the mean over the views.
+    phonology: tier → (T, classes) posteriors, the mean over the views. features: (T, size) that it was read from, of feature_set.
     """
 
     views: tuple[np.ndarray, ...]
     hands: np.ndarray
     fps: float
     phonology: Mapping[str, np.ndarray] = field(default_factory=dict)
+    features: np.ndarray | None = None
+    feature_set: FeatureSet | None = None
 
     def __len__(self) -> int:
         return len(self.views[0])
@@ -80,7 +83,7 @@ def read_features(model: TrainedModel, features: np.ndarray, *, mirror: bool) ->
             phonology[tier] = phonology.get(tier, 0) + torch.softmax(logits, dim=-1).mean(dim=0).numpy() / len(model.recognisers)
     hands = np.isfinite(features[:, feature_set.hands]).any(axis=1)
     phonology.pop(BOUNDARY, None)
-    return Reading(tuple(views), hands, model.features.fps, phonology)
+    return Reading(tuple(views), hands, model.features.fps, phonology, features, feature_set)
 
 
 @torch.inference_mode()
@@ -126,15 +129,27 @@ def sequence_score(reading: Reading, labels: Sequence[int]) -> float:
 def tokens_of(model: TrainedModel, reading: Reading, settings: DecodeSettings) -> list[Token]:
     """The glosses of a clip in signing order, with times, confidence and runners-up."""
     labels = labels_of(reading, settings)
-    if not labels:
-        return []
+    spans = aligned_spans(reading, labels) if labels else []
+    return [
+        token_of(model, reading, gloss, first, last, settings.runners_up)
+        for gloss, (first, last) in zip(model.alphabet.names(labels), spans, strict=True)
+    ]
+
+
+def token_of(model: TrainedModel, reading: Reading, gloss: str, first: int, last: int, runners_up: int) -> Token:
+    """A gloss read in frames first…last − 1. One that the encoder does not know has confidence 0."""
+    posterior = np.exp(rank_signs(reading.between(first, last)))
+    if gloss in model.alphabet:
+        return _token(model, posterior, model.alphabet.label(gloss) - 1, first, last, reading, runners_up)
+    return replace(
+        _token(model, posterior, int(posterior.argmax()), first, last, reading, runners_up), gloss=gloss, confidence=0.0
+    )
+
+
+def aligned_spans(reading: Reading, labels: Sequence[int]) -> list[tuple[int, int]]:
+    """Of each label its frames, [first, last), in the view under which they are likeliest. Raises ValueError: they do not fit."""
     view = max(reading.views, key=lambda one: sequence_score(Reading((one,), reading.hands, reading.fps), labels))
-    spans = _widened(align(view, labels), reading)
-    tokens = []
-    for label, (first, last) in zip(labels, spans, strict=True):
-        posterior = np.exp(rank_signs(reading.between(first, last)))
-        tokens.append(_token(model, posterior, label - 1, first, last, reading, settings.runners_up))
-    return tokens
+    return _widened(align(view, list(labels)), reading)
 
 
 def _token(

@@ -9,14 +9,15 @@ from pipelines.settings import SECTIONS
 from pipelines.workspace import Workspace, output_holds
 
 #: Stages in the order in which they need each other.
-STAGES = ("extract", "pretrain", "train-ctc", "evaluate", "ablate", "scale")
+STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "evaluate", "ablate", "scale")
 #: Stages that nothing later needs.
-OPTIONAL = ("pretrain", "ablate", "scale")
+OPTIONAL = ("pretrain", "build-fst", "ablate", "scale")
 #: Whose settings a stage runs with.
 SECTIONS_OF = {
     "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"),
     "train-ctc": ("train", "encoder", "features", "phonology"),
+    "build-fst": ("graph",),
     "evaluate": ("decode",),
     "ablate": (),
     "scale": (),
@@ -98,7 +99,8 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "extract": ("clips", "glosses", "failed"),
         "pretrain": ("model", "train_clips", "epochs", "probe_top_1"),
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
-        "evaluate": ("model", "split", "top_1", "wer_ctc_beam"),
+        "build-fst": ("graph", "glosses", "states", "perplexity", "validation_wer"),
+        "evaluate": ("model", "split", "top_1", "wer_ctc_beam", "wer_cascade"),
         "ablate": ("study", "seeds", "verdict"),
         "scale": ("size", "recommendation"),
     }[name]

@@ -10,20 +10,27 @@ from models.phonology import BOUNDARY
 from pipelines import workers
 from pipelines.clips import ClipSource
 from pipelines.errors import BadClip, BadInput
-from pipelines.models_folder import TrainedModel
+from pipelines.explanation import Stretch, explained
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
-from pipelines.recognition import Token, isolated_token, read_landmarks, tokens_of
-from pipelines.settings import DecodeSettings, LandmarkSettings
+from pipelines.reader import Reader
+from pipelines.recognition import Token, isolated_token, read_landmarks
+from pipelines.settings import LandmarkSettings
 
 
 @dataclass(frozen=True)
 class Translation:
-    """A clip's glosses in signing order. landmarks: as extracted, for the overlay."""
+    """A clip's glosses in signing order. landmarks: as extracted, for the overlay.
+
+    explanation: the cascade's path, where asked for. whole: False where no path of the cascade came to an end of its grammar,
+    and the tokens are the best partial reading.
+    """
 
     path: Path
     tokens: tuple[Token, ...]
     landmarks: Landmarks
+    explanation: tuple[Stretch, ...] = ()
+    whole: bool = True
 
     @property
     def seconds(self) -> float:
@@ -32,20 +39,22 @@ class Translation:
 
 def translate(
     clips: Sequence[ClipSource],
-    model: TrainedModel,
+    reader: Reader,
     landmarks: LandmarkSettings,
-    decode: DecodeSettings,
     progress: Progress,
     *,
     isolated: bool = False,
     phonology: bool = False,
+    explain: bool = False,
 ) -> Iterator[tuple[ClipSource, Translation | BadClip]]:
     """Each clip with its translation or with what is wrong with it, in the order given.
 
     isolated: each clip shows one sign, so that all its frames speak for one gloss. phonology: with the phonological
-    classes of each sign. Raises BadInput: the model was taught none.
+    classes of each sign. explain: with the cascade's path. Raises BadInput: the model was taught none, or there is no cascade.
     """
-    if phonology and not set(model.tiers) - {BOUNDARY}:
+    if explain and (isolated or reader.graph is None):
+        raise BadInput("--explain shows the path of the cascade", "add --decoder cascade, and leave --isolated out")
+    if phonology and not set(reader.model.tiers) - {BOUNDARY}:
         raise BadInput(
             "this model was taught no phonology",
             "train one on clips with phonological tiers, or with: asl train-ctc --asl-lex FILE",
@@ -57,18 +66,23 @@ def translate(
         tasks = [workers.Task(clip, Path(folder) / f"{i}.pose") for i, clip in enumerate(clips)]
         for task, outcome in workers.run(tasks, landmarks):
             bad = isinstance(outcome, BadClip)
-            done[task.source] = outcome if bad else _translation(task, model, decode, isolated, phonology)
+            done[task.source] = outcome if bad else _translation(task, reader, isolated, phonology, explain)
             progress.advance()
             while waiting and waiting[0] in done:
                 clip = waiting.pop(0)
                 yield clip, done.pop(clip)
 
 
-def _translation(task: workers.Task, model: TrainedModel, decode: DecodeSettings, isolated: bool, phonology: bool) -> Translation:
-    found = read_pose(task.pose)
+def _translation(task: workers.Task, reader: Reader, isolated: bool, phonology: bool, explain: bool) -> Translation:
+    landmarks = read_pose(task.pose)
     task.pose.unlink()
-    reading = read_landmarks(model, found, mirror=decode.mirror_average)
-    tokens = [isolated_token(model, reading, decode.runners_up)] if isolated else tokens_of(model, reading, decode)
+    reading = read_landmarks(reader.model, landmarks, mirror=reader.settings.mirror_average)
+    path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
+    if isolated:
+        tokens = [isolated_token(reader.model, reading, reader.settings.runners_up)]
+    else:
+        tokens = reader.tokens_on(path, reading) if path else reader.tokens(reading)
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
-    return Translation(task.source.path, tuple(tokens), found)
+    why = tuple(explained(reader.graph, path)) if explain and path.words else ()
+    return Translation(task.source.path, tuple(tokens), landmarks, why, path is None or path.whole)

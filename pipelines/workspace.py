@@ -91,6 +91,11 @@ class Workspace:
         return self.folder / "experiments"
 
     @property
+    def graphs(self) -> Path:
+        """Built cascades, each in a folder of its own."""
+        return self.folder / "graphs"
+
+    @property
     def reports(self) -> Path:
         return self.folder / "reports"
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.files import write_atomically
@@ -30,9 +31,23 @@ def _text(translations: Sequence[Translation]) -> str:
         for token in one.tokens:
             others = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
             extra = f"   (else {others})" if others else ""
-            lines.append(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}  {token.confidence:.2f}{extra}")
+            who = f" ({token.referent})" if token.referent else ""
+            lines.append(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}{who}  {token.confidence:.2f}{extra}")
             lines += [f"      {tier:20} {value}  {share:.2f}" for tier, value, share in token.phonology]
+        lines += _why(one)
     return "\n".join(lines) + "\n"
+
+
+def _why(one: Translation) -> list[str]:
+    """The path of the cascade, a line a stretch."""
+    if not one.explanation:
+        return []
+    lines = ["  the path, level by level (frames, what is read → what is written, nats):"]
+    for step in one.explanation:
+        says = f" → {' '.join(step.writes)}" if step.writes else ""
+        cost = f"  {step.cost:.2f}" if step.level != "H" else ""
+        lines.append(f"    {step.level:3} {step.first:4}–{step.last - 1:<4} {' '.join(step.reads)}{says}{cost}")
+    return lines
 
 
 def _json(translations: Sequence[Translation]) -> str:
@@ -42,6 +57,8 @@ def _json(translations: Sequence[Translation]) -> str:
             "seconds": round(one.seconds, 3),
             "glosses": [token.gloss for token in one.tokens],
             "tokens": [_token(token) for token in one.tokens],
+            **({} if one.whole else {"whole": False}),
+            **({"explanation": [asdict(step) for step in one.explanation]} if one.explanation else {}),
         }
         for one in translations
     ]
@@ -53,6 +70,7 @@ def _token(token: Token) -> dict[str, object]:
     times = {"start": round(token.start, 3), "end": round(token.end, 3)}
     found = {"gloss": token.gloss, **times, "confidence": round(token.confidence, 4), "runners_up": others}
     classes = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
+    found |= {"referent": token.referent} if token.referent else {}
     return found | ({"phonology": classes} if classes else {})
 
 

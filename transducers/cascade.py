@@ -4,6 +4,7 @@ L∘G is determinised and minimised first; then D, M and C are put before it, fr
 written out last. Every transducer reads what the one above it writes, and can be looked at by itself.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ from transducers.observation import observed
 #: From the frames to the words; H∘C∘M∘D∘L∘G is the whole.
 LEVELS = ("H", "C", "M", "D", "L", "G")
 LEXICON_GRAMMAR, WHOLE = "L∘G", "H∘C∘M∘D∘L∘G"
+#: The levels above H, as a path goes up through them.
+EXPLAINED = ("C", "M", "D", LEXICON_GRAMMAR)
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class Knowledge:
     """What the six transducers say.
 
     glosses: V, labels 1…V. durations: mean frames of every label that can be seen (N,): units 1…U = len(places), then their
-    forms in context. places: (U,) how each unit is a neighbour. pronunciations: of the glosses, over the labels that
-    `references` writes. references: the points and movements between loci among the units. forms: fused signs. changes: what
-    neighbours do. language: the n-gram; language_weight: power of its probabilities. rest: the unit between signs, or 0.
+    forms in context; shortest: the fewest frames of each, () for one. places: (U,) how each unit is a neighbour.
+    pronunciations: of the glosses, over the labels that `references` writes. references: the points and movements between
+    loci among the units. forms: fused signs. changes: what neighbours do. language: the n-gram; language_weight: power of its
+    probabilities. rest: the unit between signs, or 0. penalty: cost of every gloss, below 0 a reward.
     """
 
     glosses: tuple[str, ...]
@@ -45,6 +49,8 @@ class Knowledge:
     changes: tuple[Change, ...] = ()
     rest: int = 0
     language_weight: float = 1.0
+    penalty: float = 0.0
+    shortest: tuple[int, ...] = ()
 
     @property
     def units(self) -> int:
@@ -112,7 +118,8 @@ def build(known: Knowledge, prune: float = 0.0) -> Cascade:
     d = timed("D", lambda: discourse(known.references, known.rest))
     m = timed("M", lambda: morphology(known.forms, passing))
     c = timed("C", lambda: context(known.places, known.changes))
-    timed(WHOLE, lambda: observed(_before(c, _before(m, _before(d, lg)), prune), known.durations))
+    below = _charged(_before(c, _before(m, _before(d, lg)), prune), known.penalty)
+    timed(WHOLE, lambda: observed(below, known.durations, known.shortest))
     if not made.fsts[WHOLE].num_states():
         raise ValueError("the cascade accepts nothing; prune less")
     return made
@@ -125,6 +132,19 @@ def _before(upper: pynini.Fst, rest: pynini.Fst, prune: float = 0.0) -> pynini.F
     else:
         composed = pynini.compose(upper, rest.arcsort("ilabel"), connect=True)
     return (composed.prune(weight=prune) if prune else composed).arcsort("ilabel")
+
+
+def _charged(fst: pynini.Fst, penalty: float) -> pynini.Fst:
+    """Each gloss at its cost: last of all, as a reward may make a cycle that minimising and pruning would follow for ever."""
+    if not penalty:
+        return fst
+    for state in fst.states():
+        arcs = fst.mutable_arcs(state)
+        for arc in arcs:
+            if arc.olabel:
+                arc.weight = float(arc.weight) + penalty
+                arcs.set_value(arc)
+    return fst
 
 
 def weighted(fst: pynini.Fst, power: float) -> pynini.Fst:
@@ -144,17 +164,31 @@ class Step:
     last: int
 
 
-def explain(fsts: dict[str, pynini.Fst], seen: Sequence[int], words: Sequence[int]) -> dict[str, list[Step]]:
+def read_levels(folder: Path) -> dict[str, pynini.Fst]:
+    """The transducers that `explain` needs, as `Cascade.write` wrote them. Raises ValueError: gone, or no OpenFst file."""
+    found = {}
+    for name in EXPLAINED:
+        try:
+            found[name] = pynini.Fst.read(str(folder / file_name(name)))
+        except pynini.FstIOError as error:
+            raise ValueError(str(error)) from error
+    return found
+
+
+def explain(
+    fsts: dict[str, pynini.Fst], seen: Sequence[int], words: Sequence[int], *, whole: bool = True
+) -> dict[str, list[Step]]:
     """The best path that reads `seen` (labels, one a stay in a unit) as `words`, level by level: C, M, D, L∘G.
 
-    Raises ValueError if there is none.
+    whole: whether the path comes to an end of every level; else it may break off anywhere. Raises ValueError if there is none.
     """
-    levels = ("C", "M", "D", LEXICON_GRAMMAR)
+    if not whole:
+        fsts = {name: _ending_anywhere(fsts[name]) for name in EXPLAINED}
     after = [_line(words)]
-    for name in reversed(levels):
+    for name in reversed(EXPLAINED):
         after.insert(0, pynini.compose(fsts[name].copy().arcsort("olabel"), after[0]).project("input").arcsort("ilabel"))
     found, read = {}, list(seen)
-    for name, onwards in zip(levels, after[1:], strict=True):
+    for name, onwards in zip(EXPLAINED, after[1:], strict=True):
         path = pynini.shortestpath(pynini.compose(pynini.compose(_line(read), fsts[name]).arcsort("olabel"), onwards))
         if not path.num_states():
             raise ValueError("no path reads these labels as these words")
@@ -198,6 +232,14 @@ def _own_costs(steps: list[Step], read: Sequence[int], fst: pynini.Fst) -> list[
         state = arc.nextstate
     costs[-1] += float(alone.final(state))
     return [Step(one.reads, one.writes, cost, one.first, one.last) for one, cost in zip(steps, costs, strict=True)]
+
+
+def _ending_anywhere(fst: pynini.Fst) -> pynini.Fst:
+    fst = fst.copy()
+    for state in fst.states():
+        if float(fst.final(state)) == math.inf:
+            fst.set_final(state)
+    return fst
 
 
 def _line(labels: Sequence[int]) -> pynini.Fst:

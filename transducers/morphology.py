@@ -22,8 +22,8 @@ class FusedForm:
 def morphology(forms: Sequence[FusedForm], passing: Iterable[int]) -> pynini.Fst:
     """M, closed under sequences. passing: labels that go through: units, rests, points, letters.
 
-    Forms that begin alike share their beginning, so that many objects of one verb cost little. Raises ValueError: a form
-    without units.
+    Verb and object are written as soon as a form begins, so that G weighs it then and not when it ends: a search could not wait
+    so long. Forms that go on alike share their states. Raises ValueError: a form without units.
     """
     if any(not (one.units and one.verb and one.thing) for one in forms):
         raise ValueError("a fused form needs units of its own, of the verb and of the object")
@@ -33,29 +33,19 @@ def morphology(forms: Sequence[FusedForm], passing: Iterable[int]) -> pynini.Fst
     fst.set_final(start)
     for label in passing:
         fst.add_arc(start, pynini.Arc(label, label, 0.0, start))
-    beginnings: dict[tuple[int, ...], int] = {(): start}
-    endings: dict[tuple[int, ...], int] = {(): start}
+    known: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {((), ()): start}
     for one in forms:
-        state = start
-        # The last unit is read where the meaning is known: until then forms that begin alike are one path.
-        for size in range(1, len(one.units)):
-            state = _step(fst, beginnings, one.units[:size], state, (one.units[size - 1], 0))
         first, *others = (*one.verb, *one.thing)
-        fst.add_arc(state, pynini.Arc(one.units[-1], first, one.cost, _said(fst, endings, tuple(others))))
+        target = _remainder(fst, known, tuple(others), one.units[1:])
+        fst.add_arc(start, pynini.Arc(one.units[0], first, one.cost, target))
     return fst.arcsort("olabel")
 
 
-def _step(fst: pynini.Fst, known: dict[tuple[int, ...], int], key: tuple[int, ...], source: int, labels: tuple[int, int]) -> int:
-    if key not in known:
-        known[key] = fst.add_state()
-        fst.add_arc(source, pynini.Arc(*labels, 0.0, known[key]))
-    return known[key]
-
-
-def _said(fst: pynini.Fst, known: dict[tuple[int, ...], int], units: tuple[int, ...]) -> int:
-    """The state from which exactly these units are still to be written; endings that are alike are shared."""
-    if units not in known:
-        after = _said(fst, known, units[1:])
-        known[units] = fst.add_state()
-        fst.add_arc(known[units], pynini.Arc(0, units[0], 0.0, after))
-    return known[units]
+def _remainder(fst: pynini.Fst, known: dict, writes: tuple[int, ...], reads: tuple[int, ...]) -> int:
+    """The state from which exactly these units are still to be written, and then these to be read."""
+    if (writes, reads) not in known:
+        after = _remainder(fst, known, writes[1:], reads) if writes else _remainder(fst, known, (), reads[1:])
+        known[writes, reads] = fst.add_state()
+        labels = (0, writes[0]) if writes else (reads[0], 0)
+        fst.add_arc(known[writes, reads], pynini.Arc(*labels, 0.0, after))
+    return known[writes, reads]

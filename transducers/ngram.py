@@ -14,6 +14,8 @@ LEAST_DISCOUNT, MOST_DISCOUNT = 0.1, 0.95
 #: What ARPA files say of a probability of 0.
 NEVER = -99.0
 MAX_ARPA_LINE = 10_000
+#: What is left to words that a history was never followed by, at least.
+_LEAST = 1e-12
 
 Gram = tuple[str, ...]
 
@@ -88,6 +90,30 @@ def train(sentences: Iterable[Sequence[str]], order: int, vocabulary: Iterable[s
         if level:
             backoffs |= {history: math.log(weight) for history, weight in weights.items()}
     return NGram(order, tuple(words), {gram: math.log(p) for gram, p in probs.items()}, backoffs)
+
+
+def mixed(first: NGram, second: NGram, share: float) -> NGram:
+    """share · first + (1 − share) · second, in backoff form. Raises ValueError: they have different words."""
+    if first.words != second.words:
+        raise ValueError("models of different words cannot be mixed")
+    probs: dict[Gram, float] = {}
+    for gram in sorted({*first.log_probs, *second.log_probs}, key=len):
+        parts = (math.exp(one.log_prob(gram[-1], gram[:-1])) for one in (first, second))
+        probs[gram] = sum(weight * p for weight, p in zip((share, 1 - share), parts, strict=True))
+    order = max(first.order, second.order)
+    own: dict[Gram, list[Gram]] = defaultdict(list)
+    for gram in probs:
+        if len(gram) > 1:
+            own[gram[:-1]].append(gram)
+    mixture = NGram(order, first.words, {gram: math.log(p) for gram, p in probs.items() if p > 0}, {})
+    backoffs: dict[Gram, float] = {}
+    # Shorter histories first: what a longer one backs off to must be whole.
+    for history, grams in sorted(own.items(), key=lambda item: len(item[0])):
+        left = 1 - sum(probs[gram] for gram in grams)
+        shorter = NGram(order, first.words, mixture.log_probs, backoffs)
+        free = 1 - sum(math.exp(shorter.log_prob(gram[-1], history[1:])) for gram in grams)
+        backoffs[history] = math.log(max(left, _LEAST) / max(free, _LEAST))
+    return NGram(order, first.words, mixture.log_probs, backoffs)
 
 
 def _counts(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[Gram]]:

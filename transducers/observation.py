@@ -9,14 +9,17 @@ import pynini
 LEAST_DURATION = 1.01
 
 
-def observed(units_to_words: pynini.Fst, durations: Sequence[float]) -> pynini.Fst:
-    """H ∘ the rest: an arc of a unit becomes a state that reads frames of that unit, one at least.
+def observed(units_to_words: pynini.Fst, durations: Sequence[float], shortest: Sequence[int] = ()) -> pynini.Fst:
+    """H ∘ the rest: an arc of a unit becomes states that read frames of that unit.
 
-    units_to_words: any part of the cascade that reads units 1…U. durations: mean frames of each, (U,). Frame labels are the
-    units' own. Written out rather than composed: states are (state, unit that led there), and no arc but the ε that was
-    there before reads nothing, which the decoder would have to follow in every frame.
+    units_to_words: any part of the cascade that reads units 1…U. durations: mean frames of each, (U,); shortest: the fewest
+    that it takes, (U,), one if not given. Frame labels are the units' own. Written out rather than composed: states are (state,
+    unit that led there, frames of it so far up to its shortest), and no arc but the ε that was there before reads nothing, which
+    the decoder would have to follow in every frame.
     """
-    stay = [1 - 1 / max(LEAST_DURATION, one) for one in durations]
+    least = shortest or [1] * len(durations)
+    # Beyond the shortest, the time that is left is geometric.
+    stay = [1 - 1 / max(LEAST_DURATION, one - few + 1) for one, few in zip(durations, least, strict=True)]
     out = pynini.Fst()
     numbers: dict[tuple[int, int], int] = {}
     queue: list[tuple[int, int]] = []
@@ -31,6 +34,10 @@ def observed(units_to_words: pynini.Fst, durations: Sequence[float]) -> pynini.F
     while queue:
         state, unit = queue.pop()
         own = numbers[state, unit]
+        for _ in range(least[unit - 1] - 1 if unit else 0):
+            further = out.add_state()
+            out.add_arc(own, pynini.Arc(unit, 0, 0.0, further))
+            own = further
         leave = -math.log(1 - stay[unit - 1]) if unit else 0.0
         if unit:
             out.add_arc(own, pynini.Arc(unit, 0, -math.log(stay[unit - 1]), own))

@@ -24,6 +24,10 @@ def evaluate(
     call: Call,
     split: Annotated[Split, typer.Option("--split", help="Which split to measure on.")] = Split.test,
     model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest.")] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option("--graph", help="With --decoder cascade: a name below graphs/, or a folder. Default: the newest."),
+    ] = None,
 ) -> None:
     """Measure a model: top-1/5/10 of single signs, word error rate of sentences, with intervals."""
     workspace = call.find_workspace()
@@ -31,7 +35,7 @@ def evaluate(
 
     with call.progress() as progress:
         found = run_evaluate(
-            workspace, call.flags, progress, split=split.value, model=model, force=call.force, dry_run=call.dry_run
+            workspace, call.flags, progress, split=split.value, model=model, graph=graph, force=call.force, dry_run=call.dry_run
         )
     if call.as_json:
         ran = found.decision.run and not call.dry_run

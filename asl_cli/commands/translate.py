@@ -42,8 +42,15 @@ def translate(
         bool,
         typer.Option("--phonology", help="Also show handshape, location, movement… of each sign, as far as the model knows."),
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also show the cascade's path: units, changes, fusions, references, glosses, costs.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the workspace's newest.")
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option("--graph", help="With --decoder cascade: a name below graphs/, or a folder. Default: the newest."),
     ] = None,
 ) -> None:
     """Translate clips to glosses, with times, confidence and the next-best glosses.
@@ -57,7 +64,7 @@ def translate(
     target = _Target(formats, output, len(clips))
     if overlay and len(clips) > 1 and overlay.suffix:
         raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder")
-    _run(call, clips, target, overlay, model, isolated=isolated, phonology=phonology)
+    _run(call, clips, target, overlay, model, graph, isolated=isolated, phonology=phonology, explain=explain)
 
 
 class _Target:
@@ -80,8 +87,9 @@ class _Target:
             self.file = Path(output)
 
 
-def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, **how: bool) -> None:
+def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **how: bool) -> None:
     from pipelines.models_folder import find_model, load_model
+    from pipelines.reader import reader_for
     from pipelines.settings import resolve
     from pipelines.translation import translate as run
 
@@ -89,14 +97,17 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | 
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
     decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
     loaded = load_model(find_model(workspace, model))
+    reader = reader_for(workspace, loaded, decode, graph)
     done, failed, written = [], [], []
     with call.progress() as progress:
         if loaded.only_synthetic:
             progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
-        for clip, outcome in run(clips, loaded, landmarks, decode, progress, **how):
+        for clip, outcome in run(clips, reader, landmarks, progress, **how):
             if isinstance(outcome, Exception):
                 failed.append((str(clip.path), outcome.reason, outcome.message))
                 continue
+            if not outcome.whole:
+                progress.warn(f"{clip.path}: no path reached an end of the grammar; this is the best partial reading")
             done.append(outcome)
             written += _write_one(outcome, target, overlay, len(clips))
         _write_joint(done, target, written)

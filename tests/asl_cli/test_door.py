@@ -12,7 +12,7 @@ HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib",
 COMMANDS = {
     "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"), "train-ctc": ("train", "encoder", "features", "phonology"),
-    "evaluate": ("decode",), "ablate": ("train", "encoder", "features", "phonology", "decode"),
+    "build-fst": ("graph",), "evaluate": ("decode",), "ablate": ("train", "encoder", "features", "phonology", "decode"),
     "scale": ("train", "encoder", "features", "phonology", "decode"), "translate": ("decode", "landmarks"),
 }  # fmt: skip
 

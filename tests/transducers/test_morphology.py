@@ -33,10 +33,11 @@ def test_every_reading_is_there_and_no_other(forms, labels):
     assert outputs(morphology(forms, range(1, 4)), labels) == pytest.approx(by_rule(forms, labels), abs=1e-4)
 
 
-def test_forms_that_begin_and_end_alike_share_states():
+def test_forms_that_go_on_alike_share_states():
     many = [FusedForm((verb, 3, thing), (verb, 3), (thing, 3)) for verb in (1, 2) for thing in range(4, 104)]
-    # The start; two beginnings of two units; 100 endings of three units, the last of which is the same for all.
-    assert morphology(many, range(1, 104)).num_states() == 1 + 4 + 201
+    # The start; of each object its unit being read; and before it the last unit, the object's two and the verb's second one
+    # still to be written, which both verbs share.
+    assert morphology(many, range(1, 104)).num_states() == 1 + 100 * 5
 
 
 def test_a_form_needs_units():

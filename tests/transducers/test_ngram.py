@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.ngram import END, START, UNKNOWN, from_arpa, to_arpa, train
+from transducers.ngram import END, START, UNKNOWN, from_arpa, mixed, to_arpa, train
 
 TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)
 
@@ -107,3 +107,21 @@ GOOD = to_arpa(train([["A", "B"], ["B"]], 2))
 def test_what_is_no_arpa_file(text, said):
     with pytest.raises(ValueError, match=said):
         from_arpa(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS, st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.0, 0.3, 1.0]))
+def test_a_mixture_has_a_distribution_and_is_the_mean_where_it_was_counted(first, second, a, b, share):
+    one, other = train(first, a, "ABCDE"), train(second, b, "ABCDE")
+    both = mixed(one, other, share)
+    everything = [*both.words, END, UNKNOWN]
+    for history in [(), (START,), ("A",), ("B", "A")]:
+        assert sum(math.exp(both.log_prob(word, history)) for word in everything) == pytest.approx(1, abs=1e-6)
+    for gram in {*one.log_probs, *other.log_probs}:
+        mean = sum(w * math.exp(m.log_prob(gram[-1], gram[:-1])) for w, m in ((share, one), (1 - share, other)))
+        assert math.exp(both.log_prob(gram[-1], gram[:-1])) == pytest.approx(mean, abs=1e-9)
+
+
+def test_models_of_different_words_cannot_be_mixed():
+    with pytest.raises(ValueError, match="different words"):
+        mixed(train([["A"]], 1), train([["B"]], 1), 0.5)

@@ -1,0 +1,63 @@
+"""asl build-fst"""
+
+from typing import Annotated
+
+import typer
+
+from asl_cli.options import Call, command
+from asl_cli.terminal import print_json, print_pairs, print_table, typed
+
+
+@command("graph", stage=True)
+def build_fst(
+    call: Call,
+    model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest.")] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option("--codes", help="A pre-trained model whose codebooks tell units apart. Default: the newest, else fitted."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the graph's folder below graphs/. Default: from the settings.")
+    ] = None,
+) -> None:
+    """Build the cascade of six transducers that reads sentences: units, context, fusion, discourse, lexicon, grammar.
+
+    Units are learned from the training clips, weights found on the validation clips; G comes from --text and the clips.
+    """
+    workspace = call.find_workspace()
+    from pipelines.build_fst import run_build_fst
+
+    with call.progress() as progress:
+        result = run_build_fst(
+            workspace, call.flags, progress, model=model, codes=codes, name=name, command=typed(), force=call.force,
+            dry_run=call.dry_run,
+        )  # fmt: skip
+        for warning in result.warnings:
+            progress.warn(warning)
+    if call.as_json:
+        ran = result.decision.run and not call.dry_run
+        return print_json(
+            "build-fst",
+            {
+                "ran": ran,
+                "why": result.decision.reason,
+                "folder": result.folder,
+                "metrics": result.metrics,
+                "sizes": result.sizes,
+            },
+        )
+    if not result.decision.run:
+        progress.say(f"build-fst: {result.decision.reason}, nothing to do (--force runs it)")
+    elif call.dry_run:
+        return progress.say(f"build-fst would run: {result.decision.reason}")
+    if result.sizes:
+        columns = ("name", "states", "arcs", "out_degree", "bytes", "seconds")
+        print_table(
+            "",
+            ("transducer", *columns[1:3], "arcs a state", *columns[4:]),
+            [[one[key] for key in columns] for one in result.sizes],
+        )
+    print_pairs(result.metrics)
+    if result.decision.run:
+        progress.say(f"the graph is in {result.folder}; look at: {result.report}")
+        progress.say("next: asl evaluate --decoder cascade, or asl translate --decoder cascade VIDEO")

@@ -1,0 +1,126 @@
+"""From material and weights to a cascade: what its six levels say, and what it reads of a frame."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.coding import Coder
+from pipelines.errors import BadInput
+from pipelines.graph_build import Built, build_in
+from pipelines.graphs import Graph
+from pipelines.language import Language
+from pipelines.material import Material
+from pipelines.models_folder import TrainedModel
+from pipelines.neighbours import Neighbours
+from pipelines.references import keeps_references, loci_of, nouns_of
+from pipelines.settings import GraphSettings
+from pipelines.sign_units import Inventory, Signs, fused_shares, inventory, signs_of
+from transducers.alphabet import Alphabet
+from transducers.cascade import Knowledge
+
+#: References are followed where so many of the training sentences keep to the rule that each is bound.
+MOST_KEEP = 0.95
+
+
+@dataclass
+class Assembly:
+    """What does not hang on the weights that are tuned. settings: whose stays, units, variants and levels count."""
+
+    material: Material
+    model: TrainedModel
+    coder: Coder | None
+    spoken: Language
+    glosses: tuple[str, ...]
+    settings: GraphSettings
+    warnings: list[str] = field(default_factory=list)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        sizes = self.coder.sizes if self.coder else {}
+        own, settings = self.material.segments, self.settings
+        if not settings.fusion:
+            own = {said: codes for said, codes in own.items() if len(said) == 1}
+        return inventory(
+            own, self.material.letters, self.material.rests, sizes, stays=settings.stays, tie=settings.units,
+            most_variants=settings.variants, names=self.glosses,
+        )  # fmt: skip
+
+    @cached_property
+    def loci(self) -> list[str]:
+        """The loci that are followed; none where the training sentences do not keep to the rules."""
+        loci, sentences = loci_of(self.glosses), self.material.sentences
+        if not self.settings.discourse or not loci:
+            return []
+        kept = keeps_references(sentences, loci, nouns_of(sentences))
+        if kept < MOST_KEEP:
+            self.warnings.append(f"discourse is off: in {1 - kept:.0%} of the training sentences a reference is not bound")
+            return []
+        return loci
+
+    def signs(self, settings: GraphSettings) -> Signs:
+        encoder = {gloss: self.model.alphabet.label(gloss) for gloss in self.glosses if gloss in self.model.alphabet}
+        # What was performed by synthetic signers the encoder never saw: it may not vote against those signs.
+        own = settings.encoder_weight > 0 or settings.tune
+        return signs_of(
+            self.inventory, self.glosses, encoder, own_columns=own, nouns=nouns_of(self.material.sentences), loci=self.loci,
+            margin=settings.fusion_margin, fused_shares=fused_shares(self.material.found),
+            neighbours=self.neighbours(settings),
+        )  # fmt: skip
+
+    def neighbours(self, settings: GraphSettings) -> Neighbours:
+        if not (settings.assimilation or settings.reduction or settings.anticipation):
+            return Neighbours()
+        if self.coder is None:
+            raise BadInput("changes in context need codes, which these features do not hold", "train with --features phon36")
+        distances = {part: _distances(self.coder, part) for part in ("H", "L")}
+        return Neighbours(settings.assimilation, settings.reduction, settings.anticipation, distances=distances)
+
+    def knowledge(self, signs: Signs, settings: GraphSettings) -> Knowledge:
+        return Knowledge(
+            self.glosses, tuple(signs.columns.durations), tuple(signs.places), tuple(signs.pronunciations), self.spoken.model,
+            signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest, settings.language_weight, settings.penalty,
+            self.shortest(signs, settings.shortest),
+        )  # fmt: skip
+
+    @staticmethod
+    def shortest(signs: Signs, share: float) -> tuple[int, ...]:
+        """(N,) frames that each label takes at least; a rest may be of any length."""
+        found = [max(1, round(share * one)) for one in signs.columns.durations]
+        return tuple(1 if label == signs.rest else few for label, few in enumerate(found, 1))
+
+    def build(self, settings: GraphSettings, folder: Path) -> tuple[Signs, Graph, Built]:
+        """Builds with these weights into the folder."""
+        signs = self.signs(settings)
+        built = build_in(self.knowledge(signs, settings), folder, prune=settings.prune, max_gb=settings.max_memory)
+        return signs, self.graph(signs, settings, folder), built
+
+    def graph(self, signs: Signs, settings: GraphSettings, folder: Path) -> Graph:
+        own = signs.columns
+        rows = np.array(own.rows, dtype=int).reshape(len(own.rows), -1)
+        weights = settings.encoder_weight, settings.code_weight
+        return Graph(
+            folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(own.gloss), np.array(own.peak), signs.rest,
+            *weights, {"names": own.names},
+        )  # fmt: skip
+
+
+def _distances(coder: Coder, part: str) -> np.ndarray:
+    """(K, K) between the entries of a codebook, in their mean distance."""
+    entries = coder.quantiser.books[part].entries.numpy()
+    distances = np.linalg.norm(entries[:, None] - entries[None], axis=-1)
+    return distances / max(distances[~np.eye(len(entries), dtype=bool)].mean(), 1e-9)
+
+
+def glosses_of(material: Material) -> tuple[str, ...]:
+    return tuple(sorted(set(itertools.chain.from_iterable(material.segments))))
+
+
+def text_warnings(spoken: Language) -> Sequence[str]:
+    if not spoken.missing:
+        return []
+    usual = ", ".join(word for word, _ in spoken.missing.most_common(5))
+    return [f"{len(spoken.missing)} words of the text stand for no sign here and count as unknown: {usual}, …"]

@@ -1,0 +1,178 @@
+"""A built cascade's folder: its transducers as OpenFst files, tables and codebooks in safetensors, the rest in graph.json."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.units import part_scores
+from pipelines.checkpoints import load_tensors, part, save_tensors
+from pipelines.coding import Coder, coder_of, right_handed
+from pipelines.columns import BETWEEN, Columns
+from pipelines.errors import AslError, BadInput, StageMissing
+from pipelines.files import file_hash, write_json
+from pipelines.models_folder import WEIGHTS, TrainedModel
+from pipelines.recognition import Reading
+from pipelines.settings import DecodeSettings, nearest_hint
+from pipelines.workspace import Workspace
+from transducers.alphabet import Alphabet
+from transducers.cascade import WHOLE, file_name, read_levels
+from transducers.decoder import BestPath, Decoder, Options, read_graph
+
+CARD, TABLES = "graph.json", "tables.safetensors"
+FORMAT_VERSION = 1
+MAX_CARD_BYTES, MAX_LABELS = 256 << 20, 5_000_000
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A cascade and what its frame scores are made of (SPEC §10, Emission).
+
+    alphabet: its glosses. coder: codes of features; None where the features hold no phonology, and tables is empty then.
+    tables: part → (U, K + 1). rows: (N, P); gloss, peak: (N,), as in Columns. rest: the label between signs, or 0.
+    """
+
+    folder: Path
+    alphabet: Alphabet
+    coder: Coder | None
+    tables: Mapping[str, np.ndarray]
+    rows: np.ndarray
+    gloss: np.ndarray
+    peak: np.ndarray
+    rest: int
+    encoder_weight: float
+    code_weight: float
+    card: Mapping[str, Any]
+
+    def scores(self, reading: Reading) -> np.ndarray:
+        """(T, N) what the cascade reads of each frame."""
+        total = self.encoder_weight * self.encoder_part(reading)
+        codes = self.code_part(reading) if self.code_weight else None
+        return total if codes is None else total + self.code_weight * codes
+
+    def encoder_part(self, reading: Reading) -> np.ndarray:
+        """(T, N), of the mean over the views."""
+        mean = np.logaddexp.reduce(np.stack(reading.views), axis=0) - np.log(len(reading.views))
+        return encoder_scores(mean, self.gloss, self.peak)
+
+    def code_part(self, reading: Reading) -> np.ndarray | None:
+        """(T, N); None without codebooks."""
+        if self.coder is None:
+            return None
+        codes = self.coder.codes(right_handed(reading.features, reading.feature_set))
+        return table_scores(codes, self.tables, self.rows)
+
+    def decoder(self, settings: DecodeSettings) -> Decoder:
+        return Decoder(self.whole, Options(settings.graph_beam, settings.most_active))
+
+    def best_path(self, reading: Reading, settings: DecodeSettings) -> BestPath:
+        return self.decoder(settings).decode(self.scores(reading))
+
+    @cached_property
+    def levels(self) -> dict[str, Any]:
+        """C, M, D and L∘G, to explain paths with."""
+        try:
+            return read_levels(self.folder)
+        except ValueError as error:
+            raise BadInput(f"the graph in {self.folder} is damaged: {error}", "build it again: asl build-fst --force") from error
+
+    @cached_property
+    def whole(self):
+        """The composed graph; read once, as a large one takes a while."""
+        try:
+            return read_graph(self.folder / file_name(WHOLE))
+        except (ValueError, OSError) as error:
+            raise BadInput(f"the graph in {self.folder} is damaged: {error}", "build it again: asl build-fst --force") from error
+
+
+def encoder_scores(log_probs: np.ndarray, gloss: np.ndarray, peak: np.ndarray) -> np.ndarray:
+    """(T, V + 1) CTC log-probabilities → (T, N): a gloss at its peak, gloss or blank beside it, blank between signs.
+
+    So a path through a sign says what CTC says: blanks, then the gloss at least once, then blanks.
+    """
+    blank = log_probs[:, :1]
+    beside = np.logaddexp(log_probs, blank)
+    out = np.where(peak, log_probs[:, gloss], beside[:, gloss])
+    return np.where(gloss == BETWEEN, blank, out).astype(np.float32)
+
+
+def table_scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """(T, P) codes → (T, N) Σ over the parts of log B_J (SPEC §10): each part from its own row."""
+    total = np.zeros((len(codes), len(rows)), dtype=np.float32)
+    for p, table in enumerate(tables.values()):
+        total += part_scores(codes[:, p], table)[:, rows[:, p]]
+    return total
+
+
+# On disk -------------------------------------------------------------------------------------------------------------
+def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mapping[str, Any]) -> None:
+    """Writes graph.json and the tables into the graph's folder, where `Cascade.write` has put the transducers."""
+    tensors = {f"table.{name}": torch.from_numpy(np.asarray(table, dtype=np.float32)) for name, table in graph.tables.items()}
+    if graph.coder:
+        tensors |= {f"coder.{name}": tensor for name, tensor in graph.coder.tensors().items()}
+    save_tensors(graph.folder / TABLES, tensors, {})
+    record = {"version": FORMAT_VERSION, "glosses": list(graph.alphabet.glosses), "rest": graph.rest, "parts": list(graph.tables)}
+    record |= {"encoder_weight": graph.encoder_weight, "code_weight": graph.code_weight}
+    record |= {"model": file_hash(model.folder / WEIGHTS), "columns": vars(columns), **card}
+    # So that the card's own hash speaks for the whole.
+    record |= {"files": {name: file_hash(graph.folder / name) for name in (TABLES, file_name(WHOLE))}}
+    write_json(graph.folder / CARD, record)
+
+
+def load_graph(folder: Path, model: TrainedModel) -> Graph:
+    """A graph for this model. Raises BadInput: no graph, damaged, of a newer asl, or made for another model."""
+    file = folder / CARD
+    if not file.is_file():
+        raise BadInput(f"{folder} holds no graph (no {CARD})", "name a folder below graphs/, or build one: asl build-fst")
+    try:
+        if file.stat().st_size > MAX_CARD_BYTES:
+            raise ValueError("it is too large")
+        card = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(card["version"], int) or card["version"] > FORMAT_VERSION:
+            raise BadInput(f"{file} has version {card['version']!r}; this asl knows {FORMAT_VERSION}", "update asl")
+        if card["model"] != file_hash(model.folder / WEIGHTS):
+            raise BadInput(
+                f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
+                f"build one for it: asl build-fst --model {model.folder.name}",
+            )
+        return _graph(folder, card)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, RecursionError) as error:
+        raise BadInput(f"the graph in {folder} is damaged: {error}", "build it again: asl build-fst --force") from error
+    except AslError as error:
+        raise BadInput(error.message, error.hint or "build it again: asl build-fst --force") from error
+
+
+def _graph(folder: Path, card: Mapping[str, Any]) -> Graph:
+    tensors, _ = load_tensors(folder / TABLES)
+    tables = {name: tensors[f"table.{name}"].numpy() for name in card["parts"]}
+    coder = coder_of(part(tensors, "coder.")) if tables else None
+    columns = Columns(**card["columns"])
+    if not 0 < len(columns.rows) <= MAX_LABELS:
+        raise ValueError(f"{len(columns.rows)} labels")
+    rows = np.array(columns.rows, dtype=int).reshape(len(columns.rows), -1)
+    if rows.shape[1] != len(tables) or any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
+        raise ValueError("columns that are not in the tables")
+    arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool)
+    weights = float(card["encoder_weight"]), float(card["code_weight"])
+    return Graph(folder, Alphabet(tuple(map(str, card["glosses"]))), coder, tables, *arrays, int(card["rest"]), *weights, card)
+
+
+def find_graph(workspace: Workspace | None, given: str | None) -> Path:
+    """The folder of the graph: given by path or by name below graphs/, else the workspace's newest."""
+    if given:
+        named = workspace.graphs / given if workspace else None
+        if named and (named / CARD).is_file():
+            return named
+        if (Path(given) / CARD).is_file():
+            return Path(given)
+        known = [path.parent.name for path in workspace.graphs.glob(f"*/{CARD}")] if workspace else []
+        raise BadInput(f"no graph '{given}'", nearest_hint(Path(given).name, known) if known else "build one: asl build-fst")
+    newest = workspace.state("build-fst").get("metrics", {}).get("graph") if workspace else None
+    if not newest:
+        raise StageMissing("no cascade has been built yet", "asl build-fst")
+    return workspace.inside(f"graphs/{newest}")

@@ -1,0 +1,124 @@
+"""What the units of the cascade are learned from: codes of every time that a sign is signed (SPEC §10, Units)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from models.feature_sets import FEATURE_SETS, clip_features
+from pipelines.clips import Clip, gloss
+from pipelines.coding import Coder, right_handed
+from pipelines.errors import BadInput
+from pipelines.features import FeatureStore, shown_parts
+from pipelines.language import read_text
+from pipelines.models_folder import TrainedModel
+from pipelines.progress import Progress
+from pipelines.recognition import aligned_spans, read_features
+from pipelines.settings import FeatureSettings, GraphSettings
+from pipelines.sign_units import SPELLED, Said, Stretch, between, letters, stretches
+
+#: How a sign of a lexicon that nobody was filmed signing is performed.
+SIGNERS, TAKES, FPS = 3, 2, 25.0
+
+
+@dataclass
+class Material:
+    """segments: glosses → (T, P) codes of each time they are signed, as one sign; letters: of each fingerspelled letter;
+    rests: of the frames between signs.
+
+    sentences: glosses of every clip; found: where they are in it; performed: signs of a lexicon that no clip shows.
+    """
+
+    segments: dict[Said, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    letters: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    rests: list[np.ndarray] = field(default_factory=list)
+    sentences: list[tuple[str, ...]] = field(default_factory=list)
+    found: list[list[Stretch]] = field(default_factory=list)
+    performed: int = 0
+
+
+def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
+    """Labelled clips of a split whose glosses the model all knows."""
+    return [
+        i
+        for i, clip in enumerate(clips)
+        if clip.split == split and clip.glosses and all(word in model.alphabet for word in clip.glosses)
+    ]
+
+
+def gather(store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror: bool, progress: Progress) -> Material:
+    """Of the training clips. Raises BadInput if there are none that the model knows."""
+    chosen = usable(store.clips, model, "train")
+    if not chosen:
+        raise BadInput("no training clip is of glosses that the model knows", "build the cascade where its model was trained")
+    progress.start("align", len(chosen))
+    material = Material()
+    for i in chosen:
+        clip, features = store.clips[i], store[i]
+        hands = np.isfinite(features[:, store.feature_set.hands]).any(axis=1)
+
+        def spans(features=features, clip=clip) -> list[tuple[int, int]]:
+            reading = read_features(model, features, mirror=mirror)
+            return aligned_spans(reading, model.alphabet.labels(clip.glosses))
+
+        found = stretches(clip, hands, store.fps, spans)
+        material.sentences.append(clip.glosses)
+        material.found.append(found)
+        codes = _codes(features, store, coder)
+        for one in found:
+            material.segments[one.glosses].append(codes[one.first : one.last])
+        for letter, first, last in letters(clip, len(codes), store.fps):
+            material.letters[letter].append(codes[first:last])
+        material.rests += [codes[first:last] for first, last in between(found, len(codes))]
+        progress.advance()
+    return material
+
+
+def _codes(features: np.ndarray, store: FeatureStore, coder: Coder | None) -> np.ndarray:
+    """(T, P); without codebooks there is nothing to tell units apart by, and they last as long as they do."""
+    if coder is None:
+        return np.zeros((len(features), 0), dtype=int)
+    return coder.codes(right_handed(features, store.feature_set))
+
+
+def add_lexicon(material: Material, lexicon: str, count: int, settings: FeatureSettings, coder: Coder | None) -> None:
+    """Units for the signs of a lexicon that no clip shows: synthetic signers perform them (zero-shot entries).
+
+    Raises BadInput: no such lexicon, or no codebooks to code them with.
+    """
+    if coder is None:
+        raise BadInput("signs from a lexicon need codes, which these features do not hold", "train with --features phon36")
+    for name, features in _performances(lexicon, count, settings, {word for said in material.segments for word in said}):
+        if (name,) not in material.segments:
+            material.performed += 1
+        material.segments[name,].append(coder.codes(features))
+
+
+def _performances(lexicon: str, count: int, settings: FeatureSettings, known: set[str]) -> Iterator[tuple[str, np.ndarray]]:
+    from pipelines.synthetic import corpus  # only where a lexicon is performed
+
+    feature_set = FEATURE_SETS[settings.features]
+    corpus.lexicon_file(lexicon)
+    for sign in corpus.vocabulary(lexicon, count, 0):
+        for take in range(SIGNERS * TAKES) if sign.gloss not in known else ():
+            recipe = corpus.Recipe(lexicon, count, sign.gloss, take, take % SIGNERS, 0, FPS, noise=True)
+            features, _ = clip_features(corpus.landmarks(recipe), feature_set, settings.fps, depth=settings.depth)
+            features = right_handed(shown_parts(features, settings), feature_set)
+            (span,) = {(one.start, one.end) for one in corpus.perform(recipe).segments if one.tier == "gloss"}
+            first, last = (round(time * settings.fps) for time in span)
+            yield sign.gloss, features[first:last]
+
+
+def names(settings: GraphSettings, material: Material) -> list[str]:
+    """fs-NAME of every name that the settings list. Raises BadInput: a letter that no clip shows, or an unreadable file."""
+    found = [gloss(f"{SPELLED}{word}") for file in settings.names for line in read_text(Path(file)) for word in line]
+    unknown = {one: missing for one in found if (missing := set(one[len(SPELLED) :]) - set(material.letters))}
+    if unknown:
+        one, missing = next(iter(unknown.items()))
+        raise BadInput(
+            f"{one} has letters that no training clip shows: {', '.join(sorted(missing))}",
+            "letters are learned from clips with a tier 'letter'; leave the name out",
+        )
+    return found

@@ -1,0 +1,71 @@
+"""How the glosses of a clip are read off what the model says of it: greedily, by CTC beam search, or by the cascade."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines.graphs import Graph, find_graph, load_graph
+from pipelines.models_folder import TrainedModel
+from pipelines.recognition import Reading, Token, labels_of, token_of, tokens_of
+from pipelines.references import referent
+from pipelines.settings import DecodeSettings
+from pipelines.workspace import Workspace
+from transducers.decoder import BestPath
+
+
+@dataclass(frozen=True)
+class Reader:
+    """graph: the cascade, where the settings ask for it."""
+
+    model: TrainedModel
+    settings: DecodeSettings
+    graph: Graph | None = None
+
+    def words(self, reading: Reading) -> list[str]:
+        """The glosses of a clip in signing order."""
+        if self.graph is None:
+            return self.model.alphabet.names(labels_of(reading, self.settings))
+        return self.graph.alphabet.names(self.graph.best_path(reading, self.settings).words)
+
+    def tokens(self, reading: Reading) -> list[Token]:
+        """The glosses with times, confidence, runners-up and, of points and agreement, who is meant."""
+        if self.graph is None:
+            return _referring(tokens_of(self.model, reading, self.settings))
+        return self.tokens_on(self.graph.best_path(reading, self.settings), reading)
+
+    def tokens_on(self, path: BestPath, reading: Reading) -> list[Token]:
+        """The glosses of a path of the cascade."""
+        words = self.graph.alphabet.names(path.words)
+        return _referring([
+            token_of(self.model, reading, word, first, last, self.settings.runners_up)
+            for word, (first, last) in zip(words, spans(path, self.graph.rest), strict=True)
+        ])  # fmt: skip
+
+    def with_decoder(self, name: str) -> "Reader":
+        """The same by greedy or ctc-beam."""
+        return Reader(self.model, replace(self.settings, decoder=name))
+
+
+def reader_for(workspace: Workspace | None, model: TrainedModel, settings: DecodeSettings, graph: str | None = None) -> Reader:
+    """graph: a name below graphs/ or a folder; the newest otherwise. Raises BadInput, StageMissing: none, or of another model."""
+    if settings.decoder != "cascade":
+        return Reader(model, settings)
+    return Reader(model, settings, load_graph(find_graph(workspace, graph), model))
+
+
+def spans(path: BestPath, rest: int) -> list[tuple[int, int]]:
+    """[first, last) frames of each word of a path, without the rest after it; the two of a fused sign share theirs."""
+    ends = [next((after for after in path.starts[k:] if after > first), len(path.frames)) for k, first in enumerate(path.starts)]
+    frames = np.array(path.frames)
+    found = []
+    for first, end in zip(path.starts, ends, strict=True):
+        signed = np.flatnonzero(frames[first:end] != rest) if rest else np.arange(end - first)
+        found.append((first, first + int(signed[-1]) + 1 if len(signed) else end))
+    return found
+
+
+def _referring(tokens: Sequence[Token]) -> list[Token]:
+    """With the name of whom each point and agreement verb is about: the gloss before the first point at the locus."""
+    names = referent([token.gloss for token in tokens])
+    return [replace(token, referent=name) if name else token for token, name in zip(tokens, names, strict=True)]

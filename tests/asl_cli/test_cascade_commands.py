@@ -1,0 +1,103 @@
+"""`asl build-fst`, and the cascade behind `asl evaluate` and `asl translate`, through the real executable."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import result, run_asl
+
+from pipelines.clips import read_clips
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory) -> Path:
+    """A workspace with sentences of synthetic signers, a small model and a cascade."""
+    workspace = tmp_path_factory.mktemp("signed") / "ws"
+    run_asl("init", workspace, check=0)
+    words = ("--synthetic", "--signs", "30", "--clips", "4", "--sentences", "120", "--signers", "8", "--split-by", "group")
+    run_asl("extract", "-w", workspace, *words, check=0)
+    run_asl("train-ctc", "-w", workspace, "--epochs", "12", "--threads", "1", check=0)
+    run_asl("build-fst", "-w", workspace, check=0)
+    return workspace
+
+
+@pytest.mark.slow
+def test_a_cascade_is_built_evaluated_and_explains_itself(signed, tmp_path):
+    page = (signed / "reports" / "build-fst.html").read_text()
+    assert "H∘C∘M∘D∘L∘G" in page
+    assert "WER on validation" in page
+    again = run_asl("build-fst", "-w", signed, check=0)
+    assert "nothing to do" in again.stderr
+    found = result(run_asl("evaluate", "-w", signed, "--decoder", "cascade", "--format", "json", check=0))["results"]
+    assert found["wer_cascade"]["value"] < found["wer_greedy"]["value"]
+    assert found["cascade_less_ctc_beam"]["low"] <= found["cascade_less_ctc_beam"]["value"]
+    clip = next(one for one in read_clips(signed / "clips.jsonl") if one.split == "test" and len(one.glosses) > 2)
+    words = ("translate", "-w", signed, "--decoder", "cascade", "--explain", signed / clip.pose)
+    text = run_asl(*words, check=0).stdout
+    assert "the path, level by level" in text
+    assert "L∘G" in text
+    (said,) = json.loads(run_asl(*words, "--format", "json", check=0).stdout)["clips"]
+    glosses = [word for step in said["explanation"] if step["level"] == "L∘G" for word in step["writes"]]
+    assert glosses == said["glosses"]
+    frames = [step for step in said["explanation"] if step["level"] == "H"]
+    assert [one["first"] for one in frames] == [0, *(one["last"] for one in frames[:-1])]
+    assert "build-fst" in run_asl("status", "-w", signed, check=0).stdout
+
+
+@pytest.mark.slow
+def test_signs_names_and_texts_from_elsewhere(signed, tmp_path):
+    workspace = Path(shutil.copytree(signed, tmp_path / "ws"))
+    (tmp_path / "names.txt").write_text("Mana\n")
+    (tmp_path / "text.txt").write_text("MOM EAT FOOD\nZEBRA EAT FOOD\n" * 20)
+    more = ("--lexicon", "invented", "--lexicon-signs", "5", "--names", tmp_path / "names.txt", "--text", tmp_path / "text.txt")
+    done = run_asl("build-fst", "-w", workspace, "--no-tune", *more, "--name", "more", "--format", "json", check=0)
+    metrics = result(done)["metrics"]
+    assert metrics["performed_from_lexicon"] == 5
+    assert "ZEBRA" in done.stderr
+    card = json.loads((workspace / "graphs" / "more" / "graph.json").read_text())
+    assert "fs-MANA" in card["glosses"]
+    assert (workspace / "graphs" / "more" / "G.arpa").read_text().startswith("\\data\\")
+    with_context = ("--assimilation", "1", "--reduction", "2", "--anticipation", "1", "--no-tune", "--arpa")
+    done = run_asl(
+        "build-fst", "-w", workspace, *with_context, workspace / "graphs" / "more" / "G.arpa", "--format", "json", check=0
+    )
+    assert result(done)["metrics"]["changes"] > 0
+    run_asl("evaluate", "-w", workspace, "--decoder", "cascade", check=0)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--model", "none"), 2, "no model 'none'"),
+        (("--text", "none.txt"), 2, "cannot read none.txt"),
+        (("--names", "names.txt"), 2, "letters that no training clip shows"),
+        (("--lexicon", "bad.csv"), 2, "unknown handshape 'QQ'"),
+        (("--codes", "."), 2, "no model '.'"),
+        (("--max-memory", "0.1"), 2, "needs more than --max-memory"),
+    ],
+)
+def test_what_cannot_be_built(trained, tmp_path, words, code, said):
+    workspace = Path(shutil.copytree(trained, tmp_path / "ws"))
+    (workspace / "names.txt").write_text("ZOE\n")
+    (workspace / "bad.csv").write_text("gloss,handshape,location\nTEA,QQ,chin\n")
+    done = run_asl("build-fst", "--no-tune", *words, cwd=workspace)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert "hint: " in done.stderr
+
+
+def test_a_cascade_of_single_signs_and_what_is_missing(trained, tmp_path):
+    workspace = Path(shutil.copytree(trained, tmp_path / "ws"))
+    assert "asl build-fst" in run_asl("evaluate", "-w", workspace, "--decoder", "cascade", check=4).stderr
+    pose = next((workspace / "landmarks").rglob("*.pose"))
+    assert "--decoder cascade" in run_asl("translate", "-w", workspace, "--explain", pose, check=2).stderr
+    assert "would run" in run_asl("build-fst", "-w", workspace, "--dry-run", check=0).stderr
+    run_asl("build-fst", "-w", workspace, "--name", "small", check=0)
+    found = result(run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--format", "json", check=0))["results"]
+    assert found["read_exactly"]["value"] > 0.5
+    run_asl("train-ctc", "-w", workspace, "--epochs", "2", "--name", "other", check=0)
+    other = run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--graph", "small", check=2)
+    assert "built for another model" in other.stderr
+    card = workspace / "graphs" / "small" / "graph.json"
+    card.write_text(card.read_text()[:100])
+    assert "damaged" in run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--graph", "small", check=2).stderr
