@@ -45,9 +45,12 @@ def build_in(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: floa
 
 
 def _build(job: Job) -> Built:
-    # The limit is the system's to keep where it can: Linux counts the heap, other systems may refuse.
+    # The system ends it on the way where it can: Linux counts the heap, other systems may refuse.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
+    made = build(job.known, job.prune)
+    if peak_memory_mb() * 1e6 > job.memory:
+        raise MemoryError
     job.folder.mkdir(parents=True, exist_ok=True)
-    sizes = build(job.known, job.prune).write(job.folder)
+    sizes = made.write(job.folder)
     return Built(sizes, peak_memory_mb())

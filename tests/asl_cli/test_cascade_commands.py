@@ -74,7 +74,7 @@ def test_signs_names_and_texts_from_elsewhere(signed, tmp_path):
         (("--names", "names.txt"), 2, "letters that no training clip shows"),
         (("--lexicon", "bad.csv"), 2, "unknown handshape 'QQ'"),
         (("--codes", "."), 2, "no model '.'"),
-        (("--max-memory", "0.1"), 2, "needs more than --max-memory"),
+        (("--max-memory", "0.01"), 2, "needs more than --max-memory"),
     ],
 )
 def test_what_cannot_be_built(trained, tmp_path, words, code, said):
