@@ -22,6 +22,7 @@ from pipelines.progress import Progress
 from pipelines.recognition import read_features
 from pipelines.settings import DecodeSettings, GraphSettings
 from pipelines.sign_units import Signs
+from pipelines.train_ctc import decide
 from pipelines.tuning import Tuned, tune
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.cascade import WHOLE, file_name
@@ -68,7 +69,7 @@ def run_build_fst(
         source, books = find_model(workspace, model), _books(workspace, codes)
         plan = _plan(workspace, settings, decode, source, books)
         folder = workspace.graphs / (name or f"cascade-{plan.fingerprint[:8]}")
-        decision = workspace.decide(plan, force=force)
+        decision = decide(workspace, plan, folder, force, "graph")
         if dry_run or not decision.run:
             record = workspace.state(STAGE) if not decision.run else {}
             return Result(decision, str(folder), dict(record.get("metrics", {})))

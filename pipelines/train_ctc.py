@@ -263,10 +263,10 @@ def plan_of(stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapp
     return Plan(stage, settings, {"clips": file_hash(workspace.clips_file), **inputs}, code)
 
 
-def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool) -> Decision:
-    """Whether a stage that makes a model has to run: also where the record is of a model of another name."""
+def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool, what: str = "model") -> Decision:
+    """Whether a stage that makes a model (or `what` its record calls it) has to run: also where it made one of another name."""
     decision = workspace.decide(plan, force=force)
-    recorded = workspace.state(plan.stage).get("metrics", {}).get("model")
+    recorded = workspace.state(plan.stage).get("metrics", {}).get(what)
     if not decision.run and recorded != folder.name:
         return Decision(True, f"the record is of {recorded}")
     return decision

@@ -165,14 +165,16 @@ class Step:
 
 
 def read_levels(folder: Path) -> dict[str, pynini.Fst]:
-    """The transducers that `explain` needs, as `Cascade.write` wrote them. Raises ValueError: gone, or no OpenFst file."""
-    found = {}
-    for name in EXPLAINED:
-        try:
-            found[name] = pynini.Fst.read(str(folder / file_name(name)))
-        except pynini.FstIOError as error:
-            raise ValueError(str(error)) from error
-    return found
+    """The transducers that `explain` needs. Raises ValueError: gone, or no OpenFst file."""
+    return {name: read_level(folder, name) for name in EXPLAINED}
+
+
+def read_level(folder: Path, name: str) -> pynini.Fst:
+    """A transducer as `Cascade.write` wrote it. Raises ValueError: gone, or no OpenFst file."""
+    try:
+        return pynini.Fst.read(str(folder / file_name(name)))
+    except pynini.FstIOError as error:
+        raise ValueError(str(error)) from error
 
 
 def explain(

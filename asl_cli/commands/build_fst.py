@@ -1,5 +1,6 @@
 """asl build-fst"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,12 +20,19 @@ def build_fst(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the graph's folder below graphs/. Default: from the settings.")
     ] = None,
+    draw: Annotated[
+        str | None, typer.Option("--draw", help="Build nothing: draw C, M, D, L, G or LG of a built graph (--name) as SVG.")
+    ] = None,
+    around: Annotated[str, typer.Option("--around", help="With --draw: what has to do with this gloss.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: the file. Default: in reports/.")] = None,
 ) -> None:
     """Build the cascade of six transducers that reads sentences: units, context, fusion, discourse, lexicon, grammar.
 
     Units are learned from the training clips, weights found on the validation clips; G comes from --text and the clips.
     """
     workspace = call.find_workspace()
+    if draw:
+        return _draw(call, workspace, model, name, draw, around, output)
     from pipelines.build_fst import run_build_fst
 
     with call.progress() as progress:
@@ -61,3 +69,17 @@ def build_fst(
     if result.decision.run:
         progress.say(f"the graph is in {result.folder}; look at: {result.report}")
         progress.say("next: asl evaluate --decoder cascade, or asl translate --decoder cascade VIDEO")
+
+
+def _draw(call: Call, workspace, model: str | None, graph: str | None, level: str, around: str, output: Path | None) -> None:
+    from pipelines.clips import slug
+    from pipelines.graph_drawing import draw
+    from pipelines.graphs import find_graph, load_graph
+    from pipelines.models_folder import find_model, load_model
+
+    found = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
+    name = f"{level}-{slug(around)}.svg" if around else f"{level}.svg"
+    drawn = draw(found, level, around, output or workspace.reports / name)
+    if call.as_json:
+        return print_json("build-fst", {"drawn": str(drawn)})
+    print(drawn)
