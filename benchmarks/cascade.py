@@ -4,8 +4,8 @@
 
 Signs are invented, of two or three out of 400 units. G is a trigram of a text whose words are dealt out to the signs by frequency
 (else of random sentences). Utterances are drawn from G; each unit lasts a few frames, whose scores are those of a noisy
-classifier. Search errors are utterances that a narrower search reads otherwise than one of beam 18 does. Build time and memory are
-of a process of its own; frames a second of one core, median of the runs.
+classifier. Search errors are utterances that a narrower search reads otherwise than one of beam 18 does. Build time and
+memory are of a process of its own; frames a second of one core, median of the runs.
 """
 
 import argparse

@@ -8,7 +8,7 @@ import pynini
 
 #: Arcs that a picture can hold.
 MOST_ARCS = 60
-_STEP, _ROW, _RADIUS, _MARGIN = 190, 64, 15, 50
+_STEP, _ROW, _RADIUS, _MARGIN = 190, 64, 15, 70
 
 
 def around(fst: pynini.Fst, matches: Callable[[pynini.Arc], bool], most: int = MOST_ARCS) -> list[tuple[int, pynini.Arc]]:

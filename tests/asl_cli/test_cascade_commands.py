@@ -3,23 +3,29 @@
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from conftest import result, run_asl
+from filelock import FileLock
 
 from pipelines.clips import read_clips
 
 
-@pytest.fixture(scope="module")
-def signed(tmp_path_factory) -> Path:
-    """A workspace with sentences of synthetic signers, a small model and a cascade."""
-    workspace = tmp_path_factory.mktemp("signed") / "ws"
-    run_asl("init", workspace, check=0)
-    words = ("--synthetic", "--signs", "30", "--clips", "4", "--sentences", "120", "--signers", "8", "--split-by", "group")
-    run_asl("extract", "-w", workspace, *words, check=0)
-    run_asl("train-ctc", "-w", workspace, "--epochs", "12", "--threads", "1", check=0)
-    run_asl("build-fst", "-w", workspace, check=0)
-    return workspace
+@pytest.fixture
+def signed(tmp_path_factory, tmp_path) -> Path:
+    """A copy of a workspace with sentences of synthetic signers, a small model and a cascade; test processes share its making."""
+    made = tmp_path_factory.getbasetemp().parent / "signed-by-numbers"
+    with FileLock(f"{made}.lock"):
+        if not made.is_dir():
+            workspace = made.with_name("unfinished")
+            run_asl("init", workspace, check=0)
+            words = ("--synthetic", "--signs", "24", "--clips", "4", "--sentences", "100", "--signers", "8")
+            run_asl("extract", "-w", workspace, *words, "--split-by", "group", check=0)
+            run_asl("train-ctc", "-w", workspace, "--epochs", "12", "--threads", "1", check=0)
+            run_asl("build-fst", "-w", workspace, check=0)
+            workspace.rename(made)
+    return Path(shutil.copytree(made, tmp_path / "signed"))
 
 
 @pytest.mark.slow
@@ -49,7 +55,7 @@ def test_a_cascade_is_built_evaluated_and_explains_itself(signed, tmp_path):
 
 @pytest.mark.slow
 def test_signs_names_and_texts_from_elsewhere(signed, tmp_path):
-    workspace = Path(shutil.copytree(signed, tmp_path / "ws"))
+    workspace = signed
     (tmp_path / "names.txt").write_text("Mana\n")
     (tmp_path / "text.txt").write_text("MOM EAT FOOD\nZEBRA EAT FOOD\n" * 20)
     more = ("--lexicon", "invented", "--lexicon-signs", "5", "--names", tmp_path / "names.txt", "--text", tmp_path / "text.txt")
@@ -103,3 +109,18 @@ def test_a_cascade_of_single_signs_and_what_is_missing(trained, tmp_path):
     card = workspace / "graphs" / "small" / "graph.json"
     card.write_text(card.read_text()[:100])
     assert "damaged" in run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--graph", "small", check=2).stderr
+
+
+@pytest.mark.slow
+def test_transducers_are_drawn(signed, tmp_path):
+    picture = tmp_path / "l.svg"
+    assert run_asl("build-fst", "-w", signed, "--draw", "L", "--around", "MOM", "-o", picture, check=0).stdout.strip() == str(
+        picture
+    )
+    words = ElementTree.parse(picture).getroot().itertext()
+    assert any("MOM/1:MOM" in word for word in words)
+    for level in ("C", "M", "D", "G", "LG"):
+        run_asl("build-fst", "-w", signed, "--draw", level, check=0)
+        assert (signed / "reports" / f"{level}.svg").stat().st_size < 1 << 20
+    assert "did you mean 'MOM'" in run_asl("build-fst", "-w", signed, "--draw", "G", "--around", "MOMM", check=2).stderr
+    assert "known: C, M, D, L, G, LG" in run_asl("build-fst", "-w", signed, "--draw", "Q", check=2).stderr
