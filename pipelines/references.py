@@ -15,6 +15,12 @@ def refers(gloss: str) -> bool:
     return bool(POINT.fullmatch(gloss) or AGREEMENT.fullmatch(gloss))
 
 
+def stem(gloss: str) -> str:
+    """An agreement verb without its loci."""
+    move = AGREEMENT.fullmatch(gloss)
+    return move[2] if move else gloss
+
+
 def loci_of(glosses: Iterable[str]) -> list[str]:
     """The loci that points name, in the order of their names, which is that of introduction."""
     return sorted({point[1] for gloss in glosses if (point := POINT.fullmatch(gloss))})

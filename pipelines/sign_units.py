@@ -12,7 +12,7 @@ from pipelines.clips import Clip
 from pipelines.columns import BETWEEN, Columns
 from pipelines.labels import GLOSS_TIER
 from pipelines.neighbours import Neighbours
-from pipelines.references import references_of, refers
+from pipelines.references import references_of, refers, stem
 from transducers.context import Change, Place
 from transducers.discourse import ReferenceSymbols
 from transducers.lexicon import Pronunciation
@@ -22,6 +22,8 @@ from transducers.morphology import FusedForm
 LEAST_CLIPS = 4
 #: Glosses that are spelled letter by letter begin so.
 SPELLED = "fs-"
+#: What a fused form takes from its verb; handshape, orientation and face come from how it is fused with such an object (SPEC §9).
+MOTION = ("L", "M")
 LETTER_TIER = "letter"
 
 Said = tuple[str, ...]
@@ -76,11 +78,20 @@ def between(found: Sequence[Stretch], frames: int) -> list[tuple[int, int]]:
 # Units ---------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Way:
-    """A way of signing something: glosses (two of a fused sign), the clips that show it, its units in order."""
+    """A way of signing something: glosses (two of a fused sign), the clips that show it, its units in order.
+
+    motion: of a fused form that no clip shows, the units that location and movement are taken from; () for its own.
+    """
 
     said: Said
     clips: int
     units: tuple[int, ...]
+    motion: tuple[int, ...] = ()
+
+    def row(self, place: int, parts: Iterable[str]) -> tuple[int, ...]:
+        """The row of each part's table at a place."""
+        moved = (self.motion or self.units)[place]
+        return tuple(moved if part in MOTION else self.units[place] for part in parts)
 
 
 @dataclass(frozen=True)
@@ -158,31 +169,50 @@ def signs_of(
     columns, shared = Columns(), {}
     label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
     spelled: dict[Said, list[tuple[tuple[int, ...], int]]] = defaultdict(list)
-    width = len(found.units.tables)
-    for number, way in enumerate(found.ways):
+    parts = list(found.units.tables)
+    unseen = unseen_forms(found.ways)
+    shares = dict(fused_shares) | {way.said: fused_shares[like] for way, like in unseen}
+    for number, way in enumerate([*found.ways, *(way for way, _ in unseen)]):
         labels = []
         for place, unit in enumerate(way.units):
-            key = (unit, number, place) if own_columns or refers(way.said[0]) else (unit,)
+            row = way.row(place, parts)
+            key = (number, place) if own_columns or refers(way.said[0]) else (row,)
             if key not in shared:
                 name = f"{'+'.join(way.said)}/{place + 1}" if len(key) > 1 else f"u{unit}"
                 gloss, peak = _heard(way, place, encoder)
-                shared[key] = columns.add((unit,) * width, gloss, peak, found.units.durations[unit], name)
+                shared[key] = columns.add(row, gloss, peak, found.units.durations[unit], name)
             labels.append(shared[key])
         spelled[way.said].append((tuple(labels), way.clips))
     rest = 0
     if found.rest is not None:
-        rest = columns.add((found.rest,) * width, BETWEEN, False, found.units.durations[found.rest], "rest")
+        rest = columns.add((found.rest,) * len(parts), BETWEEN, False, found.units.durations[found.rest], "rest")
     base = len(columns.rows)
     references = references_of({said[0]: ways for said, ways in spelled.items() if len(said) == 1}, loci, base)
     entries = pronunciations(spelled, label_of, references, set(nouns))
     forms = [
-        FusedForm(labels, _usual(spelled[said[:1]]), _usual(spelled[said[1:]]), margin - np.log(fused_shares[said]))
+        FusedForm(labels, _usual(spelled[said[:1]]), _usual(spelled[said[1:]]), margin - np.log(shares[said]))
         for said, ways in spelled.items()
         if len(said) == 2 and spelled.get(said[:1]) and spelled.get(said[1:])
         for labels, _ in ways
     ]
     tables, places, changes = neighbours.apply(found.units, columns, rest)
     return Signs(columns, entries, references, forms, changes, places, rest, tables)
+
+
+def unseen_forms(ways: Sequence[Way]) -> list[tuple[Way, Said]]:
+    """Fused forms that no clip shows, each with the pair it is made like: a-GIVE-b with CUP, where b-GIVE-a was fused with CUP.
+
+    verb ⊗ object (SPEC §9): handshape and orientation as that object was held, location and movement of this verb.
+    """
+    plain = {way.said[0]: way for way in sorted(ways, key=lambda one: one.clips) if len(way.said) == 1}
+    fused = {way.said: way for way in sorted(ways, key=lambda one: one.clips) if len(way.said) == 2}
+    found: dict[Said, tuple[Way, Said]] = {}
+    for (shown, thing), like in sorted(fused.items(), key=lambda item: -item[1].clips):
+        for verb, way in plain.items():
+            if stem(verb) == stem(shown) and (verb, thing) not in fused and (verb, thing) not in found:
+                motion = tuple(way.units[place * len(way.units) // len(like.units)] for place in range(len(like.units)))
+                found[verb, thing] = Way((verb, thing), 0, like.units, motion), like.said
+    return list(found.values())
 
 
 def _heard(way: Way, place: int, encoder: Mapping[str, int]) -> tuple[int, bool]:

@@ -17,7 +17,18 @@ from pipelines.neighbours import Neighbours
 from pipelines.reader import spans
 from pipelines.references import keeps_references, loci_of, nouns_of, referent
 from pipelines.settings import GraphSettings
-from pipelines.sign_units import Stretch, between, fused_shares, inventory, letters, letters_of, signs_of, stretches
+from pipelines.sign_units import (
+    Stretch,
+    Way,
+    between,
+    fused_shares,
+    inventory,
+    letters,
+    letters_of,
+    signs_of,
+    stretches,
+    unseen_forms,
+)
 from transducers.ctc_search import beam_search
 from transducers.decoder import BestPath
 from transducers.ngram import to_arpa, train
@@ -106,6 +117,14 @@ def test_nouns_points_agreement_and_fused_forms():
     without, _ = signs(built(), loci=())
     assert not without.references.points
     assert len(without.pronunciations) == len(made.pronunciations) - 2
+
+
+def test_fused_forms_that_nobody_showed_are_made_like_those_that_were():
+    ways = [Way(("a-GIVE-b",), 5, (0, 1, 2)), Way(("b-GIVE-a",), 5, (3, 4)), Way(("HAVE",), 9, (5,)), Way(("CUP",), 3, (6,))]
+    ways += [Way(("a-GIVE-b", "CUP"), 2, (7, 8))]
+    ((made, like),) = unseen_forms(ways)
+    assert (made.said, like) == (("b-GIVE-a", "CUP"), ("a-GIVE-b", "CUP"))
+    assert [made.row(place, "HLOMN") for place in (0, 1)] == [(7, 3, 7, 3, 7), (8, 4, 8, 4, 8)]
 
 
 def test_shared_columns_are_one_a_unit_but_for_references():
