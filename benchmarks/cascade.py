@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.graph_build import build_in
 from transducers.cascade import WHOLE, Knowledge, file_name
 from transducers.context import Place
 from transducers.decoder import Decoder, Options
@@ -49,8 +48,8 @@ def sentences(files: list[Path], glosses: list[str], rng: np.random.Generator) -
     return [words for line in lines if (words := [named[word] for word in line if word in named])]
 
 
-def utterance(model, spelled, rest: int, rng: np.random.Generator) -> tuple[list[int], np.ndarray]:
-    """Labels of a sentence drawn from G, and the scores of its frames."""
+def utterance(model, spelled, rest: int, rng: np.random.Generator, rests: float = 0.3) -> tuple[list[int], np.ndarray]:
+    """Labels of a sentence drawn from G, and the scores of its frames. rests: share of signs that a rest follows."""
     words, history = [], [START]
     while len(words) < 12:
         choice = [word for word in model.words if (*history[-2:], word) in model.log_probs] or list(model.words[:50])
@@ -63,7 +62,7 @@ def utterance(model, spelled, rest: int, rng: np.random.Generator) -> tuple[list
         words.append(model.words.index(history[-1]) + 1)
     units = [rest]
     for word in words:
-        units += [*spelled[word - 1], *([rest] if rng.random() < 0.3 else [])]
+        units += [*spelled[word - 1], *([rest] if rng.random() < rests else [])]
     frames = np.repeat(units, rng.geometric(1 / MEAN_FRAMES, len(units)))
     scores = rng.normal(0, 1.0, (len(frames), UNITS)).astype(np.float32)
     scores[np.arange(len(frames)), frames - 1] += rng.normal(3.0, 1.0, len(frames))
@@ -71,6 +70,8 @@ def utterance(model, spelled, rest: int, rng: np.random.Generator) -> tuple[list
 
 
 def main() -> None:
+    from pipelines.graph_build import build_in  # decoders.py takes this task where pipelines need not be installed
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--signs", type=int, default=2000)
     parser.add_argument("--text", type=Path, nargs="*", default=[])

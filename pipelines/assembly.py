@@ -63,7 +63,6 @@ class Assembly:
 
     def signs(self, settings: GraphSettings) -> Signs:
         encoder = {gloss: self.model.alphabet.label(gloss) for gloss in self.glosses if gloss in self.model.alphabet}
-        # What was performed by synthetic signers the encoder never saw: it may not vote against those signs.
         own = settings.encoder_weight > 0 or settings.tune
         return signs_of(
             self.inventory, self.glosses, encoder, own_columns=own, nouns=nouns_of(self.material.sentences), loci=self.loci,

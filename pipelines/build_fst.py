@@ -138,7 +138,8 @@ def _built(
     )
     (folder / ARPA).write_text(to_arpa(spoken.model), encoding="utf-8")
     metrics = {"graph": folder.name, "model": model.folder.name, "glosses": len(glosses)}
-    metrics |= {"performed_from_lexicon": material.performed or None, "labels": len(signs.columns.rows)}
+    metrics |= {"clips_too_short": material.too_short or None, "performed_from_lexicon": material.performed or None}
+    metrics |= {"labels": len(signs.columns.rows)}
     metrics |= {"pronunciations": len(signs.pronunciations), "fused_forms": len(signs.forms), "changes": len(signs.changes)}
     metrics |= {"loci": len(whole.loci)} | spoken.figures | _weights(tuned) | _of_build(built)
     warnings = [*whole.warnings, *text_warnings(spoken)]

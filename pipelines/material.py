@@ -28,7 +28,8 @@ class Material:
     """segments: glosses → (T, P) codes of each time they are signed, as one sign; letters: of each fingerspelled letter;
     rests: of the frames between signs.
 
-    sentences: glosses of every clip; found: where they are in it; performed: signs of a lexicon that no clip shows.
+    sentences: glosses of every clip; found: where they are in it; performed: signs of a lexicon that no clip shows;
+    too_short: clips that have not frames enough for their glosses.
     """
 
     segments: dict[Said, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
@@ -37,6 +38,7 @@ class Material:
     sentences: list[tuple[str, ...]] = field(default_factory=list)
     found: list[list[Stretch]] = field(default_factory=list)
     performed: int = 0
+    too_short: int = 0
 
 
 def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
@@ -63,7 +65,11 @@ def gather(store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror
             reading = read_features(model, features, mirror=mirror)
             return aligned_spans(reading, model.alphabet.labels(clip.glosses))
 
-        found = stretches(clip, hands, store.fps, spans)
+        try:
+            found = stretches(clip, hands, store.fps, spans)
+        except ValueError:  # more glosses than frames: nothing to learn from
+            material.too_short += 1
+            continue
         material.sentences.append(clip.glosses)
         material.found.append(found)
         codes = _codes(features, store, coder)

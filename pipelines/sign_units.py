@@ -46,7 +46,7 @@ def stretches(clip: Clip, hands: np.ndarray, fps: float, spans: Callable[[], Seq
     """
     marked: dict[tuple[float, float], list[str]] = {}
     for one in clip.segments:
-        if one.tier == GLOSS_TIER:
+        if one.tier == GLOSS_TIER and one.value:
             marked.setdefault((one.start, one.end), []).append(one.value)
     if marked:
         found = [(tuple(said), round(start * fps), min(len(hands), round(end * fps))) for (start, end), said in marked.items()]

@@ -1,0 +1,159 @@
+"""The cascade's search beside flashlight-text's lexicon decoder and pyctcdecode: one lexicon, one trigram, the same scores.
+
+    python3.11 -m venv peers && peers/bin/pip install . flashlight-text pyctcdecode kenlm
+    PYTHONPATH=benchmarks peers/bin/python benchmarks/decoders.py [--signs 2000] [--utterances 100] [--runs 3]
+
+The peers need packages that asl does not, so they have a virtual environment of their own. Signs are rows of units as in
+cascade.py; after each sign there is a rest, which ends a word for both peers. All three read the same (T, units)
+log-probabilities and the same ARPA file with weight 1 and no further costs; the cascade alone knows how long units last, and
+is searched with the right and with a wrong idea of it. Each is run at several beams: what counts is frames/s at equal or
+better word error rate.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import jiwer
+import kenlm
+import numpy as np
+from cascade import UNITS, lexicon, sentences, utterance
+from flashlight.lib.text.decoder import CriterionType, LexiconDecoder, LexiconDecoderOptions, SmearingMode, Trie
+from flashlight.lib.text.decoder.kenlm import KenLM
+from flashlight.lib.text.dictionary import Dictionary
+from pyctcdecode import Alphabet, BeamSearchDecoderCTC, LanguageModel
+
+from transducers.cascade import WHOLE, Knowledge, build, file_name
+from transducers.context import Place
+from transducers.decoder import Decoder, Options
+from transducers.discourse import ReferenceSymbols
+from transducers.lexicon import Pronunciation
+from transducers.ngram import to_arpa, train
+
+#: Natural logarithms of what KenLM says to base 10.
+NATURAL = float(np.log(10))
+#: Where the private characters of pyctcdecode's alphabet begin: one a unit.
+FIRST_CHARACTER = 0x4E00
+Read = Callable[[np.ndarray], list[str]]
+
+
+def ours(glosses, spelled, model, folder: Path, duration: float) -> dict[str, Read]:
+    places = tuple(Place(unit, unit) for unit in range(UNITS))
+    entries = tuple(Pronunciation(number, units) for number, units in enumerate(spelled, 1))
+    references = ReferenceSymbols(UNITS, 0, {}, {})
+    known = Knowledge(tuple(glosses), (duration,) * UNITS, places, entries, model, references, rest=UNITS)
+    build(known).write(folder)
+    first = Decoder(folder / file_name(WHOLE))
+
+    def at(beam: float) -> Read:
+        decoder = Decoder(first.graph, Options(beam))
+        return lambda scores: [glosses[word - 1] for word in decoder.decode(scores).words]
+
+    return {f"cascade, units of {duration:g} frames, beam {beam:g}": at(beam) for beam in (6, 8, 10)}
+
+
+def flashlight(glosses, spelled, arpa: Path) -> dict[str, Read]:
+    """ASG, as units are held and there is no blank; the rest is its silence, with which every word ends."""
+    words = Dictionary()
+    for gloss in glosses:
+        words.add_entry(gloss)
+    unknown = words.index_size()
+    words.add_entry("<unk>")
+    model = KenLM(str(arpa), words)
+    trie, start = Trie(UNITS, UNITS - 1), model.start(False)
+    for gloss, units in zip(glosses, spelled, strict=True):
+        word = words.get_index(gloss)
+        _, score = model.score(start, word)
+        trie.insert([*(unit - 1 for unit in units), UNITS - 1], word, score)
+    trie.smear(SmearingMode.MAX)
+
+    def at(beam: int, tokens: int) -> Read:
+        options = LexiconDecoderOptions(
+            beam_size=beam, beam_size_token=tokens, beam_threshold=25.0, lm_weight=NATURAL, word_score=0.0, unk_score=-np.inf,
+            sil_score=0.0, log_add=False, criterion_type=CriterionType.ASG,
+        )  # fmt: skip
+        transitions = [0.0] * (UNITS * UNITS)
+        decoder = LexiconDecoder(options, trie, model, UNITS - 1, -1, unknown, transitions, False)
+
+        def read(scores: np.ndarray) -> list[str]:
+            values = np.ascontiguousarray(scores, dtype=np.float32)
+            best = decoder.decode(values.ctypes.data, *values.shape)[0]
+            return [words.get_entry(word) for word in best.words if word >= 0]
+
+        return read
+
+    searches = ((50, 20), (50, UNITS), (100, 20), (500, 20))
+    return {f"flashlight-text, beam {beam}, {tokens} units a frame": at(beam, tokens) for beam, tokens in searches}
+
+
+def pyctc(glosses, spelled, arpa: Path) -> dict[str, Read]:
+    """Words are written with one character a unit; the rest is the blank between words."""
+    characters = [chr(FIRST_CHARACTER + unit) for unit in range(UNITS)]
+    written = ["".join(characters[unit - 1] for unit in units) for units in spelled]
+    gloss_of = dict(zip(written, glosses, strict=True))
+    text = arpa.read_text()
+    renamed = arpa.with_name("written.arpa")
+    named = dict(zip(glosses, written, strict=True))
+    lines = []
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) > 1:
+            fields[1] = " ".join(named.get(word, word) for word in fields[1].split(" "))
+        lines.append("\t".join(fields))
+    renamed.write_text("\n".join(lines) + "\n")
+    labels = [*characters[:-1], " ", ""]
+    model = LanguageModel(kenlm.Model(str(renamed)), written, alpha=1.0, beta=0.0, unk_score_offset=-50.0)
+    decoder = BeamSearchDecoderCTC(Alphabet(labels, False), model)
+
+    def at(beam: int) -> Read:
+        def read(scores: np.ndarray) -> list[str]:
+            with_blank = np.concatenate([scores, np.full((len(scores), 1), -50.0, dtype=scores.dtype)], axis=1)
+            best = decoder.decode(with_blank, beam_width=beam, beam_prune_logp=-15.0, token_min_logp=-12.0)
+            return [gloss_of.get(word, word) for word in best.split()]
+
+        return read
+
+    return {f"pyctcdecode, beam {beam}": at(beam) for beam in (50, 200)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--signs", type=int, default=2000)
+    parser.add_argument("--text", type=Path, nargs="*", default=[])
+    parser.add_argument("--utterances", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=3)
+    chosen = parser.parse_args()
+    rng = np.random.default_rng(0)
+    glosses = [f"G{number:05}" for number in range(chosen.signs)]
+    spelled = [units for units in lexicon(2 * chosen.signs, rng) if all(a != b for a, b in pairwise(units))]
+    spelled = spelled[: chosen.signs]
+    model = train(sentences(chosen.text, glosses, rng), 3, glosses)
+    spoken = [utterance(model, spelled, UNITS, rng, rests=1.0) for _ in range(chosen.utterances)]
+    frames = sum(len(scores) for _, scores in spoken)
+    truth = [" ".join(glosses[word - 1] for word in words) for words, _ in spoken]
+    print(f"{chosen.signs} signs, {len(spoken)} utterances of {frames} frames", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        arpa = Path(name) / "g.arpa"
+        arpa.write_text(to_arpa(model))
+        readers = {}
+        for duration in (5.0, 2.0):
+            (folder := Path(name) / str(duration)).mkdir()
+            readers |= ours(glosses, spelled, model, folder, duration)
+        readers |= flashlight(glosses, spelled, arpa) | pyctc(glosses, spelled, arpa)
+        for title, read in readers.items():
+            rates, found = [], []
+            for _ in range(chosen.runs):
+                started = time.perf_counter()
+                found = [" ".join(read(scores)) for _, scores in spoken]
+                rates.append(frames / (time.perf_counter() - started))
+                if rates[-1] < 2000:
+                    break
+            print(f"{title}: {statistics.median(rates):8.0f} frames/s, WER {100 * jiwer.wer(truth, found):.2f} %", flush=True)
+
+
+if __name__ == "__main__":
+    main()
