@@ -49,7 +49,8 @@ def learn(
     """Of each sign its segments, (T, P) codes of the P parts of `sizes` (part → K) → its units.
 
     stays: the most that a sign has. tie: units that all stays share, 0 leaves each its own. Stays begin evenly parted;
-    then counting and aligning (Viterbi) take turns. Raises ValueError: a sign without frames.
+    then counting and aligning (Viterbi) take turns. Without parts, stays are of even length. Raises ValueError: a sign without
+    frames.
     """
     if any(not any(len(one) for one in own) for own in signs):
         raise ValueError("a sign without frames has no units")
@@ -61,7 +62,12 @@ def learn(
     for _ in range(_ROUNDS):
         tables, durations, frames = _count(found, places, first, sizes, background)
         new = [
-            [_aligned(_scores(one, tables, sizes)[:, first[s] : first[s + 1]], durations[first[s] : first[s + 1]]) for one in own]
+            [
+                _aligned(
+                    _scores(one, tables, sizes, len(durations))[:, first[s] : first[s + 1]], durations[first[s] : first[s + 1]]
+                )
+                for one in own
+            ]
             for s, own in enumerate(found)
         ]
         same = all(np.array_equal(a, b) for old, own in zip(places, new, strict=True) for a, b in zip(old, own, strict=True))
@@ -71,7 +77,7 @@ def learn(
     tables, durations, frames = _count(found, places, first, sizes, background)
     spelled = tuple(tuple(range(first[s], first[s + 1])) for s in range(len(found)))
     units = Units(tables, durations, spelled, frames)
-    return tied(units, tie, seed) if 0 < tie < len(units) else units
+    return tied(units, tie, seed) if sizes and 0 < tie < len(units) else units
 
 
 def _stays_of(segments: Sequence[np.ndarray], most: int) -> int:
@@ -113,9 +119,9 @@ def _count(signs, places, first, sizes, background) -> tuple[dict[str, np.ndarra
     return tables, np.maximum(frames / np.maximum(visits, 1), 1.0), frames
 
 
-def _scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> np.ndarray:
+def _scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], sizes: Mapping[str, int], units: int) -> np.ndarray:
     """(T, P) → (T, U) log-probability of each frame under each unit (SPEC §10, b_u)."""
-    return sum(part_scores(codes[:, p], tables[part]) for p, part in enumerate(sizes))
+    return sum((part_scores(codes[:, p], tables[part]) for p, part in enumerate(sizes)), start=np.zeros((len(codes), units)))
 
 
 def part_scores(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -210,6 +216,8 @@ def variants(segments: Sequence[np.ndarray], sizes: Mapping[str, int], most: int
     k-means on what is seen in each third of a segment (square roots of shares: Hellinger's distance).
     """
     label = np.zeros(len(segments), dtype=int)
+    if not sizes:
+        return label
     points = np.array([_thirds(one, sizes) for one in segments])
     for count in range(min(most, len(segments) // least), 1, -1):
         _, found = kmeans2(points, count, minit="++", rng=np.random.default_rng(seed))

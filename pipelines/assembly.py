@@ -99,7 +99,7 @@ class Assembly:
 
     def graph(self, signs: Signs, settings: GraphSettings, folder: Path) -> Graph:
         own = signs.columns
-        rows = np.array(own.rows, dtype=int).reshape(len(own.rows), -1)
+        rows = np.array(own.rows, dtype=int).reshape(len(own.rows), len(signs.tables))
         weights = settings.encoder_weight, settings.code_weight
         return Graph(
             folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(own.gloss), np.array(own.peak), signs.rest,

@@ -154,8 +154,8 @@ def _graph(folder: Path, card: Mapping[str, Any]) -> Graph:
     columns = Columns(**card["columns"])
     if not 0 < len(columns.rows) <= MAX_LABELS:
         raise ValueError(f"{len(columns.rows)} labels")
-    rows = np.array(columns.rows, dtype=int).reshape(len(columns.rows), -1)
-    if rows.shape[1] != len(tables) or any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
+    rows = np.array(columns.rows, dtype=int).reshape(len(columns.rows), len(tables))
+    if any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
         raise ValueError("columns that are not in the tables")
     arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool)
     weights = float(card["encoder_weight"]), float(card["code_weight"])

@@ -29,8 +29,10 @@ class Neighbours:
     def apply(self, units: Units, columns: Columns, rest: int) -> tuple[dict[str, np.ndarray], list[Place], list[Change]]:
         """The tables with a row more for each pooled class, the units as neighbours, and the changes; adds forms to columns."""
         tables = dict(units.tables)
-        usual = {part: table[:, :-1].argmax(axis=1) for part, table in tables.items()}
         base = len(columns.rows)
+        if not tables:
+            return tables, [Place(-1, -1)] * base, []
+        usual = {part: table[:, :-1].argmax(axis=1) for part, table in tables.items()}
         places = [Place(*(int(usual[part][columns.rows[label][0]]) for part in ("H", "L"))) for label in range(base)]
         if rest:
             places[rest - 1] = Place(-1, -1)

@@ -111,6 +111,16 @@ def test_a_cascade_of_single_signs_and_what_is_missing(trained, tmp_path):
     assert "damaged" in run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--graph", "small", check=2).stderr
 
 
+def test_features_without_phonology_leave_the_encoder_alone(trained, tmp_path):
+    workspace = Path(shutil.copytree(trained, tmp_path / "ws"))
+    run_asl("train-ctc", "-w", workspace, "--features", "landmarks", "--epochs", "2", "--threads", "1", check=0)
+    run_asl("build-fst", "-w", workspace, "--units", "5", check=0)
+    found = result(run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--format", "json", check=0))["results"]
+    assert 0 <= found["read_exactly"]["value"] <= 1
+    changed = run_asl("build-fst", "-w", workspace, "--reduction", "1", check=2)
+    assert "need codes" in changed.stderr
+
+
 @pytest.mark.slow
 def test_transducers_are_drawn(signed, tmp_path):
     picture = tmp_path / "l.svg"
