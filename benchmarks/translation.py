@@ -12,6 +12,7 @@ from pipelines import video
 from pipelines.inputs import collect
 from pipelines.models_folder import load_model
 from pipelines.progress import Silent
+from pipelines.reader import Reader
 from pipelines.settings import DecodeSettings, LandmarkSettings
 from pipelines.translation import translate
 
@@ -59,7 +60,7 @@ def main() -> None:
     for path in chosen.videos:
         for _ in range(chosen.runs):
             watch.seconds, clock = 0.0, time.perf_counter()
-            list(translate(collect([path]), model, LandmarkSettings(), DecodeSettings(), Silent()))
+            list(translate(collect([path]), Reader(model, DecodeSettings()), LandmarkSettings(), Silent()))
             whole = time.perf_counter() - clock
             shares.append(1 - watch.seconds / whole)
             print(f"{path.name}: {whole:.2f} s, of which {100 * shares[-1]:.1f} % neither decoding nor MediaPipe")

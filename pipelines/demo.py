@@ -17,6 +17,7 @@ from pipelines.models_folder import find_model, load_model
 from pipelines.overlay import write_overlay
 from pipelines.posefile import write_pose
 from pipelines.progress import Progress
+from pipelines.reader import Reader
 from pipelines.synthetic import corpus, lexicon
 from pipelines.synthetic.rendering import render
 from pipelines.train_ctc import run_train_ctc
@@ -106,11 +107,11 @@ def _clips(workspace: Workspace, words: Path) -> list[ClipSource]:
 
 
 def _translated(workspace: Workspace, clips, progress: Progress):
-    model = load_model(find_model(workspace, "demo"))
-    landmarks, decode = workspace.settings("landmarks", {}), workspace.settings("decode", {})
-    single = [clip for clip in clips if len(clip.glosses) == 1]
-    yield from translate(single, model, landmarks, decode, progress, isolated=True)
-    yield from translate([clip for clip in clips if len(clip.glosses) > 1], model, landmarks, decode, progress)
+    reader = Reader(load_model(find_model(workspace, "demo")), workspace.settings("decode", {}))
+    landmarks = workspace.settings("landmarks", {})
+    for isolated in (True, False):
+        chosen = [clip for clip in clips if (len(clip.glosses) == 1) == isolated]
+        yield from translate(chosen, reader, landmarks, progress, isolated=isolated)
 
 
 def _shown(workspace: Workspace, clip: ClipSource, found: Translation) -> Shown:
