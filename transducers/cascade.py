@@ -186,12 +186,12 @@ def explain(
     """
     if not whole:
         fsts = {name: _ending_anywhere(fsts[name]) for name in EXPLAINED}
-    after = [_line(words)]
+    after = [line(words)]
     for name in reversed(EXPLAINED):
         after.insert(0, pynini.compose(fsts[name].copy().arcsort("olabel"), after[0]).project("input").arcsort("ilabel"))
     found, read = {}, list(seen)
     for name, onwards in zip(EXPLAINED, after[1:], strict=True):
-        path = pynini.shortestpath(pynini.compose(pynini.compose(_line(read), fsts[name]).arcsort("olabel"), onwards))
+        path = pynini.shortestpath(pynini.compose(pynini.compose(line(read), fsts[name]).arcsort("olabel"), onwards))
         if not path.num_states():
             raise ValueError("no path reads these labels as these words")
         found[name] = _own_costs(list(_steps(path)), read, fsts[name])
@@ -222,7 +222,7 @@ def _own_costs(steps: list[Step], read: Sequence[int], fst: pynini.Fst) -> list[
     if not steps:
         return []
     wrote = [label for step in steps for label in step.writes]
-    alone = pynini.shortestpath(pynini.compose(pynini.compose(_line(read), fst).arcsort("olabel"), _line(wrote)))
+    alone = pynini.shortestpath(pynini.compose(pynini.compose(line(read), fst).arcsort("olabel"), line(wrote)))
     costs: list[float] = [0.0] * len(steps)
     state, at, number = alone.start(), 0, 0
     while alone.num_arcs(state):
@@ -244,7 +244,7 @@ def _ending_anywhere(fst: pynini.Fst) -> pynini.Fst:
     return fst
 
 
-def _line(labels: Sequence[int]) -> pynini.Fst:
+def line(labels: Sequence[int]) -> pynini.Fst:
     """The acceptor of one string."""
     fst = pynini.Fst()
     fst.add_states(len(labels) + 1)

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pynini
 import pytest
-from automata import line, with_free_backoff
+from automata import with_free_backoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.cascade import LEXICON_GRAMMAR, WHOLE, Knowledge, build, explain, file_name
+from transducers.cascade import LEXICON_GRAMMAR, WHOLE, Knowledge, build, explain, file_name, line
 from transducers.context import Change, Place
 from transducers.decoder import Decoder, Options
 from transducers.discourse import ReferenceSymbols

@@ -2,10 +2,10 @@ import itertools
 
 import pynini
 import pytest
-from automata import line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transducers.cascade import line
 from transducers.grammar import grammar
 from transducers.lexicon import Pronunciation, disambiguated, lexicon_grammar
 from transducers.ngram import train
