@@ -15,6 +15,7 @@ from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash
 from pipelines.graph_build import Built
 from pipelines.graphs import CARD, TABLES, save_graph
+from pipelines.inputs import BUILT_IN_LEXICONS
 from pipelines.language import language
 from pipelines.material import add_lexicon, gather, names, usable
 from pipelines.models_folder import WEIGHTS, TrainedModel, find_model, load_model
@@ -97,11 +98,12 @@ def _books(workspace: Workspace, codes: str | None) -> Path | None:
 def _plan(workspace: Workspace, settings: GraphSettings, decode: DecodeSettings, model: Path, books: Path | None) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(model / WEIGHTS)}
     inputs |= {"codes": file_hash(books / WEIGHTS)} if books else {}
-    for name in [*settings.text, *filter(None, [settings.arpa])]:
+    lexicon = [settings.lexicon] if settings.lexicon not in ("", *BUILT_IN_LEXICONS) else []
+    for name in [*settings.text, *settings.names, *lexicon, *filter(None, [settings.arpa])]:
         try:
             inputs[name] = file_hash(Path(name))
         except OSError as error:
-            raise BadInput(f"cannot read {name}: {error.strerror or error}", "name a file of glosses") from error
+            raise BadInput(f"cannot read {name}: {error.strerror or error}", "name a file that can be read") from error
     return Plan(STAGE, settings_of(settings) | {"mirror_average": decode.mirror_average}, inputs, CODE)
 
 

@@ -140,14 +140,14 @@ def load_graph(folder: Path, model: TrainedModel) -> Graph:
                 f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
                 f"build one for it: asl build-fst --model {model.folder.name}",
             )
-        return _graph(folder, card)
+        return _graph(folder, card, len(model.alphabet))
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, RecursionError) as error:
         raise BadInput(f"the graph in {folder} is damaged: {error}", "build it again: asl build-fst --force") from error
     except AslError as error:
         raise BadInput(error.message, error.hint or "build it again: asl build-fst --force") from error
 
 
-def _graph(folder: Path, card: Mapping[str, Any]) -> Graph:
+def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     tensors, _ = load_tensors(folder / TABLES)
     tables = {name: tensors[f"table.{name}"].numpy() for name in card["parts"]}
     coder = coder_of(part(tensors, "coder.")) if tables else None
@@ -158,6 +158,10 @@ def _graph(folder: Path, card: Mapping[str, Any]) -> Graph:
     if any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
         raise ValueError("columns that are not in the tables")
     arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool)
+    if {len(one) for one in arrays} != {len(rows)} or rows.min(initial=0) < 0:
+        raise ValueError("columns of different lengths, or negative rows")
+    if not BETWEEN <= arrays[1].min() <= arrays[1].max() <= glosses:
+        raise ValueError("columns of glosses that the model does not have")
     weights = float(card["encoder_weight"]), float(card["code_weight"])
     return Graph(folder, Alphabet(tuple(map(str, card["glosses"]))), coder, tables, *arrays, int(card["rest"]), *weights, card)
 

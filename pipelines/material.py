@@ -58,6 +58,7 @@ def gather(store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror
     progress.start("align", len(chosen))
     material = Material()
     for i in chosen:
+        progress.advance()
         clip, features = store.clips[i], store[i]
         hands = np.isfinite(features[:, store.feature_set.hands]).any(axis=1)
 
@@ -78,7 +79,6 @@ def gather(store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror
         for letter, first, last in letters(clip, len(codes), store.fps):
             material.letters[letter].append(codes[first:last])
         material.rests += [codes[first:last] for first, last in between(found, len(codes))]
-        progress.advance()
     return material
 
 
