@@ -10,7 +10,7 @@ from transducers.decoder import BestPath
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PathStep:
     """A stretch of frames first…last − 1 on one level. reads, writes: names of the labels; cost: nats, of this level alone."""
 
     level: str
@@ -21,11 +21,11 @@ class Stretch:
     cost: float
 
 
-def explained(graph: Graph, path: BestPath) -> list[Stretch]:
+def explained(graph: Graph, path: BestPath) -> list[PathStep]:
     """H: every unit with its frames. C, M, D: what they change. L∘G: every gloss. From what is seen up to the glosses."""
     runs, levels = _levels(graph, path)
     names = _names(graph)
-    found = [Stretch("H", first, last, (names(label),), (), 0.0) for label, first, last in runs]
+    found = [PathStep("H", first, last, (names(label),), (), 0.0) for label, first, last in runs]
     spans = [(first, last) for _, first, last in runs]
     words = graph.alphabet.names
     for level, steps in levels.items():
@@ -36,7 +36,7 @@ def explained(graph: Graph, path: BestPath) -> list[Stretch]:
             written += [(first, last)] * len(one.writes)
             says = tuple(words(one.writes)) if level == LEXICON_GRAMMAR else tuple(map(names, one.writes))
             if one.reads != one.writes and (says or level != LEXICON_GRAMMAR):
-                found.append(Stretch(level, first, last, tuple(map(names, one.reads)), says, round(one.cost, 3)))
+                found.append(PathStep(level, first, last, tuple(map(names, one.reads)), says, round(one.cost, 3)))
         spans = written
     return found
 

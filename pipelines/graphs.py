@@ -16,9 +16,9 @@ from pipelines.coding import Coder, coder_of, right_handed
 from pipelines.columns import BETWEEN, Columns
 from pipelines.errors import AslError, BadInput, StageMissing
 from pipelines.files import file_hash, write_json
-from pipelines.models_folder import WEIGHTS, TrainedModel
+from pipelines.models_folder import WEIGHTS, TrainedModel, made_folder
 from pipelines.recognition import Reading
-from pipelines.settings import DecodeSettings, nearest_hint
+from pipelines.settings import DecodeSettings
 from pipelines.workspace import Workspace
 from transducers.alphabet import Alphabet
 from transducers.cascade import WHOLE, file_name, read_levels
@@ -169,13 +169,7 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
 def find_graph(workspace: Workspace | None, given: str | None) -> Path:
     """The folder of the graph: given by path or by name below graphs/, else the workspace's newest."""
     if given:
-        named = workspace.graphs / given if workspace else None
-        if named and (named / CARD).is_file():
-            return named
-        if (Path(given) / CARD).is_file():
-            return Path(given)
-        known = [path.parent.name for path in workspace.graphs.glob(f"*/{CARD}")] if workspace else []
-        raise BadInput(f"no graph '{given}'", nearest_hint(Path(given).name, known) if known else "build one: asl build-fst")
+        return made_folder(workspace.graphs if workspace else None, given, CARD, "graph", "build one: asl build-fst")
     newest = workspace.state("build-fst").get("metrics", {}).get("graph") if workspace else None
     if not newest:
         raise StageMissing("no cascade has been built yet", "asl build-fst")

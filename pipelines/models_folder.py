@@ -132,16 +132,19 @@ def read_card(folder: Path) -> dict[str, Any]:
 def find_model(workspace: Workspace | None, given: str | None) -> Path:
     """The folder of the model: given by path or by name below models/, else the workspace's newest."""
     if given:
-        named = workspace.models / given if workspace else None
-        if named and (named / CARD).is_file():
-            return named
-        if (Path(given) / CARD).is_file():
-            return Path(given)
-        known = [path.parent.name for path in workspace.models.glob(f"*/{CARD}")] if workspace else []
-        raise BadInput(f"no model '{given}'", nearest_hint(Path(given).name, known) if known else "train one: asl train-ctc")
+        return made_folder(workspace.models if workspace else None, given, CARD, "model", "train one: asl train-ctc")
     if workspace is None:
         raise StageMissing("no workspace, so no model", "name one with --model FOLDER, or work in a workspace (asl init)")
     newest = workspace.state("train-ctc").get("metrics", {}).get("model")
     if not newest:
         raise StageMissing("no model has been trained in this workspace yet", "asl train-ctc")
     return workspace.inside(f"models/{newest}")
+
+
+def made_folder(parent: Path | None, given: str, card: str, what: str, make: str) -> Path:
+    """A folder with a card: given by name below `parent`, or by path. Raises BadInput: none; make: what to type for one."""
+    for folder in (*([parent / given] if parent else []), Path(given)):
+        if (folder / card).is_file():
+            return folder
+    known = [path.parent.name for path in parent.glob(f"*/{card}")] if parent else []
+    raise BadInput(f"no {what} '{given}'", nearest_hint(Path(given).name, known) if known else make)

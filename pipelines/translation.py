@@ -10,7 +10,7 @@ from models.phonology import BOUNDARY
 from pipelines import workers
 from pipelines.clips import ClipSource
 from pipelines.errors import BadClip, BadInput
-from pipelines.explanation import Stretch, explained
+from pipelines.explanation import PathStep, explained
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
 from pipelines.reader import Reader
@@ -29,7 +29,7 @@ class Translation:
     path: Path
     tokens: tuple[Token, ...]
     landmarks: Landmarks
-    explanation: tuple[Stretch, ...] = ()
+    explanation: tuple[PathStep, ...] = ()
     whole: bool = True
 
     @property
