@@ -4,8 +4,9 @@
         [--epochs 40] [--pretrain "--phonology 1"] [--seeds 3] [--few 1 2 4 8 0]
 
 Pre-trains on all clips of the sets but one source of the twenty signs, without glosses. Prints the codebooks' figures over
-the training frames. Then a logistic regression is fitted to the glosses of the other sources' clips, on the encoder's frames
-(mean and deviation over time) and on raw phon36, and tested on the source that neither stage 1 nor the probe has seen.
+the training frames. Then a logistic regression is fitted to the glosses of the other sources' clips, on the phonology that
+stage 1 names of the frames (mean and deviation over time), on the encoder's frames, and on raw phon36, and tested on the source
+that neither stage 1 nor the probe has seen.
 
 --few: recognisers are trained from scratch and from each seed's stage 1, on the same few clips of each gloss (0: on all) with
 the same settings, and tested on that source too.
@@ -18,43 +19,41 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 from transfer import HELD_OUT, few_shot
 from twenty import asl, copied
 
-from models.encoders import EncoderSpec, build_encoder
 from models.feature_sets import encoder_input
 from models.probe import pooled, probe_scores
-from pipelines.checkpoints import load_tensors, part
 from pipelines.clips import read_clips
 from pipelines.features import open_features
 from pipelines.measures import bootstrap_mean
-from pipelines.models_folder import WEIGHTS, read_card
-from pipelines.pretrain import raw_frames
+from pipelines.models_folder import read_card
+from pipelines.pretrain import encoded_frames, load_stage_1, raw_frames, said_frames
 from pipelines.progress import Silent
 from pipelines.settings import FeatureSettings
 from pipelines.workspace import open_workspace
 
+#: What the probe is fitted to.
+KINDS = ("what stage 1 says", "frozen encoder", "raw phon36")
 
-def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[np.ndarray, ...]:
-    """Of the clips of the twenty signs: frozen and raw vectors, gloss numbers, and which are of the held-out source."""
-    card, (tensors, _) = read_card(model), load_tensors(model / WEIGHTS)
-    encoder = build_encoder(EncoderSpec(**card["encoder"])).eval()
-    encoder.load_state_dict(part(tensors, "recogniser.encoder."))
+
+def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Of the clips of the twenty signs: a vector of each of KINDS, gloss numbers, and which are of the held-out source."""
+    stage_1, tensors = load_stage_1(model)
     opened = open_workspace(workspace)
     clips = read_clips(opened.clips_file)
-    store = open_features(opened, clips, FeatureSettings(**card["features"]), Silent())
+    store = open_features(opened, clips, FeatureSettings(**read_card(model)["features"]), Silent())
     chosen = [i for i, clip in enumerate(clips) if clip.kind == "pose"]
     glosses = sorted({clips[i].glosses[0] for i in chosen})
-    frozen, raw = [], []
+    found: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
     for i in chosen:
         values = encoder_input(store[i], tensors["mean"].numpy(), tensors["deviation"].numpy(), store.feature_set)
-        with torch.no_grad():
-            frozen.append(pooled(encoder(torch.from_numpy(values)[None], torch.tensor([len(values)]))[0][0].numpy()))
-        raw.append(pooled(raw_frames(values, store.feature_set)))
+        frames = said_frames(stage_1, values), encoded_frames(stage_1, values), raw_frames(values, store.feature_set)
+        for name, one in zip(KINDS, frames, strict=True):
+            found[name].append(pooled(one))
     labels = np.array([glosses.index(clips[i].glosses[0]) for i in chosen])
     held = np.array([clips[i].group == source for i in chosen])
-    return np.array(frozen), np.array(raw), labels, held
+    return {name: np.array(vectors) for name, vectors in found.items()}, labels, held
 
 
 def main() -> None:
@@ -69,7 +68,7 @@ def main() -> None:
     parser.add_argument("--few-epochs", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args()
-    gains, right = [], {"frozen encoder": [], "raw phon36": []}
+    right: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(chosen.jobs) as pool:
         workspace = Path(name) / "ws"
         asl("init", str(workspace))
@@ -80,14 +79,11 @@ def main() -> None:
         options = ("--epochs", str(chosen.epochs), *shlex.split(chosen.pretrain))
         models = list(pool.map(lambda seed: pretrained(workspace, seed, options), range(chosen.seeds)))
         for model in models:
-            frozen, raw, labels, held = pooled_clips(workspace, model, HELD_OUT)
-            found = []
-            for what, vectors in (("frozen encoder", frozen), ("raw phon36", raw)):
-                scores = probe_scores(vectors[~held], labels[~held], vectors[held], labels.max() + 1)
-                found.append((scores.argmax(axis=1) == labels[held]).astype(float))
-                right[what].append(found[-1].mean())
-            gains.append(found[0] - found[1])
-        report(right, gains)
+            vectors, labels, held = pooled_clips(workspace, model, HELD_OUT)
+            for what, own in vectors.items():
+                scores = probe_scores(own[~held], labels[~held], own[held], labels.max() + 1)
+                right[what].append((scores.argmax(axis=1) == labels[held]).astype(float))
+        report(right)
         for clips in chosen.few:
             few_shot(chosen.twenty, models, clips, chosen.few_epochs, pool)
 
@@ -103,13 +99,15 @@ def pretrained(workspace: Path, seed: int, options: tuple[str, ...]) -> Path:
     return Path(made["folder"])
 
 
-def report(right: dict[str, list[float]], gains: list[np.ndarray]) -> None:
-    for what, values in right.items():
-        print(f"probe on {what}: top-1 {100 * np.mean(values):.1f} % of {HELD_OUT}'s clips ({len(values)} seeds)")
-    one = bootstrap_mean(np.mean(gains, axis=0))
-    print(
-        f"frozen ahead of raw by {100 * one.value:+.1f} points [{100 * one.low:+.1f}, {100 * one.high:+.1f}], paired over clips"
-    )
+def report(right: dict[str, list[np.ndarray]]) -> None:
+    """right: of each kind, one array a seed of which test clips were right."""
+    mean = {what: np.mean(seeds, axis=0) for what, seeds in right.items()}
+    for what, clips in mean.items():
+        print(f"probe on {what}: top-1 {100 * clips.mean():.1f} % of {HELD_OUT}'s {len(clips)} clips ({len(right[what])} seeds)")
+    for what in KINDS[:-1]:
+        one = bootstrap_mean(mean[what] - mean[KINDS[-1]])
+        low, high = 100 * one.low, 100 * one.high
+        print(f"{what}: {100 * one.value:+.1f} points [{low:+.1f}, {high:+.1f}] of {KINDS[-1]}, paired over clips", flush=True)
 
 
 if __name__ == "__main__":

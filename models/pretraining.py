@@ -10,7 +10,7 @@ from models.contrast import pairs_in_time, time_contrast, view_contrast
 from models.ctc import real_frames
 from models.encoders import EncoderSpec, build_encoder
 from models.phon36 import PARTS
-from models.phonology import PhonologyHeads
+from models.phonology import BOUNDARY, PhonologyHeads
 from models.quantiser import ProductQuantiser, commitment
 
 PROJECTION = 128
@@ -65,6 +65,16 @@ class Pretrainer(nn.Module):
             sum(self.phonology.losses(h, v.lengths, v.frames, v.clips)) for h, v in zip(encoded, (first, second), strict=True)
         ]
         return parts | {"phonology": torch.stack(labelled).mean()}
+
+    def says(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """(N, T, D), (N,) → (N, T, K): what stage 1 says of each frame, its representation that other methods read.
+
+        The probability of every class of every phonological tier that it learned, then near what of each part of phon36 the
+        frame lies, as the encoder tells from its surroundings.
+        """
+        encoded = self.encoder(inputs, lengths)[0]
+        classes = [values.softmax(dim=-1) for name, values in self.phonology(encoded).items() if name != BOUNDARY]
+        return torch.cat([*classes, *(head(encoded).float() for head in self.parts.values())], dim=-1)
 
     def _codes(self, encoded: Tensor, view: View) -> Tensor:
         real = real_frames(encoded, view.lengths)

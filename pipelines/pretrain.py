@@ -4,24 +4,26 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from models.encoders import EncoderSpec
 from models.feature_sets import FEATURE_SETS, FeatureSet, encoder_input
 from models.phon36 import SIZE
 from models.pretraining import Pretrainer
 from models.probe import pooled, probe_scores
 from models.quantiser import CodebookFigures
-from pipelines.checkpoints import save_tensors
+from pipelines.checkpoints import load_tensors, part, save_tensors
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
 from pipelines.labels import LabelTable, lexicon_input, table_of
-from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS
+from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS, read_card
 from pipelines.pretraining import PretrainData, PretrainRun, Unlabelled
 from pipelines.progress import Progress
 from pipelines.settings import EncoderSettings, PretrainSettings
@@ -29,7 +31,9 @@ from pipelines.train_ctc import begin, choose_device, decide, encoder_spec, forg
 from pipelines.workspace import Decision, Workspace
 
 STAGE = "pretrain"
-CODE = 2
+CODE = 3
+#: What of a Pretrainer is kept beside its encoder.
+HEADS = ("quantiser", "phonology", "parts")
 #: The size of the encoder where no clip has a gloss: that of this vocabulary.
 UNLABELLED_GLOSSES = 100
 
@@ -140,19 +144,41 @@ def pretrain_model(
 
 
 def save(folder: Path, model: Pretrainer, data: PretrainData, card: dict[str, Any]) -> None:
-    """models/<name>: encoder, codebooks and standardisation."""
+    """models/<name>: encoder, codebooks, what stage 1 says of frames, and standardisation."""
     tensors = {f"recogniser.encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
-    tensors |= {f"quantiser.{name}": tensor for name, tensor in model.quantiser.state_dict().items()}
+    for name in HEADS:
+        tensors |= {f"{name}.{key}": tensor for key, tensor in getattr(model, name).state_dict().items()}
     tensors |= {"mean": torch.from_numpy(data.mean), "deviation": torch.from_numpy(data.deviation)}
     save_tensors(folder / WEIGHTS, tensors, {})
     record = {"version": FORMAT_VERSION, "stage": STAGE, "encoder": asdict(model.encoder.spec), "tiers": model.phonology.tiers}
     write_json(folder / CARD, json.loads(json.dumps(record | card)))
 
 
+def load_stage_1(folder: Path) -> tuple[Pretrainer, dict[str, torch.Tensor]]:
+    """A pre-trained model as `save` wrote it, to read frames with, and its tensors. Raises BadInput: damaged or no stage 1."""
+    card, (tensors, _) = read_card(folder), load_tensors(folder / WEIGHTS)
+    if card.get("stage") != STAGE:
+        raise BadInput(f"{folder.name} is no model of stage 1", "name one that asl pretrain made")
+    model = Pretrainer(EncoderSpec(**card["encoder"]), card["tiers"])
+    for name in ("encoder", *HEADS):
+        own = part(tensors, "recogniser.encoder." if name == "encoder" else f"{name}.")
+        try:
+            getattr(model, name).load_state_dict(own)
+        except RuntimeError as error:
+            raise BadInput(f"{folder.name} holds no '{name}' of this architecture", "train it again: asl pretrain") from error
+    return model.eval(), tensors
+
+
 @torch.no_grad()
 def encoded_frames(model: Pretrainer, values: np.ndarray) -> np.ndarray:
     """(T, inputs) → (T, M) of the frozen encoder."""
     return model.encoder(torch.from_numpy(values)[None], torch.tensor([len(values)]))[0][0].numpy()
+
+
+@torch.no_grad()
+def said_frames(model: Pretrainer, values: np.ndarray) -> np.ndarray:
+    """(T, inputs) → (T, K) what stage 1 says of each frame."""
+    return model.says(torch.from_numpy(values)[None], torch.tensor([len(values)]))[0].numpy()
 
 
 def raw_frames(values: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
@@ -163,29 +189,37 @@ def raw_frames(values: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
 def probe(
     model: Pretrainer, data: PretrainData, clips: Sequence[Clip], chosen: Sequence[int], held: Sequence[int]
 ) -> dict[str, Any]:
-    """Top-1 of a linear probe on validation clips, on the frozen encoder and on raw phon36; {} without labelled ones."""
+    """Top-1 of a linear probe on validation clips: on what stage 1 says, on its frozen encoder and on raw phon36.
+
+    {} without labelled clips.
+    """
     known = sorted({clips[i].glosses[0] for i in chosen if len(clips[i].glosses) == 1})
 
-    def gathered(indices: Sequence[int], examples: Sequence[Unlabelled]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def gathered(indices: Sequence[int], examples: Sequence[Unlabelled]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         rows = [
             (one, known.index(clips[i].glosses[0]))
             for i, one in zip(indices, examples, strict=True)
             if len(clips[i].glosses) == 1 and clips[i].glosses[0] in known
         ]
         inputs = [encoder_input(one.features, data.mean, data.deviation, data.feature_set) for one, _ in rows]
-        frozen = [pooled(encoded_frames(model, values)) for values in inputs]
-        raw = [pooled(raw_frames(values, data.feature_set)) for values in inputs]
-        return np.array(frozen), np.array(raw), np.array([label for _, label in rows])
+        return {
+            name: np.array([pooled(frames(values)) for values in inputs])
+            for name, frames in {
+                "probe_top_1": partial(said_frames, model),
+                "probe_of_encoder_top_1": partial(encoded_frames, model),
+                "probe_of_phon36_top_1": lambda values: raw_frames(values, data.feature_set),
+            }.items()
+        }, np.array([label for _, label in rows])
 
     if len(known) < 2:
         return {}
-    frozen, raw, labels = gathered(chosen, data.train)
-    held_frozen, held_raw, truth = gathered(held, data.validation)
+    seen, labels = gathered(chosen, data.train)
+    held_out, truth = gathered(held, data.validation)
     if not len(truth):
         return {}
     right = {
-        name: float((probe_scores(train, labels, test, len(known)).argmax(axis=1) == truth).mean())
-        for name, train, test in (("probe_top_1", frozen, held_frozen), ("probe_of_phon36_top_1", raw, held_raw))
+        name: float((probe_scores(seen[name], labels, held_out[name], len(known)).argmax(axis=1) == truth).mean())
+        for name in seen
     }
     return {name: round(value, 4) for name, value in right.items()} | {"probe_clips": len(truth)}
 

@@ -1,10 +1,14 @@
 import json
 
+import numpy as np
 import pytest
+import torch
 from conftest import result, run_asl
 from signing import signing, write_corpus
 
+from models.phon36 import PARTS
 from pipelines.posefile import write_pose
+from pipelines.pretrain import encoded_frames, load_stage_1, said_frames
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +26,7 @@ def test_pretraining_learns_codes_and_says_how_it_went(pretrained):
     folder, said = pretrained
     figures = said["metrics"]
     assert figures["train_clips"] == 8
-    assert 0 <= figures["probe_top_1"] <= 1
+    assert all(0 <= figures[f"probe_{of}top_1"] <= 1 for of in ("", "of_encoder_", "of_phon36_"))
     assert figures["codes_used_H"] == 1
     history = [json.loads(line) for line in (folder / "models/one/metrics.jsonl").read_text().splitlines()]
     assert history[-1]["loss"] < history[0]["loss"]
@@ -31,6 +35,17 @@ def test_pretraining_learns_codes_and_says_how_it_went(pretrained):
     assert page.count("<svg") > 10
     assert 'd="M' in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_what_it_says_of_frames_can_be_read_again(pretrained):
+    folder, _ = pretrained
+    model, tensors = load_stage_1(folder / "models/one")
+    values = np.random.default_rng(0).normal(size=(7, len(tensors["mean"]) + 2)).astype(np.float32)
+    said = said_frames(model, values)
+    assert said.shape == (7, 36)  # no tiers here: near what each part of phon36 lies, and nothing else
+    encoded = torch.from_numpy(encoded_frames(model, values))
+    expected = torch.cat([encoded @ tensors[f"parts.{part}.weight"].T + tensors[f"parts.{part}.bias"] for part in PARTS], dim=1)
+    assert np.allclose(said, expected, atol=1e-5)
 
 
 def test_it_is_done_once_and_can_be_taken_up(pretrained, asl):
