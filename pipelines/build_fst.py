@@ -77,7 +77,7 @@ def run_build_fst(
         started = datetime.now().astimezone()
         trained = load_model(source)
         store = open_features(workspace, clips, trained.features, progress)
-        found, trials = _built(store, settings, decode, trained, _coder(store, books), folder, progress)
+        found, trials = build_graph(store, settings, decode, trained, coder_for(store, books), folder, progress)
         page = workspace.reports / "build-fst.html"
         write_report(page, found.metrics, found.sizes, trials, command)
         files = [page, *(folder / one for one in (CARD, TABLES, file_name(WHOLE)))]
@@ -97,17 +97,23 @@ def _books(workspace: Workspace, codes: str | None) -> Path | None:
 
 def _plan(workspace: Workspace, settings: GraphSettings, decode: DecodeSettings, model: Path, books: Path | None) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(model / WEIGHTS)}
-    inputs |= {"codes": file_hash(books / WEIGHTS)} if books else {}
+    inputs |= ({"codes": file_hash(books / WEIGHTS)} if books else {}) | graph_inputs(settings)
+    return Plan(STAGE, settings_of(settings) | {"mirror_average": decode.mirror_average}, inputs, CODE)
+
+
+def graph_inputs(settings: GraphSettings) -> dict[str, str]:
+    """The files that a cascade of these settings is made from, with their hashes. Raises BadInput: one cannot be read."""
+    inputs = {}
     lexicon = [settings.lexicon] if settings.lexicon not in ("", *BUILT_IN_LEXICONS) else []
     for name in [*settings.text, *settings.names, *lexicon, *filter(None, [settings.arpa])]:
         try:
             inputs[name] = file_hash(Path(name))
         except OSError as error:
             raise BadInput(f"cannot read {name}: {error.strerror or error}", "name a file that can be read") from error
-    return Plan(STAGE, settings_of(settings) | {"mirror_average": decode.mirror_average}, inputs, CODE)
+    return inputs
 
 
-def _coder(store: FeatureStore, books: Path | None) -> Coder | None:
+def coder_for(store: FeatureStore, books: Path | None) -> Coder | None:
     """Codebooks of stage 1, else fitted to the training clips; None where the features hold no phonology."""
     if not store.feature_set.phonological:
         return None
@@ -116,11 +122,15 @@ def _coder(store: FeatureStore, books: Path | None) -> Coder | None:
     return fit_coder(store[i] for i, clip in enumerate(store.clips) if clip.split == "train")
 
 
-def _built(
+def build_graph(
     store: FeatureStore, settings: GraphSettings, decode: DecodeSettings, model: TrainedModel, coder: Coder | None, folder: Path,
-    progress: Progress,
+    progress: Progress, train: Sequence[int] | None = None,
 ) -> tuple[Result, Sequence[Mapping[str, Any]]]:  # fmt: skip
-    material = gather(store, model, coder, decode.mirror_average, progress)
+    """Builds a model's cascade into the folder; its figures, and what tuning tried.
+
+    train: the clips that it learns signs and sentences from; by default all training clips whose glosses the model knows.
+    """
+    material = gather(store, model, coder, decode.mirror_average, progress, train)
     if settings.lexicon:
         add_lexicon(material, settings.lexicon, settings.lexicon_signs, model.features, coder)
     glosses = tuple(sorted({*glosses_of(material), *names(settings, material)}))

@@ -18,7 +18,7 @@ from pipelines.train_ctc import select, size_of
 from pipelines.workspace import Workspace
 
 #: Sections whose settings a condition can override by their plain name; those of [pretrain] as pretrain.NAME.
-OVERRIDABLE = ("train", "encoder", "features", "phonology", "decode")
+OVERRIDABLE = ("train", "encoder", "features", "phonology", "decode", "graph")
 PRETRAINED, QUANTISER, PRETRAIN_PREFIX = "pretrained", "quantiser", "pretrain."
 NO, YES = ("no", "off", "false"), ("yes", "on", "true")
 #: Settings that belong to the run and not to what is compared.

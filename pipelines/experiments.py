@@ -14,21 +14,24 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from pipelines.build_fst import build_graph, coder_for, graph_inputs
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.evaluation import measure
 from pipelines.fan_out import peak_memory_mb
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, value_hash, write_json
+from pipelines.graphs import Graph, load_graph
 from pipelines.labels import lexicon_input
-from pipelines.models_folder import CARD, WEIGHTS, find_model, load_model, read_card
+from pipelines.models_folder import CARD, WEIGHTS, TrainedModel, find_model, load_model, read_card
 from pipelines.pretrain import pretrain_model
 from pipelines.progress import Silent
 from pipelines.reader import Reader
-from pipelines.settings import DecodeSettings, PretrainSettings
+from pipelines.settings import DecodeSettings, GraphSettings, PretrainSettings
 from pipelines.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
 from pipelines.workspace import Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
+from transducers.cascade import WHOLE
 
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 1
 #: Threads of a run: one, so that its figures do not hang on how many run side by side.
@@ -39,8 +42,8 @@ THREADS = 1
 class Variant:
     """What a run follows from, beside its seed.
 
-    settings: overrides of [train], [encoder], [features], [phonology] and [decode]. stage_1: overrides of [pretrain] where each
-    seed's run begins with a stage 1 of its own, None where it does not. start: a pre-trained model, by name or folder.
+    settings: overrides of [train], [encoder], [features], [phonology], [decode] and [graph]. stage_1: overrides of [pretrain]
+    where each seed's run begins with a stage 1 of its own, None where it does not. start: a pre-trained model, by name or folder.
     glosses: the vocabulary, () for all. clips_a_gloss: training clips taken of each, 0 for all; drawn by the seed.
     """
 
@@ -56,7 +59,8 @@ class Experiment:
     """A variant run from a seed, its settings resolved when the study began: what is edited meanwhile does not count.
 
     plan: of its training; how it is tested is in decode and split. pretrain, stage_1: settings and plan of the stage 1 that it
-    begins with, if it does; start: the model whose encoder it starts from, if that is given.
+    begins with, if it does; start: the model whose encoder it starts from, if that is given. graph: of the cascade that is built
+    for the model, where that is how it is tested.
     """
 
     workspace: Workspace
@@ -68,6 +72,7 @@ class Experiment:
     start: Path | None
     pretrain: PretrainSettings | None
     stage_1: Plan | None
+    graph: GraphSettings | None
 
     @property
     def folder(self) -> Path:
@@ -76,11 +81,17 @@ class Experiment:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return dict(self.plan.settings) | settings_of(self.decode) | {"split": self.split}
+        return dict(self.plan.settings) | self._testing | {"split": self.split}
 
     @property
     def fingerprint(self) -> str:
-        return value_hash([self.plan.fingerprint, settings_of(self.decode), self.split, CODE])
+        files = graph_inputs(self.graph) if self.graph else {}
+        return value_hash([self.plan.fingerprint, self._testing, *([files] if files else []), self.split, CODE])
+
+    @property
+    def _testing(self) -> dict[str, Any]:
+        """Settings that only count after training."""
+        return settings_of(self.decode, *([self.graph] if self.graph else []))
 
     @property
     def outcome_file(self) -> Path:
@@ -112,7 +123,8 @@ def set_up(workspace: Workspace, variant: Variant, seed: int, split: str) -> Exp
     drawn = {"glosses": list(variant.glosses), "clips_a_gloss": variant.clips_a_gloss}
     plan = replace(plan, settings=dict(plan.settings) | drawn)
     decode = workspace.settings("decode", variant.settings)
-    return Experiment(workspace, variant, split, choice, decode, plan, start, pretrain, stage_1)
+    graph = workspace.settings("graph", variant.settings) if decode.decoder == "cascade" else None
+    return Experiment(workspace, variant, split, choice, decode, plan, start, pretrain, stage_1, graph)
 
 
 def run_experiment(one: Experiment) -> None:
@@ -123,7 +135,9 @@ def run_experiment(one: Experiment) -> None:
             return
         clips = read_clips(one.workspace.clips_file)
         stage_1 = _trained(one, clips)
-        results = measure(one.workspace, Reader(load_model(one.folder), one.decode), clips, one.split, Silent())
+        model = load_model(one.folder)
+        graph, figures = _cascade(one, model, clips) if one.graph else (None, {})
+        results = measure(one.workspace, Reader(model, one.decode, graph), clips, one.split, Silent())
         lists = ("clips", "read_sentences", "by_gloss", "confusions")
         outcome = {
             "version": 1,
@@ -131,6 +145,7 @@ def run_experiment(one: Experiment) -> None:
             "settings": one.settings,
             "stage_1": stage_1,
             "training": read_card(one.folder)["metrics"],
+            "graph": figures,
             "history": _history(one.folder),
             "results": {key: value for key, value in results.items() if key not in lists},
             "clips": _by_clip(results),
@@ -141,7 +156,7 @@ def run_experiment(one: Experiment) -> None:
 
 def _trained(one: Experiment, clips: Sequence[Clip]) -> dict[str, Any]:
     """Sees to it that the model is there; the figures of the stage 1 that it began with."""
-    corpus = narrowed(select(clips, one.choice.train.min_clips), clips, one.variant, one.choice.train.seed)
+    corpus = _corpus(one, clips)
     first = _stage_1_folder(one, len(corpus.alphabet)) if one.stage_1 else None
     if not (one.folder / CARD).is_file():
         store = open_features(one.workspace, clips, one.choice.features, Silent())
@@ -150,6 +165,22 @@ def _trained(one: Experiment, clips: Sequence[Clip]) -> dict[str, Any]:
         begin(one.folder, one.plan)
         train_model(one.folder, one.choice, store, corpus, first or one.start, one.plan.fingerprint, Silent())
     return read_card(first)["metrics"] if first else {}
+
+
+def _cascade(one: Experiment, model: TrainedModel, clips: Sequence[Clip]) -> tuple[Graph, dict[str, Any]]:
+    """The cascade of a run's own training clips, and its figures. With a stage 1 it has the codebooks of that."""
+    corpus = _corpus(one, clips)
+    store = open_features(one.workspace, clips, one.choice.features, Silent())
+    books = _stage_1_folder(one, len(corpus.alphabet)) if one.stage_1 else None
+    folder = one.folder / f"graph-{one.fingerprint}"
+    folder.mkdir(exist_ok=True)
+    found, _ = build_graph(store, one.graph, one.decode, model, coder_for(store, books), folder, Silent(), corpus.train)
+    (whole,) = (size for size in found.sizes if size["name"] == WHOLE)
+    return load_graph(folder, model), dict(found.metrics) | {"file_mb": round(whole["bytes"] / 2**20, 3)}
+
+
+def _corpus(one: Experiment, clips: Sequence[Clip]) -> Corpus:
+    return narrowed(select(clips, one.choice.train.min_clips), clips, one.variant, one.choice.train.seed)
 
 
 def _stage_1_folder(one: Experiment, glosses: int) -> Path:

@@ -50,9 +50,12 @@ def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
     ]
 
 
-def gather(store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror: bool, progress: Progress) -> Material:
-    """Of the training clips. Raises BadInput if there are none that the model knows."""
-    chosen = usable(store.clips, model, "train")
+def gather(
+    store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror: bool, progress: Progress,
+    train: Sequence[int] | None = None,
+) -> Material:  # fmt: skip
+    """Of these clips, or all training clips. Raises BadInput if there are none that the model knows."""
+    chosen = usable(store.clips, model, "train") if train is None else train
     if not chosen:
         raise BadInput("no training clip is of glosses that the model knows", "build the cascade where its model was trained")
     progress.start("align", len(chosen))

@@ -169,6 +169,17 @@ def row(point: Point, found: Outcomes) -> dict[str, Any]:
         "stage_1_seconds": mean(lambda one: one["stage_1"].get("seconds", 0.0)),
         "decoder_us_per_frame": mean(lambda one: one["results"]["decoder_us_per_frame"]),
         "memory_mb": max(one["memory_mb"] for one in outcomes),
+        **_of_graphs(outcomes, mean),
+    }
+
+
+def _of_graphs(outcomes: Sequence[Mapping[str, Any]], mean) -> dict[str, float]:
+    """Of the cascades that the clips were read with, if they were."""
+    if not all(one.get("graph") for one in outcomes):
+        return {}
+    found = {key: mean(lambda one, key=key: one["graph"][key]) for key in ("states", "arcs", "file_mb", "seconds", "memory_mb")}
+    return {f"graph_{key}": value for key, value in found.items()} | {
+        "read_exactly": mean(lambda one: 100 * one["results"]["read_exactly"]["value"])
     }
 
 
@@ -182,7 +193,7 @@ def concluded(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         raise AslError("no run of any size is there", "see the failures above")
     vocabulary = [one for one in rows if not one["clips_a_gloss"]]
     curve = [one for one in rows if one["clips_a_gloss"]]
-    laws = {key: fit(*_points(vocabulary, key)) for key in LAWS}
+    laws = {key: fit(*_points(vocabulary, key)) for key in LAWS if all(key in one for one in vocabulary)}
     if curve:
         errors = [100 - score for one in curve for score in one["scores"]]
         laws["error"] = fit([one["clips_a_gloss"] for one in curve for _ in one["scores"]], errors)
@@ -199,6 +210,8 @@ LAWS = {
     "top_1": "top-1 accuracy",
     "train_seconds": "training time",
     "decoder_us_per_frame": "decoder time a frame",
+    "graph_arcs": "arcs of the cascade",
+    "graph_seconds": "building the cascade",
     "memory_mb": "peak memory",
 }
 

@@ -12,6 +12,7 @@ from pipelines.scaling import LAWS
 COSTS = {
     "train_seconds": "training, s",
     "decoder_us_per_frame": "decoder, µs a frame",
+    "graph_arcs": "arcs of the cascade",
     "parameters_per_clip": "parameters a clip",
     "memory_mb": "peak memory, MB",
 }
@@ -51,8 +52,9 @@ def costs_figure(results: Mapping[str, Any]):
     from matplotlib.figure import Figure
 
     rows = results["vocabulary"]
-    figure = Figure(figsize=(11, 2.9))
-    for axes, (key, title) in zip(figure.subplots(1, len(COSTS)), COSTS.items(), strict=True):
+    costs = {key: title for key, title in COSTS.items() if all(key in one for one in rows)}
+    figure = Figure(figsize=(2.75 * len(costs), 2.9))
+    for axes, (key, title) in zip(figure.subplots(1, len(costs)), costs.items(), strict=True):
         axes.plot([one["size"] for one in rows], [one[key] for one in rows], "-o", color="#444444", markersize=4)
         _law(axes, results["laws"].get(key), [one["size"] for one in rows])
         _scale(axes, "glosses", title, [one["size"] for one in rows], log=True)

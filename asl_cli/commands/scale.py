@@ -10,7 +10,7 @@ from asl_cli.terminal import print_table, typed
 from pipelines.errors import BadInput
 
 
-@command("train", "encoder", "features", "phonology", "decode", study=True)
+@command("train", "encoder", "features", "phonology", "decode", "graph", study=True)
 def scale(
     call: Call,
     vocab: Annotated[
@@ -78,6 +78,26 @@ def show(results: dict) -> None:
         for one in [*results["vocabulary"], *results["data"]]
     ]
     print_table("", columns, rows)
+    if "graph_states" in results["vocabulary"][0]:
+        print_table("", *cascades(results["vocabulary"]))
     for key, law in results["laws"].items():
         print(f"{key}: exponent {law['exponent']:.2f} [{law['low']:.2f}, {law['high']:.2f}], R² {law['r_squared']:.2f}")
     print(results["recommendation"])
+
+
+def cascades(rows: list[dict]) -> tuple[list[str], list[list]]:
+    """Columns and rows of the table of cascades."""
+    columns = ["cascade", "read exactly %", "states", "arcs", "arcs a state", "file MB", "built in s", "building MB"]
+    return columns, [
+        [
+            one["name"],
+            f"{one['read_exactly']:.1f}",
+            f"{one['graph_states']:.0f}",
+            f"{one['graph_arcs']:.0f}",
+            f"{one['graph_arcs'] / one['graph_states']:.1f}",
+            f"{one['graph_file_mb']:.2f}",
+            f"{one['graph_seconds']:.1f}",
+            f"{one['graph_memory_mb']:.0f}",
+        ]
+        for one in rows
+    ]

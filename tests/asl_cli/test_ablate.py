@@ -51,6 +51,15 @@ def test_as_written_it_compares_with_pre_training(workspace):
     assert "ablate" in run_asl("status", "-w", workspace, check=0).stdout
 
 
+def test_decoders_are_compared_on_the_same_models(workspace):
+    found = result(ablate(workspace, "--factor", "decoder=greedy,cascade", "--seeds", "2", "--metric", "read_exactly"))
+    assert found["ran"] == 4
+    runs = [path for path in (workspace / "experiments").iterdir() if (path / "model.json").is_file()]
+    assert len(runs) == 2  # one training a seed, tested in two ways
+    assert all(len(list(path.glob("outcome-*.json"))) == 2 for path in runs)
+    assert all(len(list(path.glob("graph-*/graph.json"))) == 1 for path in runs)
+
+
 def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
     words = ("--factor", "dropout=0.4,0.2,0.1", "--seeds", "2", "--jobs", "1")
     whole = result(ablate(workspace, *words))

@@ -29,6 +29,16 @@ def test_sizes_and_clips(workspace):
     assert (again["ran"], again["kept"], again["results"]) == (0, 10, found)
 
 
+def test_each_size_can_have_its_cascade(workspace):
+    done = scale(workspace, "--vocab", "2,3,4", "--seeds", "1", "--decoder", "cascade", "--no-tune")
+    found = result(done)["results"]
+    arcs = [one["graph_arcs"] for one in found["vocabulary"]]
+    assert arcs == sorted(arcs)
+    assert arcs[0] < arcs[-1]
+    assert "graph_arcs" in found["laws"]
+    assert "The cascade" in Path(result(done)["report"]).read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
