@@ -63,9 +63,7 @@ def learn(
         tables, durations, frames = _count(found, places, first, sizes, background)
         new = [
             [
-                _aligned(
-                    _scores(one, tables, sizes, len(durations))[:, first[s] : first[s + 1]], durations[first[s] : first[s + 1]]
-                )
+                aligned(unit_scores(one, tables, range(first[s], first[s + 1])), durations[first[s] : first[s + 1]])[0]
                 for one in own
             ]
             for s, own in enumerate(found)
@@ -119,9 +117,10 @@ def _count(signs, places, first, sizes, background) -> tuple[dict[str, np.ndarra
     return tables, np.maximum(frames / np.maximum(visits, 1), 1.0), frames
 
 
-def _scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], sizes: Mapping[str, int], units: int) -> np.ndarray:
-    """(T, P) → (T, U) log-probability of each frame under each unit (SPEC §10, b_u)."""
-    return sum((part_scores(codes[:, p], tables[part]) for p, part in enumerate(sizes)), start=np.zeros((len(codes), units)))
+def unit_scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], units: Sequence[int]) -> np.ndarray:
+    """(T, P) → (T, len(units)) log-probability of each frame under each unit (SPEC §10, b_u)."""
+    own = (part_scores(codes[:, p], table[list(units)]) for p, table in enumerate(tables.values()))
+    return sum(own, start=np.zeros((len(codes), len(units))))
 
 
 def part_scores(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -129,11 +128,14 @@ def part_scores(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
     return table[:, _columns(codes, table.shape[1] - 1)].T
 
 
-def _aligned(scores: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """(T, S) → (T,) the likeliest left-to-right places; fewer frames than stays are parted evenly."""
+def aligned(scores: np.ndarray, durations: np.ndarray) -> tuple[np.ndarray, float]:
+    """(T, S) scores of a sign's stays, (S,) their mean durations → (T,) the likeliest left-to-right places, and their score.
+
+    Fewer frames than stays are parted evenly, which scores nothing.
+    """
     frames, stays = scores.shape
     if frames < stays:
-        return _evenly(frames, stays)
+        return _evenly(frames, stays), -np.inf
     stay = np.log(np.maximum(1 - 1 / np.maximum(durations, 1.01), 1e-3))
     leave = -np.log(np.maximum(durations, 1.01))
     best = np.full(stays, -np.inf)
@@ -148,7 +150,7 @@ def _aligned(scores: np.ndarray, durations: np.ndarray) -> np.ndarray:
     for t in range(frames - 1, -1, -1):
         place[t] = at
         at -= int(came[t, at])
-    return place
+    return place, float(best[-1])
 
 
 # Tying ---------------------------------------------------------------------------------------------------------------

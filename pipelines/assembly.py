@@ -1,6 +1,7 @@
 """From material and weights to a cascade: what its six levels say, and what it reads of a frame."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.coding import Coder
+from pipelines.densities import FrameDensities, frame_densities
 from pipelines.errors import BadInput
 from pipelines.graph_build import Built, build_in
 from pipelines.graphs import Graph
@@ -28,7 +30,10 @@ MOST_KEEP = 0.95
 
 @dataclass
 class Assembly:
-    """What does not hang on the weights that are tuned. settings: whose stays, units, variants and levels count."""
+    """What does not hang on the weights that are tuned. settings: whose stays, units, variants and levels count.
+
+    features: (T, size) of every clip, the material's among them.
+    """
 
     material: Material
     model: TrainedModel
@@ -36,6 +41,7 @@ class Assembly:
     spoken: Language
     glosses: tuple[str, ...]
     settings: GraphSettings
+    features: Sequence[np.ndarray]
     warnings: list[str] = field(default_factory=list)
 
     @cached_property
@@ -48,6 +54,10 @@ class Assembly:
             own, self.material.letters, self.material.rests, sizes, stays=settings.stays, tie=settings.units,
             most_variants=settings.variants, names=self.glosses,
         )  # fmt: skip
+
+    @cached_property
+    def densities(self) -> FrameDensities:
+        return frame_densities(self.material, self.inventory, {i: self.features[i] for i in self.material.clips}, self.model)
 
     @cached_property
     def loci(self) -> list[str]:
@@ -65,7 +75,8 @@ class Assembly:
         encoder = {gloss: self.model.alphabet.label(gloss) for gloss in self.glosses if gloss in self.model.alphabet}
         own = settings.encoder_weight > 0 or settings.tune
         return signs_of(
-            self.inventory, self.glosses, encoder, own_columns=own, nouns=nouns_of(self.material.sentences), loci=self.loci,
+            self.inventory, self.glosses, encoder, own_columns=own, throughout=self.model.names_every_frame,
+            nouns=nouns_of(self.material.sentences), loci=self.loci,
             margin=settings.fusion_margin, fused_shares=fused_shares(self.material.found),
             neighbours=self.neighbours(settings),
         )  # fmt: skip
@@ -82,7 +93,7 @@ class Assembly:
         return Knowledge(
             self.glosses, tuple(signs.columns.durations), tuple(signs.places), tuple(signs.pronunciations), self.spoken.model,
             signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest, settings.language_weight, settings.penalty,
-            self.shortest(signs, settings.shortest),
+            self.shortest(signs, settings.shortest), self.longest(signs, settings),
         )  # fmt: skip
 
     @staticmethod
@@ -91,6 +102,15 @@ class Assembly:
         found = [max(1, round(share * one)) for one in signs.columns.durations]
         return tuple(1 if label == signs.rest else few for label, few in enumerate(found, 1))
 
+    @classmethod
+    def longest(cls, signs: Signs, settings: GraphSettings) -> tuple[int, ...]:
+        """(N,) frames that each label takes at most, 0 for any number; () if none has an end. A rest has none."""
+        if not settings.longest:
+            return ()
+        least = cls.shortest(signs, settings.shortest)
+        found = [math.ceil(settings.longest * one) for one in signs.columns.durations]
+        return tuple(0 if label == signs.rest else max(least[label - 1], most) for label, most in enumerate(found, 1))
+
     def build(self, settings: GraphSettings, folder: Path) -> tuple[Signs, Graph, Built]:
         """Builds with these weights into the folder."""
         signs = self.signs(settings)
@@ -98,12 +118,12 @@ class Assembly:
         return signs, self.graph(signs, settings, folder), built
 
     def graph(self, signs: Signs, settings: GraphSettings, folder: Path) -> Graph:
-        own = signs.columns
+        own, densities = signs.columns, self.densities if settings.density_weight else None
         rows = np.array(own.rows, dtype=int).reshape(len(own.rows), len(signs.tables))
-        weights = settings.encoder_weight, settings.code_weight
+        weights = settings.encoder_weight, settings.code_weight, settings.density_weight
         return Graph(
-            folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(own.gloss), np.array(own.peak), signs.rest,
-            *weights, {"names": own.names},
+            folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(own.gloss), np.array(own.peak),
+            np.array(own.unit), signs.rest, *weights, {"names": own.names}, densities,
         )  # fmt: skip
 
 

@@ -30,9 +30,9 @@ from transducers.cascade import WHOLE, file_name
 from transducers.ngram import to_arpa
 
 STAGE = "build-fst"
-CODE = 1
+CODE = 2
 ARPA = "G.arpa"
-_WEIGHTS = ("encoder_weight", "code_weight", "language_weight", "penalty", "shortest")
+_WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "language_weight", "penalty", "shortest", "longest")
 
 
 @dataclass
@@ -136,7 +136,7 @@ def build_graph(
     glosses = tuple(sorted({*glosses_of(material), *names(settings, material)}))
     validation = usable(store.clips, model, "validation")
     spoken = language(settings, glosses, material.sentences, [store.clips[i].glosses for i in validation])
-    whole = Assembly(material, model, coder, spoken, glosses, settings)
+    whole = Assembly(material, model, coder, spoken, glosses, settings, store)
     tuned = Tuned(settings)
     if settings.tune and validation:
         read = [(store.clips[i], read_features(model, store[i], mirror=decode.mirror_average)) for i in validation]

@@ -14,6 +14,7 @@ from models.units import part_scores
 from pipelines.checkpoints import load_tensors, part, save_tensors
 from pipelines.coding import Coder, coder_of, right_handed
 from pipelines.columns import BETWEEN, Columns
+from pipelines.densities import FrameDensities, densities_of
 from pipelines.errors import AslError, BadInput, StageMissing
 from pipelines.files import file_hash, write_json
 from pipelines.models_folder import WEIGHTS, TrainedModel, made_folder
@@ -25,7 +26,7 @@ from transducers.cascade import WHOLE, file_name, read_levels
 from transducers.decoder import BestPath, Decoder, Options, read_graph
 
 CARD, TABLES = "graph.json", "tables.safetensors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_CARD_BYTES, MAX_LABELS = 256 << 20, 5_000_000
 
 
@@ -34,7 +35,8 @@ class Graph:
     """A cascade and what its frame scores are made of (SPEC §10, Emission).
 
     alphabet: its glosses. coder: codes of features; None where the features hold no phonology, and tables is empty then.
-    tables: part → (U, K + 1). rows: (N, P); gloss, peak: (N,), as in Columns. rest: the label between signs, or 0.
+    tables: part → (U, K + 1). rows: (N, P); gloss, peak, unit: (N,), as in Columns. rest: the label between signs, or 0.
+    densities: of units, where they have a say.
     """
 
     folder: Path
@@ -44,16 +46,21 @@ class Graph:
     rows: np.ndarray
     gloss: np.ndarray
     peak: np.ndarray
+    unit: np.ndarray
     rest: int
     encoder_weight: float
     code_weight: float
+    density_weight: float
     card: Mapping[str, Any]
+    densities: FrameDensities | None = None
 
     def scores(self, reading: Reading) -> np.ndarray:
         """(T, N) what the cascade reads of each frame."""
         total = self.encoder_weight * self.encoder_part(reading)
         codes = self.code_part(reading) if self.code_weight else None
-        return total if codes is None else total + self.code_weight * codes
+        if codes is not None:
+            total = total + self.code_weight * codes
+        return total + self.density_part(reading)
 
     def encoder_part(self, reading: Reading) -> np.ndarray:
         """(T, N), of the mean over the views."""
@@ -66,6 +73,12 @@ class Graph:
             return None
         codes = self.coder.codes(right_handed(reading.features, reading.feature_set))
         return table_scores(codes, self.tables, self.rows)
+
+    def density_part(self, reading: Reading) -> np.ndarray | float:
+        """(T, N), weighted; 0 without densities."""
+        if self.densities is None or not self.density_weight:
+            return 0.0
+        return self.density_weight * self.densities.scores(reading.features, reading.feature_set)[:, self.unit]
 
     def decoder(self, settings: DecodeSettings) -> Decoder:
         return Decoder(self.whole, Options(settings.graph_beam, settings.most_active))
@@ -115,9 +128,12 @@ def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mappin
     tensors = {f"table.{name}": torch.from_numpy(np.asarray(table, dtype=np.float32)) for name, table in graph.tables.items()}
     if graph.coder:
         tensors |= {f"coder.{name}": tensor for name, tensor in graph.coder.tensors().items()}
+    if graph.densities:
+        tensors |= {f"densities.{name}": tensor for name, tensor in graph.densities.tensors().items()}
     save_tensors(graph.folder / TABLES, tensors, {})
     record = {"version": FORMAT_VERSION, "glosses": list(graph.alphabet.glosses), "rest": graph.rest, "parts": list(graph.tables)}
-    record |= {"encoder_weight": graph.encoder_weight, "code_weight": graph.code_weight}
+    record |= {name: getattr(graph, name) for name in ("encoder_weight", "code_weight", "density_weight")}
+    record |= {"densities": graph.densities is not None}
     record |= {"model": file_hash(model.folder / WEIGHTS), "columns": vars(columns), **card}
     # So that the card's own hash speaks for the whole.
     record |= {"files": {name: file_hash(graph.folder / name) for name in (TABLES, file_name(WHOLE))}}
@@ -135,6 +151,8 @@ def load_graph(folder: Path, model: TrainedModel) -> Graph:
         card = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(card["version"], int) or card["version"] > FORMAT_VERSION:
             raise BadInput(f"{file} has version {card['version']!r}; this asl knows {FORMAT_VERSION}", "update asl")
+        if card["version"] < FORMAT_VERSION:
+            raise BadInput(f"{file} is of an earlier asl (version {card['version']})", "build it again: asl build-fst --force")
         if card["model"] != file_hash(model.folder / WEIGHTS):
             raise BadInput(
                 f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
@@ -157,13 +175,18 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     rows = np.array(columns.rows, dtype=int).reshape(len(columns.rows), len(tables))
     if any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
         raise ValueError("columns that are not in the tables")
-    arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool)
+    densities = densities_of(part(tensors, "densities.")) if card["densities"] else None
+    units = np.array(columns.unit, dtype=int)
+    arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool), units
     if {len(one) for one in arrays} != {len(rows)} or rows.min(initial=0) < 0:
         raise ValueError("columns of different lengths, or negative rows")
     if not BETWEEN <= arrays[1].min() <= arrays[1].max() <= glosses:
         raise ValueError("columns of glosses that the model does not have")
-    weights = float(card["encoder_weight"]), float(card["code_weight"])
-    return Graph(folder, Alphabet(tuple(map(str, card["glosses"]))), coder, tables, *arrays, int(card["rest"]), *weights, card)
+    if densities and not 0 <= units.min() <= units.max() < len(densities.densities.means):
+        raise ValueError("columns of units that have no densities")
+    weights = (float(card[name]) for name in ("encoder_weight", "code_weight", "density_weight"))
+    alphabet = Alphabet(tuple(map(str, card["glosses"])))
+    return Graph(folder, alphabet, coder, tables, *arrays, int(card["rest"]), *weights, card, densities)
 
 
 def find_graph(workspace: Workspace | None, given: str | None) -> Path:

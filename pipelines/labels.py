@@ -6,7 +6,7 @@ from the sign's entry there (one class for the whole clip).
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,8 @@ ASL_LEX_TIERS = {
     "SignType.2.0": "sign type",
 }
 GLOSS_TIER = "gloss"
+#: The label of no gloss, CTC's blank.
+BETWEEN = 0
 #: A boundary counts for this many frames on each side.
 BOUNDARY_REACH = 1
 MAX_LEXICON_BYTES = 64 << 20
@@ -38,14 +40,17 @@ _ABSENT = ("", "NA")
 
 @dataclass(frozen=True)
 class Labels:
-    """Of one clip. frames: tier → (T,); clip: tier → label; UNKNOWN where there is none. level: 0, 1 or 2."""
+    """Of one clip. frames: tier → (T,); clip: tier → label; UNKNOWN where there is none. level: 0, 1 or 2.
+
+    GLOSS_TIER in frames has the label of the gloss that is signed, BETWEEN where none is.
+    """
 
     frames: Mapping[str, np.ndarray] = field(default_factory=dict)
     clip: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def level(self) -> int:
-        return 2 if self.clip or set(self.frames) - {BOUNDARY} else 1 if self.frames else 0
+        return 2 if self.clip or set(self.frames) - {BOUNDARY, GLOSS_TIER} else 1 if self.frames else 0
 
 
 def collate_labels(
@@ -73,12 +78,14 @@ class LabelTable:
     tiers: Mapping[str, tuple[str, ...]]
     lexicon: Mapping[str, Mapping[str, str]]
 
-    def labels(self, clip: Clip, frames: int, fps: float) -> Labels:
-        """The labels of a clip whose features have this many frames at this rate."""
+    def labels(self, clip: Clip, frames: int, fps: float, label_of: Callable[[str], int] | None = None) -> Labels:
+        """The labels of a clip whose features have this many frames at this rate. label_of: of a gloss."""
         found = {tier: _frame_labels(clip, tier, self.tiers[tier], frames, fps) for tier in FRAME_TIERS if tier in self.tiers}
         found = {tier: values for tier, values in found.items() if (values != UNKNOWN).any()}
         if BOUNDARY in self.tiers and any(one.tier == GLOSS_TIER for one in clip.segments):
             found[BOUNDARY] = boundaries(clip, frames, fps)
+            if label_of:
+                found[GLOSS_TIER] = gloss_frames(clip, frames, fps, label_of)
         entry = self.lexicon.get(_key(clip.glosses[0]), {}) if len(clip.glosses) == 1 else {}
         known = {tier: self.tiers[tier].index(value) for tier, value in entry.items() if value in self.tiers.get(tier, ())}
         return Labels(found, known)
@@ -139,6 +146,16 @@ def boundaries(clip: Clip, frames: int, fps: float) -> np.ndarray:
                 at = round(time * fps)
                 marks[max(0, at - BOUNDARY_REACH) : at + BOUNDARY_REACH + 1] = 1
     return marks
+
+
+def gloss_frames(clip: Clip, frames: int, fps: float, label_of: Callable[[str], int]) -> np.ndarray:
+    """(T,) the label of the gloss that is signed; BETWEEN where none is, UNKNOWN where two are at once (fused signs)."""
+    labels = np.full(frames, BETWEEN, dtype=np.int64)
+    for one in clip.segments:
+        if one.tier == GLOSS_TIER and one.value:
+            own = labels[round(one.start * fps) : round(one.end * fps)]
+            own[:] = np.where(own == BETWEEN, label_of(one.value), UNKNOWN)
+    return labels
 
 
 def _frame_labels(clip: Clip, tier: str, classes: Sequence[str], frames: int, fps: float) -> np.ndarray:

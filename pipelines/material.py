@@ -23,10 +23,19 @@ from pipelines.sign_units import SPELLED, Said, Stretch, between, letters, stret
 SIGNERS, TAKES, FPS = 3, 2, 25.0
 
 
+@dataclass(frozen=True)
+class Spot:
+    """Frames first…last − 1 of a clip, by its number; −1 for one that is not among the workspace's."""
+
+    clip: int
+    first: int = 0
+    last: int = 0
+
+
 @dataclass
 class Material:
     """segments: glosses → (T, P) codes of each time they are signed, as one sign; letters: of each fingerspelled letter;
-    rests: of the frames between signs.
+    rests: of the frames between signs. spots, rest_spots: where segments and rests are.
 
     sentences: glosses of every clip; found: where they are in it; performed: signs of a lexicon that no clip shows;
     too_short: clips that have not frames enough for their glosses.
@@ -35,10 +44,17 @@ class Material:
     segments: dict[Said, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     letters: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     rests: list[np.ndarray] = field(default_factory=list)
+    spots: dict[Said, list[Spot]] = field(default_factory=lambda: defaultdict(list))
+    rest_spots: list[Spot] = field(default_factory=list)
     sentences: list[tuple[str, ...]] = field(default_factory=list)
     found: list[list[Stretch]] = field(default_factory=list)
     performed: int = 0
     too_short: int = 0
+
+    @property
+    def clips(self) -> list[int]:
+        """The workspace's clips that signs were taken from."""
+        return sorted({spot.clip for spots in self.spots.values() for spot in spots if spot.clip >= 0})
 
 
 def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
@@ -79,9 +95,12 @@ def gather(
         codes = _codes(features, store, coder)
         for one in found:
             material.segments[one.glosses].append(codes[one.first : one.last])
+            material.spots[one.glosses].append(Spot(i, one.first, one.last))
         for letter, first, last in letters(clip, len(codes), store.fps):
             material.letters[letter].append(codes[first:last])
-        material.rests += [codes[first:last] for first, last in between(found, len(codes))]
+        pauses = between(found, len(codes))
+        material.rests += [codes[first:last] for first, last in pauses]
+        material.rest_spots += [Spot(i, first, last) for first, last in pauses]
     return material
 
 
@@ -103,6 +122,7 @@ def add_lexicon(material: Material, lexicon: str, count: int, settings: FeatureS
         if (name,) not in material.segments:
             material.performed += 1
         material.segments[name,].append(coder.codes(features))
+        material.spots[name,].append(Spot(-1))
 
 
 def _performances(lexicon: str, count: int, settings: FeatureSettings, known: set[str]) -> Iterator[tuple[str, np.ndarray]]:

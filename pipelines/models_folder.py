@@ -50,6 +50,12 @@ class TrainedModel:
         return self.recognisers[0].phonology.tiers
 
     @property
+    def names_every_frame(self) -> bool:
+        """Whether it was taught the gloss of each frame, and not only to name it once."""
+        training = self.card.get("training")
+        return bool(training.get("frames")) if isinstance(training, dict) else False
+
+    @property
     def only_synthetic(self) -> bool:
         """Whether all training clips were made by synthetic signers."""
         metrics = self.card.get("metrics")

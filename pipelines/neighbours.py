@@ -73,9 +73,9 @@ class _Forms:
         own = self.columns
         rows = list(own.rows[label - 1])
         rows[self.parts.index(part)] = row
-        new = own.add(
-            rows, own.gloss[label - 1], own.peak[label - 1], own.durations[label - 1], f"{own.names[label - 1]} ({kind})"
-        )
+        name = f"{own.names[label - 1]} ({kind})"
+        kept = own.gloss[label - 1], own.peak[label - 1], own.durations[label - 1]
+        new = own.add(rows, *kept, name, own.unit[label - 1])
         self.found.append(Change(new, label, cost, **where))
 
 

@@ -37,7 +37,7 @@ class SourceSettings:
     pattern: str = setting("{group}__{gloss}__{clip}", "How .pose file names are read: {gloss} {group} {signer} {clip}.")
     landmarks: list[str] = setting([], "Landmark arrays, .npz.")
     layout: str = setting("", "Layout of the .npz arrays: a built-in name or a TOML file; empty goes by their width.")
-    synthetic: bool = setting(False, "Clips of synthetic signers, as [synthetic] says.")
+    synthetic: bool = setting(False, "Clips of synthetic signers, by the settings below.")
     annotations: str = setting("", "Folder of ELAN .eaf files beside the videos: <video name>.eaf.")
     gloss_tier: str = setting("gloss", "ELAN tier that holds the glosses; letter case does not count.")
 
@@ -208,6 +208,9 @@ class TrainSettings:
     )
     phonology: float = setting(0.3, "Weight of the phonological classes of clips that have them (level 2, ASL-LEX).", low=0)
     boundaries: float = setting(0.3, "Weight of the boundaries of clips that have them (level 1).", low=0)
+    frames: float = setting(
+        0.0, "Weight of naming, beside CTC, the gloss of every frame of clips whose signs are marked in time (level 1).", low=0
+    )
     clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
     patience: int = setting(20, "Epochs without a better validation score before stopping; 0 never stops early.", low=0)
     min_clips: int = setting(1, "Glosses with fewer training clips are left out of the vocabulary.", low=1)
@@ -257,8 +260,12 @@ class GraphSettings:
     variants: int = setting(2, "Ways of signing that are told apart in the clips of a gloss, at most.", low=1, high=8)
     tune: bool = setting(True, "Find the five settings below on the validation clips, where there are any.")
     shortest: float = setting(0.5, "Share of its mean time that a unit lasts at least, 0-1.", low=0, high=1)
+    longest: float = setting(0.0, "Times its mean time that a unit lasts at most; 0 sets no end.", low=0, high=100)
     encoder_weight: float = setting(0.6, "Weight of the encoder's log-probabilities.", low=0, high=10)
     code_weight: float = setting(0.1, "Weight of the units' code tables.", low=0, high=10)
+    density_weight: float = setting(
+        0.0, "Weight of Gaussians of the frames of each unit, for data of few signers; 0 makes none.", low=0, high=10
+    )
     language_weight: float = setting(1.0, "Weight of G.", low=0, high=20)
     penalty: float = setting(0.0, "Cost of each gloss, nats; below 0 it is a reward.", low=-100, high=100)
     discourse: bool = setting(True, "Follow loci: points and agreement verbs refer to whom a point introduced.")

@@ -157,12 +157,13 @@ class Signs:
 
 
 def signs_of(
-    found: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, own_columns: bool, nouns: Iterable[str],
-    loci: Sequence[str], margin: float, fused_shares: Mapping[Said, float], neighbours: Neighbours,
+    found: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, own_columns: bool, throughout: bool,
+    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[Said, float], neighbours: Neighbours,
 ) -> Signs:  # fmt: skip
     """glosses: the cascade's, labels 1…V in order. encoder: gloss → its label in the encoder.
 
-    own_columns: a label a gloss and stay, so that the encoder has a say; else one a unit. nouns: glosses that a point may
+    own_columns: a label a gloss and stay, so that the encoder has a say; else one a unit. throughout: whether the encoder names a
+    gloss in all of its frames; else once, amid them. nouns: glosses that a point may
     introduce. loci: names of the loci that are followed, in order of introduction; () for none. margin, fused_shares: what a
     fused form must win by, nats, and how often the two glosses are signed as one.
     """
@@ -180,12 +181,13 @@ def signs_of(
             if key not in shared:
                 name = f"{'+'.join(way.said)}/{place + 1}" if len(key) > 1 else f"u{unit}"
                 gloss, peak = _heard(way, place, encoder)
-                shared[key] = columns.add(row, gloss, peak, found.units.durations[unit], name)
+                peak = peak or (throughout and gloss != BETWEEN)
+                shared[key] = columns.add(row, gloss, peak, found.units.durations[unit], name, unit)
             labels.append(shared[key])
         spelled[way.said].append((tuple(labels), way.clips))
     rest = 0
     if found.rest is not None:
-        rest = columns.add((found.rest,) * len(parts), BETWEEN, False, found.units.durations[found.rest], "rest")
+        rest = columns.add((found.rest,) * len(parts), BETWEEN, False, found.units.durations[found.rest], "rest", found.rest)
     base = len(columns.rows)
     references = references_of({said[0]: ways for said, ways in spelled.items() if len(said) == 1}, loci, base)
     entries = pronunciations(spelled, label_of, references, set(nouns))

@@ -192,7 +192,8 @@ def prepare(store: FeatureStore, corpus: Corpus, table: LabelTable, given: tuple
 
     def example(i: int) -> Example:
         features, words = store[i], corpus.alphabet.labels(clips[i].glosses)
-        return Example(features, tuple(words), clips[i].name, table.labels(clips[i], len(features), store.fps))
+        labels = table.labels(clips[i], len(features), store.fps, corpus.alphabet.label)
+        return Example(features, tuple(words), clips[i].name, labels)
 
     mean, deviation = given or standardise(store, corpus.train)
     return Data(feature_set, list(map(example, corpus.train)), list(map(example, corpus.validation)), mean, deviation)

@@ -16,10 +16,11 @@ from torch.nn import functional
 from models.augmentation import Augmentation, augmented_input
 from models.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
 from models.feature_sets import FeatureSet, encoder_input
+from models.phonology import UNKNOWN
 from models.recogniser import Recogniser
 from pipelines.checkpoints import part
 from pipelines.errors import AslError
-from pipelines.labels import Labels, collate_labels
+from pipelines.labels import GLOSS_TIER, Labels, collate_labels
 from pipelines.measures import greedy_error_rate
 from pipelines.progress import Progress
 from pipelines.runs import ResumableRun, collate, make_batches, weighted_mean, windows
@@ -148,14 +149,28 @@ class Run(ResumableRun):
             scores = self.model.scores(encoded, lengths)
         losses = self._objective(scores, lengths, glosses, counts)
         loss = losses.mean() + self.settings.label_smoothing * smoothing_loss(scores, lengths)
+        known = collate_labels([one.labels for one in examples], sources, self.device)
         if self.model.phonology.tiers:
-            known = collate_labels([one.labels for one in examples], sources, self.device)
             phonology, boundary = self.model.phonology.losses(encoded, lengths, *known)
             loss = loss + self.settings.phonology * phonology + self.settings.boundaries * boundary
+        if self.settings.frames and GLOSS_TIER in known[0]:
+            loss = loss + self.settings.frames * self._frame_loss(scores, lengths, known[0][GLOSS_TIER])
         if not torch.isfinite(loss):
             self._refuse(examples, inputs, losses)
         blank = ((scores.detach().argmax(dim=-1) == BLANK) & real_frames(scores, lengths)).sum()
         return loss, float(blank), int(lengths.sum())
+
+    def _frame_loss(self, scores: Tensor, lengths: Tensor, glosses: Tensor) -> Tensor:
+        """Cross-entropy of the frames whose gloss, or that there is none, is known: summed over a clip's, as CTC's is.
+
+        Of what the model says before label shares are divided out: divided, it is then to a constant the likelihood of a
+        frame under each gloss, which a cascade wants (Bourlard and Morgan, 1994).
+        """
+        known = (glosses != UNKNOWN) & real_frames(scores, lengths)
+        if not known.any():
+            return scores.new_zeros(())
+        said = scores + self.model.prior_weight * self.model.prior.log()
+        return functional.cross_entropy(said[known], glosses[known], reduction="sum") / len(scores)
 
     def _refuse(self, examples: Sequence[Example], inputs: Sequence[np.ndarray], losses: Tensor) -> None:
         """Names the clip with which a loss ceased to be a number, before a step is taken with it."""

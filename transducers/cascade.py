@@ -33,10 +33,11 @@ class Knowledge:
     """What the six transducers say.
 
     glosses: V, labels 1…V. durations: mean frames of every label that can be seen (N,): units 1…U = len(places), then their
-    forms in context; shortest: the fewest frames of each, () for one. places: (U,) how each unit is a neighbour.
-    pronunciations: of the glosses, over the labels that `references` writes. references: the points and movements between
-    loci among the units. forms: fused signs. changes: what neighbours do. language: the n-gram; language_weight: power of its
-    probabilities. rest: the unit between signs, or 0. penalty: cost of every gloss, below 0 a reward.
+    forms in context; shortest, longest: the fewest and the most frames of each, () for one and for any number. places: (U,) how
+    each unit is a neighbour. pronunciations: of the glosses, over the labels that `references` writes. references: the points and
+    movements between loci among the units. forms: fused signs. changes: what neighbours do. language: the n-gram;
+    language_weight: power of its probabilities. rest: the unit between signs, or 0. penalty: cost of every gloss, below 0 a
+    reward.
     """
 
     glosses: tuple[str, ...]
@@ -51,6 +52,7 @@ class Knowledge:
     language_weight: float = 1.0
     penalty: float = 0.0
     shortest: tuple[int, ...] = ()
+    longest: tuple[int, ...] = ()
 
     @property
     def units(self) -> int:
@@ -119,7 +121,7 @@ def build(known: Knowledge, prune: float = 0.0) -> Cascade:
     m = timed("M", lambda: morphology(known.forms, passing))
     c = timed("C", lambda: context(known.places, known.changes))
     below = _charged(_before(c, _before(m, _before(d, lg)), prune), known.penalty)
-    timed(WHOLE, lambda: observed(below, known.durations, known.shortest))
+    timed(WHOLE, lambda: observed(below, known.durations, known.shortest, known.longest))
     if not made.fsts[WHOLE].num_states():
         raise ValueError("the cascade accepts nothing; prune less")
     return made

@@ -94,6 +94,19 @@ def test_what_cannot_be_built(trained, tmp_path, words, code, said):
     assert "hint: " in done.stderr
 
 
+def test_gaussians_have_their_say_in_a_cascade(trained, tmp_path):
+    workspace = Path(shutil.copytree(trained, tmp_path / "ws"))
+    run_asl("build-fst", "-w", workspace, "--no-tune", "--density-weight", "0.3", "--longest", "3", check=0)
+    found = result(run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--format", "json", check=0))["results"]
+    assert found["read_exactly"]["value"] > 0.5
+    (graph,) = (workspace / "graphs").iterdir()
+    card = json.loads((graph / "graph.json").read_text())
+    assert card["densities"]
+    card["columns"]["unit"][0] = 10_000
+    (graph / "graph.json").write_text(json.dumps(card))
+    assert "damaged" in run_asl("evaluate", "-w", workspace, "--decoder", "cascade", "--force", check=2).stderr
+
+
 def test_a_cascade_of_single_signs_and_what_is_missing(trained, tmp_path):
     workspace = Path(shutil.copytree(trained, tmp_path / "ws"))
     assert "asl build-fst" in run_asl("evaluate", "-w", workspace, "--decoder", "cascade", check=4).stderr

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.units import _aligned, joined, learn, part_scores, tied, variants
+from models.units import aligned, joined, learn, part_scores, tied, variants
 
 SIZES = {"H": 4, "L": 3}
 
@@ -47,7 +47,7 @@ def test_alike_stays_share_a_unit_when_tied():
 def test_alignment_is_the_best_of_all(stays, frames, seed):
     rng = np.random.default_rng(seed)
     scores, durations = rng.normal(size=(frames, stays)), rng.uniform(1.5, 4, stays)
-    found = _aligned(scores, durations)
+    found, best = aligned(scores, durations)
 
     def worth(place) -> float:
         total = scores[np.arange(frames), place].sum()
@@ -59,6 +59,7 @@ def test_alignment_is_the_best_of_all(stays, frames, seed):
         every = [p for p in itertools.product(range(stays), repeat=frames) if (p[0], p[-1]) == (0, stays - 1)]
         every = [p for p in every if set(np.diff(p)) <= {0, 1}]
         assert worth(found) == pytest.approx(max(map(worth, every)))
+        assert best == pytest.approx(worth(found))
     assert (np.diff(found) >= 0).all()
 
 

@@ -1,18 +1,22 @@
 """What lies between clips and the cascade: where signs are, references, neighbours, scores, and what a path says."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.feature_sets import PHON36, standardisation
 from models.units import learn
 from pipelines.clips import Clip, Segment
 from pipelines.columns import Columns
+from pipelines.densities import densities_of, frame_densities
 from pipelines.errors import BadInput
 from pipelines.graphs import encoder_scores, table_scores
 from pipelines.language import language, read_text
+from pipelines.material import Material, Spot
 from pipelines.neighbours import Neighbours
 from pipelines.reader import spans
 from pipelines.references import keeps_references, loci_of, nouns_of, referent
@@ -83,11 +87,18 @@ def built(**how):
     return inventory(segments, {"A": some((0, 0)), "B": some((1, 2))}, some((-1, -1)), SIZES, **own)
 
 
-def signs(found, loci=("a",), own_columns=True, neighbours=NONE):
+def signs(found, loci=("a",), own_columns=True, neighbours=NONE, throughout=False):
     glosses = sorted({gloss for way in found.ways for gloss in way.said})
     encoder = {gloss: label for label, gloss in enumerate(glosses, 1) if gloss != "fs-BA"}
     shares = {("a-GIVE-1", "CUP"): 0.25}
-    how = {"own_columns": own_columns, "nouns": {"JOHN"}, "loci": loci, "margin": 1.0, "fused_shares": shares}
+    how = {
+        "own_columns": own_columns,
+        "throughout": throughout,
+        "nouns": {"JOHN"},
+        "loci": loci,
+        "margin": 1.0,
+        "fused_shares": shares,
+    }
     return signs_of(found, glosses, encoder, neighbours=neighbours, **how), glosses
 
 
@@ -125,6 +136,48 @@ def test_fused_forms_that_nobody_showed_are_made_like_those_that_were():
     ((made, like),) = unseen_forms(ways)
     assert (made.said, like) == (("b-GIVE-a", "CUP"), ("a-GIVE-b", "CUP"))
     assert [made.row(place, "HLOMN") for place in (0, 1)] == [(7, 3, 7, 3, 7), (8, 4, 8, 4, 8)]
+
+
+def test_an_encoder_that_names_every_frame_is_asked_in_every_frame():
+    once, _ = signs(built())
+    always, _ = signs(built(), throughout=True)
+    heard = np.array(always.columns.gloss) > 0
+    assert np.array(always.columns.peak)[heard].all()
+    assert not np.array(once.columns.peak)[heard].all()
+    assert always.columns.unit == once.columns.unit
+
+
+def test_frames_of_a_sign_are_given_to_its_units_in_order():
+    """Signs of two stays whose codes say nothing: the Gaussians find where one stay ends."""
+    rng = np.random.default_rng(0)
+    centres = {("A",): (-3.0, 3.0), ("B",): (3.0, -3.0)}
+    material, features, truth = Material(), [], []
+    for clip_number in range(24):
+        said = (("A",), ("B",))[clip_number % 2]
+        lengths = rng.integers(4, 12, 2)
+        own = np.full((4 + lengths.sum(), PHON36.size), np.nan, dtype=np.float32)
+        own[4:, 13] = np.repeat(centres[said], lengths) + rng.normal(0, 0.5, lengths.sum())
+        own[:4, 13] = 30.0
+        features.append(own)
+        truth.append((said, int(lengths[0])))
+        material.segments[said].append(np.zeros((lengths.sum(), 0), dtype=int))
+        material.spots[said].append(Spot(clip_number, 4, len(own)))
+        material.rests.append(np.zeros((4, 0), dtype=int))
+        material.rest_spots.append(Spot(clip_number, 0, 4))
+    found = inventory(material.segments, {}, material.rests, {}, stays=2, tie=0, most_variants=1)
+    mean, deviation = standardisation(features)
+    made = frame_densities(
+        material, found, dict(enumerate(features)), SimpleNamespace(feature_set=PHON36, mean=mean, deviation=deviation)
+    )
+    ways = {way.said: way.units for way in found.ways}
+    right = []
+    for own, (said, first) in zip(features, truth, strict=True):
+        scores = made.scores(own, PHON36)
+        expected = np.r_[np.full(4, found.rest), np.full(first, ways[said][0]), np.full(len(own) - 4 - first, ways[said][1])]
+        right.append(scores.argmax(axis=1) == expected)
+    assert np.concatenate(right).mean() > 0.75
+    again = densities_of(made.tensors())
+    assert np.array_equal(again.scores(features[0], PHON36), made.scores(features[0], PHON36))
 
 
 def test_shared_columns_are_one_a_unit_but_for_references():
@@ -231,4 +284,4 @@ def test_words_end_where_the_rest_begins_and_fused_ones_share_their_time():
     frames = (9, 9, 1, 2, 3, 9, 4, 4, 9)
     assert spans(BestPath((1, 2), frames, (2, 6), 0.0, True), 9) == [(2, 5), (6, 8)]
     assert spans(BestPath((1, 2, 3), frames, (2, 6, 6), 0.0, True), 9) == [(2, 5), (6, 8), (6, 8)]
-    assert Columns().add((0,), 0, False, 1.0, "x") == 1
+    assert Columns().add((0,), 0, False, 1.0, "x", 0) == 1

@@ -5,7 +5,7 @@ import torch
 from models.phonology import BOUNDARY, UNKNOWN
 from pipelines.clips import Clip, Segment
 from pipelines.errors import BadInput
-from pipelines.labels import Labels, collate_labels, read_asl_lex, table_of
+from pipelines.labels import GLOSS_TIER, Labels, collate_labels, read_asl_lex, table_of
 from pipelines.training import LEVEL_SHARES, epoch_order
 
 HEADER = "EntryID,Handshape.2.0,MajorLocation.2.0,MinorLocation.2.0,Movement.2.0,SignType.2.0"
@@ -40,6 +40,16 @@ def test_levels_follow_what_is_known():
     assert table.labels(clip(segments=SIGNED.segments[:1]), 50, 25.0).level == 1
     unheard = clip(segments=[Segment("handshape", "Z", 0, 2)])
     assert table.labels(unheard, 50, 25.0).level == 0, "a class that no training clip has is no label"
+
+
+def test_the_gloss_of_every_frame():
+    one = clip(("BOOK", "GIVE", "CUP"), [Segment("gloss", "BOOK", 0.4, 0.8), Segment("gloss", "GIVE", 1.2, 1.6),
+                                         Segment("gloss", "CUP", 1.4, 1.6)])  # fmt: skip
+    labels = table_of([one], "").labels(one, 20, 10.0, {"BOOK": 3, "GIVE": 1, "CUP": 2}.__getitem__)
+    expected = [0] * 4 + [3] * 4 + [0] * 4 + [1] * 2 + [UNKNOWN] * 2 + [0] * 4
+    assert labels.frames[GLOSS_TIER].tolist() == expected
+    assert labels.level == 1
+    assert GLOSS_TIER not in table_of([one], "").labels(clip(), 20, 10.0, {"BOOK": 3}.__getitem__).frames
 
 
 def test_asl_lex_labels_whole_clips_by_gloss(tmp_path):

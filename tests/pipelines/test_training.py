@@ -14,7 +14,7 @@ from models.recogniser import Recogniser
 from pipelines import training
 from pipelines.checkpoints import load_tensors, save_tensors
 from pipelines.errors import AslError, BadInput
-from pipelines.labels import Labels
+from pipelines.labels import GLOSS_TIER, Labels
 from pipelines.models_folder import load_model, save_model
 from pipelines.progress import Silent
 from pipelines.recognition import isolated_token, labels_of, rank_signs, read_features, read_landmarks, sequence_score, tokens_of
@@ -321,6 +321,27 @@ def test_phonology_and_boundaries_are_learned_beside_the_glosses(tmp_path):
         assert BOUNDARY not in found
     assert np.concatenate(right).mean() > 0.8
     assert np.mean(kinds) > 0.8
+
+
+def test_the_gloss_of_every_frame_is_learned_where_signs_are_marked(data, tmp_path):
+    """Two signs a clip, nothing between: without `frames` CTC names each once, with it all along."""
+
+    def marked(one: Example) -> Example:
+        half = len(one.features) // 2
+        frames = np.repeat(one.glosses, (half, len(one.features) - half)).astype(np.int64)
+        return Example(one.features, one.glosses, labels=Labels({GLOSS_TIER: frames}))
+
+    train, held = [marked(one) for one in sentences(range(16))], [marked(one) for one in sentences((70, 71))]
+    named = {}
+    for weight in (0.0, 1.0):
+        own = Data(PHON36, train, [], data.mean, data.deviation)
+        outcome = run(own, tmp_path / str(weight), epochs=30, frames=weight, patience=0, mirror=0.0)
+        save_model(tmp_path / "m", [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
+        model = load_model(tmp_path / "m")
+        said = [read_features(model, one.features, mirror=False).views[0].argmax(axis=1) for one in held]
+        named[weight] = np.concatenate([a == one.labels.frames[GLOSS_TIER] for a, one in zip(said, held, strict=True)]).mean()
+    assert named[1.0] > 0.8
+    assert named[1.0] > named[0.0]
 
 
 def test_members_are_averaged_and_resume(data, taught, tmp_path):

@@ -52,7 +52,8 @@ def knowledge(draw) -> Knowledge:
     rest, power, penalty = (draw(st.sampled_from(two)) for two in ([0, REST], [1.0, 0.5], [0.0, -4.0]))
     model = train(text, draw(st.integers(1, 3)), GLOSSES)
     shortest = draw(st.sampled_from([(), tuple(1 + label % 2 for label in range(len(durations)))]))
-    how = {"shortest": shortest, "rest": rest, "language_weight": power, "penalty": penalty}
+    longest = draw(st.sampled_from([(), tuple((2 + label % 3) * (label % 4 > 0) for label in range(len(durations)))]))
+    how = {"shortest": shortest, "longest": longest, "rest": rest, "language_weight": power, "penalty": penalty}
     return Knowledge(GLOSSES, durations, places, tuple(entries), model, REFERENCES, forms, tuple(changes), **how)
 
 
@@ -139,16 +140,22 @@ def fits(units, forms, at, places) -> bool:
     return one.location is None or (at + 1 < len(units) and places[units[at + 1] - 1].location == one.location)
 
 
-def stretched(labels, scores, durations, shortest) -> float:
+def stretched(labels, scores, known) -> float:
     """The least cost of staying in each label for a while, so that all frames are read."""
-    least = shortest or (1,) * len(durations)
+    durations = known.durations
+    least = known.shortest or (1,) * len(durations)
+    most = [one or math.inf for one in known.longest] or [math.inf] * len(durations)
     stay = [1 - 1 / max(1.01, d - few + 1) for d, few in zip(durations, least, strict=True)]
     best = math.inf
     for cuts in itertools.combinations(range(1, len(scores)), len(labels) - 1):
         edges, cost = (0, *cuts, len(scores)), 0.0
         for label, first, last in zip(labels, edges, edges[1:], strict=False):
             more = last - first - least[label - 1]
-            go_on = math.inf if more < 0 else -more * math.log(stay[label - 1]) - math.log(1 - stay[label - 1])
+            go_on = (
+                math.inf
+                if more < 0 or last - first > most[label - 1]
+                else -more * math.log(stay[label - 1]) - math.log(1 - stay[label - 1])
+            )
             cost += go_on - scores[first:last, label - 1].sum()
         best = min(best, cost)
     return best
@@ -165,7 +172,7 @@ def test_the_best_path_of_six_levels_is_the_best_of_all_readings(tmp_path_factor
     expected: dict[tuple[int, ...], float] = {}
     for (labels, words), cost in readings.items():
         if 0 < len(labels) <= frames:
-            cost += known.penalty * len(words) + stretched(labels, scores, known.durations, known.shortest)
+            cost += known.penalty * len(words) + stretched(labels, scores, known)
             expected[words] = min(expected.get(words, math.inf), cost)
     got = Decoder(folder / file_name(WHOLE), WIDE).decode(scores)
     possible = min(expected.values(), default=math.inf) < math.inf
