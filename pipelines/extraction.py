@@ -22,7 +22,7 @@ from pipelines.posefile import read_pose
 from pipelines.progress import Progress
 from pipelines.settings import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
 from pipelines.sources.gather import Gathered, gather
-from pipelines.splits import Split, assign_splits
+from pipelines.splits import Split, assign_splits, check_groups
 from pipelines.synthetic.rendering import is_rendered, render
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 
@@ -81,6 +81,8 @@ def run_extract(
     synthetic = workspace.settings("synthetic", flags)
     with workspace.locked("asl extract"):
         gathered = gather(sources, synthetic, workspace.synthetic)
+        if not add:  # else they may be among the clips that are kept
+            check_groups({clip.group for clip in gathered.clips}, split)
         unrendered = [clip for clip in gathered.clips if is_rendered(clip) and not clip.path.is_file()]
         if unrendered and dry_run:
             metrics = {"clips": len(gathered.clips), "to_render": len(unrendered)}
@@ -255,8 +257,11 @@ def _settle_duplicates(workspace: Workspace, divided: Split, settings: SplitSett
 def _pairs_across(workspace: Workspace, clips: Sequence[Clip]) -> list[Duplicate]:
     if len({clip.split for clip in clips}) < 2:
         return []
-    traces = [trace(read_pose(workspace.inside(clip.pose))) for clip in clips]
-    return find_duplicates(traces, lambda i, j: clips[i].split != clips[j].split)
+    # Synthetic signers perform each clip anew; among tens of thousands of them the search would take its time for nothing.
+    real = [i for i, clip in enumerate(clips) if not clip.synthetic]
+    traces = [trace(read_pose(workspace.inside(clips[i].pose))) for i in real]
+    found = find_duplicates(traces, lambda i, j: clips[real[i]].split != clips[real[j]].split)
+    return [Duplicate(real[one.first], real[one.second], one.kind) for one in found]
 
 
 def _list_pairs(listing: Path, clips: Sequence[Clip], pairs: Sequence[Duplicate]) -> None:

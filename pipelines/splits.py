@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.clips import Clip
@@ -51,11 +51,17 @@ def _given(clips: Sequence[Clip]) -> Split:
     return Split([clip if clip.split else replace(clip, split="train") for clip in clips], "given", warnings)
 
 
+def check_groups(groups: Iterable[str], settings: SplitSettings) -> None:
+    """Raises BadInput: a group that is to be tested or validated on has no clips."""
+    known = {group for group in groups if group}
+    for name in settings.test_groups + settings.validation_groups:
+        if name not in known:
+            raise BadInput(f"no clip is of group '{name}'", nearest_hint(name, known))
+
+
 def _by_named_groups(clips: Sequence[Clip], settings: SplitSettings) -> Split:
     groups = {clip.group for clip in clips if clip.group}
-    for name in settings.test_groups + settings.validation_groups:
-        if name not in groups:
-            raise BadInput(f"no clip is of group '{name}'", nearest_hint(name, groups))
+    check_groups(groups, settings)
     both = set(settings.test_groups) & set(settings.validation_groups)
     if both:
         raise BadInput(f"group '{both.pop()}' cannot both test and validate", "name it once")
