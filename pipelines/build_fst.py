@@ -23,8 +23,9 @@ from pipelines.progress import Progress
 from pipelines.recognition import read_features
 from pipelines.settings import DecodeSettings, GraphSettings
 from pipelines.sign_units import Signs
+from pipelines.signing_space import SigningSpace, signing_space
 from pipelines.train_ctc import decide
-from pipelines.tuning import Tuned, tune
+from pipelines.tuning import Trial, Tuned, tune
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.cascade import WHOLE, file_name
 from transducers.ngram import to_arpa
@@ -33,6 +34,14 @@ STAGE = "build-fst"
 CODE = 2
 ARPA = "G.arpa"
 _WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "language_weight", "penalty", "shortest", "longest")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What only the page shows: the signing space, and what tuning tried."""
+
+    space: SigningSpace
+    trials: Sequence[Trial]
 
 
 @dataclass
@@ -77,9 +86,9 @@ def run_build_fst(
         started = datetime.now().astimezone()
         trained = load_model(source)
         store = open_features(workspace, clips, trained.features, progress)
-        found, trials = build_graph(store, settings, decode, trained, coder_for(store, books), folder, progress)
+        found, findings = build_graph(store, settings, decode, trained, coder_for(store, books), folder, progress)
         page = workspace.reports / "build-fst.html"
-        write_report(page, found.metrics, found.sizes, trials, command)
+        write_report(page, found.metrics, found.sizes, findings.trials, findings.space, command)
         files = [page, *(folder / one for one in (CARD, TABLES, file_name(WHOLE)))]
         workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, found.metrics)
         found.decision, found.report = decision, str(page)
@@ -125,8 +134,8 @@ def coder_for(store: FeatureStore, books: Path | None) -> Coder | None:
 def build_graph(
     store: FeatureStore, settings: GraphSettings, decode: DecodeSettings, model: TrainedModel, coder: Coder | None, folder: Path,
     progress: Progress, train: Sequence[int] | None = None,
-) -> tuple[Result, Sequence[Mapping[str, Any]]]:  # fmt: skip
-    """Builds a model's cascade into the folder; its figures, and what tuning tried.
+) -> tuple[Result, Findings]:  # fmt: skip
+    """Builds a model's cascade into the folder; its figures, and what the page shows besides.
 
     train: the clips that it learns signs and sentences from; by default all training clips whose glosses the model knows.
     """
@@ -142,22 +151,24 @@ def build_graph(
         read = [(store.clips[i], read_features(model, store[i], mirror=decode.mirror_average)) for i in validation]
         tuned = tune(settings, lambda one, where: whole.build(one, where)[1], read, decode, progress)
     signs, graph, built = whole.build(tuned.settings, folder)
+    space = signing_space(material.points)
     save_graph(
         graph,
         signs.columns,
         model,
-        {"written": written(signs), "weights": {key: getattr(tuned.settings, key) for key in _WEIGHTS}},
+        {"written": written(signs), "weights": {key: getattr(tuned.settings, key) for key in _WEIGHTS}}
+        | {"loci": dict(space.loci), **space.figures},
     )
     (folder / ARPA).write_text(to_arpa(spoken.model), encoding="utf-8")
     metrics = {"graph": folder.name, "model": model.folder.name, "glosses": len(glosses)}
     metrics |= {"clips_too_short": material.too_short or None, "performed_from_lexicon": material.performed or None}
     metrics |= {"labels": len(signs.columns.rows)}
     metrics |= {"pronunciations": len(signs.pronunciations), "fused_forms": len(signs.forms), "changes": len(signs.changes)}
-    metrics |= {"loci": len(whole.loci)} | spoken.figures | _weights(tuned) | _of_build(built)
+    metrics |= {"loci": len(whole.loci)} | space.figures | spoken.figures | _weights(tuned) | _of_build(built)
     warnings = [*whole.warnings, *text_warnings(spoken)]
     metrics = {key: value for key, value in metrics.items() if value is not None}
     sizes = [asdict(one) | {"out_degree": round(one.out_degree, 2)} for one in built.sizes]
-    return Result(Decision(True, ""), str(folder), metrics, sizes, "", warnings), [asdict(one) for one in tuned.trials]
+    return Result(Decision(True, ""), str(folder), metrics, sizes, "", warnings), Findings(space, tuned.trials)
 
 
 def written(signs: Signs) -> dict[str, str]:

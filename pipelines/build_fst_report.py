@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.html import write_page
+from pipelines.html import figure_uri, write_page
+from pipelines.signing_space import SigningSpace, degrees, top_view
+from pipelines.tuning import Trial
 
 MEANING = {
     "C": "units as their neighbours change them",
@@ -18,10 +20,13 @@ MEANING = {
 
 
 def write_report(
-    path: Path, metrics: Mapping[str, Any], sizes: Sequence[Mapping[str, Any]], trials: Sequence[Mapping[str, Any]], command: str
-) -> None:
-    """metrics, sizes, trials: as `asl build-fst` found them. command: as typed."""
-    best = sorted(trials, key=lambda one: one["wer"])[:12]
+    path: Path, metrics: Mapping[str, Any], sizes: Sequence[Mapping[str, Any]], trials: Sequence[Trial], space: SigningSpace,
+    command: str,
+) -> None:  # fmt: skip
+    """metrics, sizes: as `asl build-fst` found them; trials: what tuning tried. command: as typed."""
+    loci = [(locus, *degrees(one)) for locus, one in space.loci.items()]
     write_page(
-        path, "build_fst.html", metrics=metrics, sizes=sizes, meaning=MEANING, trials=best, tried=len(trials), command=command
-    )
+        path, "build_fst.html", metrics=metrics, sizes=sizes, meaning=MEANING, tried=len(trials), command=command,
+        trials=sorted(trials, key=lambda one: one.wer)[:12], space=space, loci=loci,
+        view=figure_uri(top_view(space)) if loci else "",
+    )  # fmt: skip

@@ -16,8 +16,10 @@ from pipelines.language import read_text
 from pipelines.models_folder import TrainedModel
 from pipelines.progress import Progress
 from pipelines.recognition import aligned_spans, read_features
+from pipelines.references import POINT
 from pipelines.settings import FeatureSettings, GraphSettings
 from pipelines.sign_units import SPELLED, Said, Stretch, between, letters, stretches
+from pipelines.signing_space import Pointed, direction
 
 #: How a sign of a lexicon that nobody was filmed signing is performed.
 SIGNERS, TAKES, FPS = 3, 2, 25.0
@@ -35,7 +37,7 @@ class Spot:
 @dataclass
 class Material:
     """segments: glosses → (T, P) codes of each time they are signed, as one sign; letters: of each fingerspelled letter;
-    rests: of the frames between signs. spots, rest_spots: where segments and rests are.
+    rests: of the frames between signs. spots, rest_spots: where segments and rests are. points: of each clip.
 
     sentences: glosses of every clip; found: where they are in it; performed: signs of a lexicon that no clip shows;
     too_short: clips that have not frames enough for their glosses.
@@ -46,6 +48,7 @@ class Material:
     rests: list[np.ndarray] = field(default_factory=list)
     spots: dict[Said, list[Spot]] = field(default_factory=lambda: defaultdict(list))
     rest_spots: list[Spot] = field(default_factory=list)
+    points: list[list[Pointed]] = field(default_factory=list)
     sentences: list[tuple[str, ...]] = field(default_factory=list)
     found: list[list[Stretch]] = field(default_factory=list)
     performed: int = 0
@@ -98,10 +101,22 @@ def gather(
             material.spots[one.glosses].append(Spot(i, one.first, one.last))
         for letter, first, last in letters(clip, len(codes), store.fps):
             material.letters[letter].append(codes[first:last])
+        if store.feature_set.phonological:
+            material.points.append(_points(found, features))
         pauses = between(found, len(codes))
         material.rests += [codes[first:last] for first, last in pauses]
         material.rest_spots += [Spot(i, first, last) for first, last in pauses]
     return material
+
+
+def _points(found: Sequence[Stretch], features: np.ndarray) -> list[Pointed]:
+    """Points at loci, in order, with where they go."""
+    pointed = []
+    for one in sorted(found, key=lambda one: one.first):
+        point = POINT.fullmatch(one.glosses[0])
+        if point and (where := direction(features[one.first : one.last])):
+            pointed.append(Pointed(point[1], where))
+    return pointed
 
 
 def _codes(features: np.ndarray, store: FeatureStore, coder: Coder | None) -> np.ndarray:

@@ -8,8 +8,9 @@ import numpy as np
 from pipelines.graphs import Graph, find_graph, load_graph
 from pipelines.models_folder import TrainedModel
 from pipelines.recognition import Reading, Token, labels_of, token_of, tokens_of
-from pipelines.references import referent
+from pipelines.references import POINT, referent
 from pipelines.settings import DecodeSettings
+from pipelines.signing_space import direction
 from pipelines.workspace import Workspace
 from transducers.decoder import BestPath
 
@@ -31,7 +32,7 @@ class Reader:
     def tokens(self, reading: Reading) -> list[Token]:
         """The glosses with times, confidence, runners-up and, of points and agreement, who is meant."""
         if self.graph is None:
-            return _referring(tokens_of(self.model, reading, self.settings))
+            return _referring(tokens_of(self.model, reading, self.settings), reading)
         return self.tokens_on(self.graph.best_path(reading, self.settings), reading)
 
     def tokens_on(self, path: BestPath, reading: Reading) -> list[Token]:
@@ -40,7 +41,7 @@ class Reader:
         return _referring([
             token_of(self.model, reading, word, first, last, self.settings.runners_up)
             for word, (first, last) in zip(words, spans(path, self.graph.rest), strict=True)
-        ])  # fmt: skip
+        ], reading)  # fmt: skip
 
     def with_decoder(self, name: str) -> "Reader":
         """The same by greedy or ctc-beam."""
@@ -65,7 +66,17 @@ def spans(path: BestPath, rest: int) -> list[tuple[int, int]]:
     return found
 
 
-def _referring(tokens: Sequence[Token]) -> list[Token]:
-    """With the name of whom each point and agreement verb is about: the gloss before the first point at the locus."""
+def _referring(tokens: Sequence[Token], reading: Reading) -> list[Token]:
+    """With whom each point and agreement verb is about, the gloss before the first point at the locus, and where points go."""
     names = referent([token.gloss for token in tokens])
-    return [replace(token, referent=name) if name else token for token, name in zip(tokens, names, strict=True)]
+    return [
+        replace(token, referent=name, direction=_direction(token, reading)) if name else token
+        for token, name in zip(tokens, names, strict=True)
+    ]
+
+
+def _direction(token: Token, reading: Reading) -> tuple[float, float, float] | None:
+    if not POINT.fullmatch(token.gloss) or reading.features is None or not reading.feature_set.phonological:
+        return None
+    first, last = round(token.start * reading.fps), round(token.end * reading.fps)
+    return direction(reading.features[first : max(first + 1, last)])

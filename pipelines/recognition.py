@@ -26,6 +26,7 @@ class Token:
 
     runners_up: the next-best glosses of the same frames with theirs. phonology: of each tier that the model was taught
     the likeliest class over the frames, with its mean posterior. referent: of points and agreement verbs who is meant.
+    direction: of points at a locus where they go, a unit vector in the signer frame.
     """
 
     gloss: str
@@ -35,6 +36,7 @@ class Token:
     runners_up: tuple[tuple[str, float], ...] = ()
     phonology: tuple[tuple[str, str, float], ...] = ()
     referent: str = ""
+    direction: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def _token(token: Token) -> dict[str, object]:
     found = {"gloss": token.gloss, **times, "confidence": round(token.confidence, 4), "runners_up": others}
     classes = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
     found |= {"referent": token.referent} if token.referent else {}
+    found |= {"direction": list(token.direction)} if token.direction else {}
     return found | ({"phonology": classes} if classes else {})
 
 
