@@ -1,6 +1,7 @@
 """What each level of the cascade is worth on synthetic sentences of signers that nobody trained on.
 
-    python benchmarks/levels.py [--workspace FOLDER] [--sentences 1200] [--epochs 40]
+    python benchmarks/levels.py [--workspace FOLDER] [--sentences 1200] [--signers 12] [--train "--epochs 40"]
+        [--variants whole …]
 
 Builds the cascade whole, and without discourse, without fusion, with changes in context, and in units shared by all signs; the
 weights are found anew each time, on validation clips. Figures of the test sentences: word error rate beside CTC beam
@@ -10,6 +11,7 @@ plain signs that were read as fused. A workspace that is there is used as it is.
 
 import argparse
 import json
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from pipelines.progress import Silent
 from pipelines.reader import reader_for
 from pipelines.recognition import read_features
 from pipelines.references import AGREEMENT, POINT
+from pipelines.synthetic.lexicon import everyday
 from pipelines.workspace import open_workspace
 
 VARIANTS = {
@@ -35,42 +38,47 @@ VARIANTS = {
 }
 
 
-def matched(reference: list[str], read: list[str]) -> np.ndarray:
-    """(words,) whether each word of the reference was read, by the alignment with fewest errors."""
-    right = np.zeros(len(reference), dtype=bool)
+def partners(reference: list[str], read: list[str]) -> list[str | None]:
+    """What was read for each word of the reference, by the alignment with fewest errors; None where nothing was."""
+    found: list[str | None] = [None] * len(reference)
     for chunk in jiwer.process_words(" ".join(reference), " ".join(read) or "-").alignments[0]:
-        if chunk.type == "equal":
-            right[chunk.ref_start_idx : chunk.ref_end_idx] = True
-    return right
+        if chunk.type in ("equal", "substitute"):
+            found[chunk.ref_start_idx : chunk.ref_end_idx] = read[chunk.hyp_start_idx : chunk.hyp_end_idx]
+    return found
 
 
 def figures(workspace, graph: str) -> dict[str, list[bool]]:
-    """Kind of word → whether each was right."""
+    """Kind of word → whether each was right. Of a fused sign both glosses are meant.
+
+    "of that class": with any object that fuses in the same way, which is all that the form shows (SPEC §9).
+    """
+    roles = {sign.gloss: sign.role for sign in everyday()}
     model = load_model(find_model(workspace, None))
     reader = reader_for(workspace, model, workspace.settings("decode", {"decoder": "cascade"}), graph)
     clips = read_clips(workspace.clips_file)
     store = open_features(workspace, clips, model.features, Silent())
     names = reader.graph.card["columns"]["names"]
-    found: dict[str, list[bool]] = {kind: [] for kind in ("points back", "agreement", "fused", "plain read as fused")}
+    kinds = ("points back", "agreement", "fused", "fused, of that class", "plain read as fused")
+    found: dict[str, list[bool]] = {kind: [] for kind in kinds}
     for i, clip in enumerate(clips):
         if clip.split != "test" or len(clip.glosses) < 2:
             continue
         reading = read_features(model, store[i], mirror=True)
         path = reader.graph.best_path(reading, reader.settings)
-        right = matched(list(clip.glosses), reader.graph.alphabet.names(path.words))
-        fused_frames = {t for t, label in enumerate(path.frames) if "+" in names[label - 1]}
+        own = partners(list(clip.glosses), reader.graph.alphabet.names(path.words))
         marked = [one for one in clip.segments if one.tier == "gloss"]
+        said = [(one, one.value == word, word) for one, word in zip(marked, own, strict=True)]
         back = {one.start for one in clip.segments if one.tier == "reference" and one.value.startswith("retrieve")}
-        forms = {one.start: one.value.startswith("fused") for one in clip.segments if one.tier == "form"}
-        for one, own in zip(marked, right, strict=True):
-            if POINT.fullmatch(one.value) and one.start in back:
-                found["points back"].append(own)
-            elif AGREEMENT.fullmatch(one.value):
-                found["agreement"].append(own)
-            if forms.get(one.start):
-                found["fused"].append(own)
-            elif one.start in forms:
-                frames = range(round(one.start * store.fps), round(one.end * store.fps))
+        found["points back"] += [right for one, right, _ in said if POINT.fullmatch(one.value) and one.start in back]
+        found["agreement"] += [right for one, right, _ in said if AGREEMENT.fullmatch(one.value)]
+        fused_frames = {t for t, label in enumerate(path.frames) if "+" in names[label - 1]}
+        for form in (one for one in clip.segments if one.tier == "form"):
+            if form.value.startswith("fused"):
+                (_, verb_right, _), (thing, right, read) = [word for word in said if word[0].start == form.start]
+                found["fused"].append(verb_right and right)
+                found["fused, of that class"].append(verb_right and roles.get(read) == roles[thing.value])
+            else:
+                frames = range(round(form.start * store.fps), round(form.end * store.fps))
                 found["plain read as fused"].append(2 * len(fused_frames.intersection(frames)) > len(frames))
     return found
 
@@ -79,16 +87,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--sentences", type=int, default=1200)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--signers", type=int, default=12)
+    parser.add_argument("--train", default="--epochs 40", help="options of asl train-ctc")
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = chosen.workspace or Path(name) / "ws"
         if chosen.workspace is None:
             asl("init", str(folder))
-            corpus = ("--synthetic", "--signs", "60", "--clips", "12", "--sentences", str(chosen.sentences), "--signers", "12")
-            asl("extract", "-w", str(folder), *corpus, "--split-by", "group")
-            asl("train-ctc", "-w", str(folder), "--epochs", str(chosen.epochs), "--threads", "1")
-        for title, flags in VARIANTS.items():
+            corpus = ("--synthetic", "--signs", "60", "--clips", "12", "--split-by", "group")
+            size = ("--sentences", str(chosen.sentences), "--signers", str(chosen.signers))
+            asl("extract", "-w", str(folder), *corpus, *size)
+            asl("train-ctc", "-w", str(folder), "--threads", "1", *shlex.split(chosen.train))
+        for title, flags in ((title, VARIANTS[title]) for title in chosen.variants):
             graph = title.replace(" ", "-")
             asl("build-fst", "-w", str(folder), "--name", graph, *flags)
             asl("evaluate", "-w", str(folder), "--decoder", "cascade", "--graph", graph)
