@@ -11,7 +11,20 @@ import typer
 from typer.exceptions import TyperException
 
 from asl_cli import __version__
-from asl_cli.commands import ablate, build_fst, demo, evaluate, extract, init, pretrain, scale, status, train_ctc, translate
+from asl_cli.commands import (
+    ablate,
+    build_fst,
+    demo,
+    evaluate,
+    extract,
+    init,
+    pretrain,
+    scale,
+    status,
+    train_ctc,
+    train_stage3,
+    translate,
+)
 from asl_cli.terminal import complain
 from pipelines.errors import AslError
 
@@ -48,6 +61,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("train-ctc")(train_ctc.train_ctc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("build-fst")(build_fst.build_fst)
+app.command("train-stage3")(train_stage3.train_stage3)
 app.command("ablate")(ablate.ablate)
 app.command("scale")(scale.scale)
 app.command("translate")(translate.translate)

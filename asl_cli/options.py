@@ -23,6 +23,7 @@ PANELS = {
     "pretrain": "Pre-training",
     "train": "Training",
     "graph": "Cascade",
+    "stage3": "Stage 3",
     "decode": "Decoding",
 }
 

@@ -40,13 +40,14 @@ class PhonologyHeads(nn.Module):
         for name, values in self(encoded).items():
             found = boundary if name == BOUNDARY else phonology
             if name in frames:
-                found += _loss(name, values, frames[name].masked_fill(~real, UNKNOWN))
+                found += tier_loss(name, values, frames[name].masked_fill(~real, UNKNOWN))
             elif name in clips:
-                found += _loss(name, (values * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True), clips[name])
+                found += tier_loss(name, (values * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True), clips[name])
         return tuple(torch.stack(found).mean() if found else encoded.new_zeros(()) for found in (phonology, boundary))
 
 
-def _loss(name: str, logits: Tensor, labels: Tensor) -> list[Tensor]:
+def tier_loss(name: str, logits: Tensor, labels: Tensor) -> list[Tensor]:
+    """Mean cross-entropy of (…, classes) logits where labels (…) are not UNKNOWN; nothing where all are."""
     known = labels != UNKNOWN
     if not known.any():
         return []

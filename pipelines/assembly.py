@@ -124,6 +124,7 @@ class Assembly:
         return Graph(
             folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(own.gloss), np.array(own.peak),
             np.array(own.unit), signs.rest, *weights, {"names": own.names}, densities,
+            fused=tuple(sorted({label for form in signs.forms for label in form.units})),
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A built cascade's folder: its transducers as OpenFst files, tables and codebooks in safetensors, the rest in graph.json."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +17,20 @@ from pipelines.columns import BETWEEN, Columns
 from pipelines.densities import FrameDensities, densities_of
 from pipelines.errors import AslError, BadInput, StageMissing
 from pipelines.files import file_hash, write_json
+from pipelines.labels import FORM, FORMS, FUSED, PLAIN
 from pipelines.models_folder import WEIGHTS, TrainedModel, made_folder
 from pipelines.recognition import Reading
 from pipelines.settings import DecodeSettings
-from pipelines.workspace import Workspace
+from pipelines.workspace import GRAPH_STAGES, Workspace
 from transducers.alphabet import Alphabet
 from transducers.cascade import WHOLE, file_name, read_levels
 from transducers.decoder import BestPath, Decoder, Options, read_graph
 
 CARD, TABLES = "graph.json", "tables.safetensors"
+WEIGHTS_OF_SCORES = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
+NEITHER = -1
+#: What a posterior is at least before its logarithm is taken.
+SMALLEST = 1e-6
 FORMAT_VERSION = 2
 MAX_CARD_BYTES, MAX_LABELS = 256 << 20, 5_000_000
 
@@ -36,7 +41,8 @@ class Graph:
 
     alphabet: its glosses. coder: codes of features; None where the features hold no phonology, and tables is empty then.
     tables: part → (U, K + 1). rows: (N, P); gloss, peak, unit: (N,), as in Columns. rest: the label between signs, or 0.
-    densities: of units, where they have a say.
+    densities: of units, where they have a say. bias: (N,) nats that stage 3 found each frame in a label to cost less, or None;
+    gate_weight: of the gate that says whether a sign is fused, of the labels `fused` (SPEC §9).
     """
 
     folder: Path
@@ -53,6 +59,9 @@ class Graph:
     density_weight: float
     card: Mapping[str, Any]
     densities: FrameDensities | None = None
+    bias: np.ndarray | None = None
+    gate_weight: float = 0.0
+    fused: tuple[int, ...] = ()
 
     def scores(self, reading: Reading) -> np.ndarray:
         """(T, N) what the cascade reads of each frame."""
@@ -60,7 +69,8 @@ class Graph:
         codes = self.code_part(reading) if self.code_weight else None
         if codes is not None:
             total = total + self.code_weight * codes
-        return total + self.density_part(reading)
+        total = total + self.density_part(reading) + self.gate_weight * self.gate_part(reading)
+        return total if self.bias is None else total + self.bias
 
     def encoder_part(self, reading: Reading) -> np.ndarray:
         """(T, N), of the mean over the views."""
@@ -79,6 +89,21 @@ class Graph:
         if self.densities is None or not self.density_weight:
             return 0.0
         return self.density_weight * self.densities.scores(reading.features, reading.feature_set)[:, self.unit]
+
+    def gate_part(self, reading: Reading) -> np.ndarray | float:
+        """(T, N) log α of plain signs and log (1 − α) of fused ones; 0 where the model has no gate."""
+        if not self.gate_weight or FORM not in reading.phonology:
+            return 0.0
+        return gate_scores(np.log(np.maximum(reading.phonology[FORM], SMALLEST)), self.gate_columns)
+
+    @cached_property
+    def gate_columns(self) -> np.ndarray:
+        """(N,) which of FORMS a column is, NEITHER for the frames between signs."""
+        columns = np.where(self.gloss == BETWEEN, NEITHER, FORMS.index(PLAIN))
+        columns[np.array(self.fused, dtype=int) - 1] = FORMS.index(FUSED)
+        if self.rest:
+            columns[self.rest - 1] = NEITHER
+        return columns
 
     def decoder(self, settings: DecodeSettings) -> Decoder:
         return Decoder(self.whole, Options(settings.graph_beam, settings.most_active))
@@ -122,6 +147,11 @@ def table_scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], rows: np.n
     return total
 
 
+def gate_scores(log_forms: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(T, 2) log-probabilities of FORMS, (N,) which of them each column is → (T, N), 0 where it is NEITHER."""
+    return np.concatenate([log_forms, np.zeros((len(log_forms), 1), dtype=log_forms.dtype)], axis=1)[:, columns]
+
+
 # On disk -------------------------------------------------------------------------------------------------------------
 def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mapping[str, Any]) -> None:
     """Writes graph.json and the tables into the graph's folder, where `Cascade.write` has put the transducers."""
@@ -130,11 +160,19 @@ def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mappin
         tensors |= {f"coder.{name}": tensor for name, tensor in graph.coder.tensors().items()}
     if graph.densities:
         tensors |= {f"densities.{name}": tensor for name, tensor in graph.densities.tensors().items()}
+    if graph.bias is not None:
+        tensors["bias"] = torch.from_numpy(graph.bias)
     save_tensors(graph.folder / TABLES, tensors, {})
-    record = {"version": FORMAT_VERSION, "glosses": list(graph.alphabet.glosses), "rest": graph.rest, "parts": list(graph.tables)}
-    record |= {name: getattr(graph, name) for name in ("encoder_weight", "code_weight", "density_weight")}
-    record |= {"densities": graph.densities is not None}
-    record |= {"model": file_hash(model.folder / WEIGHTS), "columns": vars(columns), **card}
+    record = {
+        **card,
+        "version": FORMAT_VERSION,
+        "glosses": list(graph.alphabet.glosses),
+        "rest": graph.rest,
+        "parts": list(graph.tables),
+    }
+    record |= {name: getattr(graph, name) for name in WEIGHTS_OF_SCORES}
+    record |= {"fused": list(graph.fused), "densities": graph.densities is not None}
+    record |= {"model": file_hash(model.folder / WEIGHTS), "columns": vars(columns)}
     # So that the card's own hash speaks for the whole.
     record |= {"files": {name: file_hash(graph.folder / name) for name in (TABLES, file_name(WHOLE))}}
     write_json(graph.folder / CARD, record)
@@ -184,16 +222,25 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
         raise ValueError("columns of glosses that the model does not have")
     if densities and not 0 <= units.min() <= units.max() < len(densities.densities.means):
         raise ValueError("columns of units that have no densities")
-    weights = (float(card[name]) for name in ("encoder_weight", "code_weight", "density_weight"))
+    *weights, gate_weight = (float(card.get(name, 0.0)) for name in WEIGHTS_OF_SCORES)
+    fused, bias = tuple(map(int, card.get("fused", ()))), tensors["bias"].numpy() if "bias" in tensors else None
+    if not all(1 <= label <= len(rows) for label in fused) or (bias is not None and bias.shape != (len(rows),)):
+        raise ValueError("fused labels or biases of labels that are not there")
     alphabet = Alphabet(tuple(map(str, card["glosses"])))
-    return Graph(folder, alphabet, coder, tables, *arrays, int(card["rest"]), *weights, card, densities)
+    own = bias, gate_weight, fused
+    return Graph(folder, alphabet, coder, tables, *arrays, int(card["rest"]), *weights, card, densities, *own)
 
 
-def find_graph(workspace: Workspace | None, given: str | None) -> Path:
-    """The folder of the graph: given by path or by name below graphs/, else the workspace's newest."""
+def columns_of(graph: Graph) -> Columns:
+    """The columns that a graph was saved with."""
+    return Columns(**graph.card["columns"])
+
+
+def find_graph(workspace: Workspace | None, given: str | None, stages: Sequence[str] = GRAPH_STAGES) -> Path:
+    """The folder of the graph: given by path or by name below graphs/, else the newest that one of these stages made."""
     if given:
         return made_folder(workspace.graphs if workspace else None, given, CARD, "graph", "build one: asl build-fst")
-    newest = workspace.state("build-fst").get("metrics", {}).get("graph") if workspace else None
+    newest = workspace.newest(stages, "graph") if workspace else ""
     if not newest:
         raise StageMissing("no cascade has been built yet", "asl build-fst")
     return workspace.inside(f"graphs/{newest}")

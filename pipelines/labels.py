@@ -30,6 +30,9 @@ ASL_LEX_TIERS = {
     "SignType.2.0": "sign type",
 }
 GLOSS_TIER = "gloss"
+#: The tier that says whether a sign is one or two fused into one, and what it can say (SPEC §9).
+FORM, PLAIN, FUSED = "form", "plain", "fused"
+FORMS = (PLAIN, FUSED)
 #: The label of no gloss, CTC's blank.
 BETWEEN = 0
 #: A boundary counts for this many frames on each side.
@@ -155,6 +158,20 @@ def gloss_frames(clip: Clip, frames: int, fps: float, label_of: Callable[[str], 
         if one.tier == GLOSS_TIER and one.value:
             own = labels[round(one.start * fps) : round(one.end * fps)]
             own[:] = np.where(own == BETWEEN, label_of(one.value), UNKNOWN)
+    return labels
+
+
+def form_frames(clip: Clip, frames: int, fps: float) -> np.ndarray:
+    """(T,) which of FORMS the sign is that is signed, UNKNOWN where none is or the clip has no such tier.
+
+    What the tier leaves out, points and spelled words, is plain.
+    """
+    labels = np.full(frames, UNKNOWN, dtype=np.int64)
+    forms = [one for one in clip.segments if one.tier == FORM]
+    plain = [one for one in clip.segments if one.tier == GLOSS_TIER] if forms else []
+    for one in (*plain, *forms):
+        form = FUSED if one.tier == FORM and one.value.split(" ")[0] == FUSED else PLAIN
+        labels[round(one.start * fps) : round(one.end * fps)] = FORMS.index(form)
     return labels
 
 

@@ -107,6 +107,11 @@ def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequen
     return WordErrors(substitutions, deletions, insertions, np.array([len(reference) for reference in references]))
 
 
+def word_distance(reference: Sequence[int], hypothesis: Sequence[int]) -> int:
+    """Fewest substitutions, deletions and insertions between two label sequences."""
+    return sum(_counts(*(" ".join(map(str, one)) for one in (reference, hypothesis)))) if reference else len(hypothesis)
+
+
 def _counts(reference: str, hypothesis: str) -> tuple[int, int, int]:
     found = jiwer.process_words(reference, hypothesis)
     return found.substitutions, found.deletions, found.insertions

@@ -16,7 +16,7 @@ from pipelines.checkpoints import load_tensors, part, save_tensors
 from pipelines.errors import AslError, BadInput, StageMissing
 from pipelines.files import write_json
 from pipelines.settings import FeatureSettings, nearest_hint
-from pipelines.workspace import Workspace
+from pipelines.workspace import MODEL_STAGES, Workspace
 from transducers.alphabet import Alphabet
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
@@ -135,13 +135,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def find_model(workspace: Workspace | None, given: str | None) -> Path:
-    """The folder of the model: given by path or by name below models/, else the workspace's newest."""
+def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[str] = MODEL_STAGES) -> Path:
+    """The folder of the model: given by path or by name below models/, else the newest that one of these stages made."""
     if given:
         return made_folder(workspace.models if workspace else None, given, CARD, "model", "train one: asl train-ctc")
     if workspace is None:
         raise StageMissing("no workspace, so no model", "name one with --model FOLDER, or work in a workspace (asl init)")
-    newest = workspace.state("train-ctc").get("metrics", {}).get("model")
+    newest = workspace.newest(stages, "model")
     if not newest:
         raise StageMissing("no model has been trained in this workspace yet", "asl train-ctc")
     return workspace.inside(f"models/{newest}")

@@ -286,6 +286,52 @@ class GraphSettings:
 
 
 @dataclass(frozen=True)
+class Stage3Settings:
+    """Discriminative training through the cascade (stage 3). Ranges are those of training's."""
+
+    criterion: str = setting(
+        "mmi",
+        "mmi, how likely the reference is among what competes with it; risk, the word errors expected among these.",
+        choices=("mmi", "risk"),
+    )
+    epochs: int = setting(10, "Passes over the training clips.", low=1)
+    batch_size: int = setting(16, "Clips a step.", low=1)
+    learning_rate: float = setting(1e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
+    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
+    clip_gradient: float = setting(1.0, "Largest norm of the gradient.", low=0)
+    dropout: float = setting(0.2, "Dropout before and after the encoder's body, 0-1.", low=0, high=0.95)
+    n_best: int = setting(8, "Gloss strings that compete in a clip, at most.", low=1, high=1000)
+    lattice_beam: float = setting(12.0, "How much worse than the best they may be, nats.", low=0.1, high=1000)
+    margin: float = setting(1.0, "Nats that each word error of a competitor is made likelier by (boosted MMI).", low=0, high=100)
+    sharpness: float = setting(1.0, "Power of the hypotheses' probabilities.", low=0.01, high=10)
+    ctc: float = setting(0.2, "Weight of the CTC loss of stage 2 beside it: what was learned is not forgotten.", low=0)
+    segmentation: float = setting(0.3, "Weight of the boundaries of clips that have them (level 1).", low=0)
+    phonology: float = setting(0.3, "Weight of the phonological classes of clips that have them (level 2).", low=0)
+    locus: float = setting(0.3, "Weight of the choice among bound loci in points that are marked in time.", low=0)
+    fusion: float = setting(0.3, "Weight of the gate that tells fused signs from plain ones, where they are marked.", low=0)
+    fusion_temperature: float = setting(
+        4.0, "The gate's say is divided by this at first, and by ever less down to 1: it has to learn first.", low=1, high=100
+    )
+    balance: float = setting(
+        0.5, "GradNorm's alpha: how much losses that lag behind are favoured; -1 leaves the weights as they are.", low=-1, high=10
+    )
+    mirror: float = setting(0.5, "Share of training clips shown mirrored, 0-1.", low=0, high=1)
+    speed: float = setting(0.1, "Training clips are replayed up to this much slower or faster.", low=0, high=0.9)
+    noise: float = setting(0.1, "Noise added to the standardised features, standard deviations.", low=0)
+    time_mask: float = setting(0.1, "Longest stretch hidden, share of the clip; two a clip.", low=0, high=1)
+    frame_mask: float = setting(0.0, "Up to this share of single frames is hidden, 0-1.", low=0, high=1)
+    part_mask: float = setting(0.0, "Share of clips in which a hand, the face or the body is hidden for a while.", low=0, high=1)
+    crop: float = setting(0.0, "Up to this share of a training clip is cut off its ends.", low=0, high=0.9)
+    rotate: float = setting(0.0, "Training clips are turned by up to this many degrees.", low=0, high=90)
+    scale: float = setting(0.0, "Training clips are made up to this share larger or smaller.", low=0, high=0.9)
+    shift: float = setting(0.0, "Training clips are moved by up to this many shoulder widths.", low=0, high=2)
+    workers: int = setting(0, "Processes that search for what competes; 0 takes one a core.", low=0, high=1024)
+    seed: int = setting(0, "Seed of order, dropout and augmentation.", low=0)
+    device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda"))
+    threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.", low=0)
+
+
+@dataclass(frozen=True)
 class DecodeSettings:
     """From log-probabilities to glosses."""
 
@@ -334,6 +380,7 @@ SECTIONS: dict[str, type] = {
     "pretrain": PretrainSettings,
     "train": TrainSettings,
     "graph": GraphSettings,
+    "stage3": Stage3Settings,
     "decode": DecodeSettings,
 }
 

@@ -6,18 +6,19 @@ from typing import Any
 
 from pipelines.files import file_hash
 from pipelines.settings import SECTIONS
-from pipelines.workspace import Workspace, output_holds
+from pipelines.workspace import MODEL_STAGES, Workspace, output_holds
 
 #: Stages in the order in which they need each other.
-STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "evaluate", "ablate", "scale")
+STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "train-stage3", "evaluate", "ablate", "scale")
 #: Stages that nothing later needs.
-OPTIONAL = ("pretrain", "build-fst", "ablate", "scale")
+OPTIONAL = ("pretrain", "build-fst", "train-stage3", "ablate", "scale")
 #: Whose settings a stage runs with.
 SECTIONS_OF = {
     "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"),
     "train-ctc": ("train", "encoder", "features", "phonology"),
     "build-fst": ("graph",),
+    "train-stage3": ("stage3",),
     "evaluate": ("decode",),
     "ablate": (),
     "scale": (),
@@ -73,13 +74,15 @@ def _changed_outputs(workspace: Workspace, record: Mapping[str, Any]) -> list[st
 
 def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
     """Inputs that are files of the workspace; what lies outside is looked at when the stage runs."""
-    files = {"clips": workspace.clips_file}
-    newest = workspace.state("train-ctc").get("metrics", {}).get("model")
-    if newest:
-        files["model"] = workspace.inside(f"models/{newest}/model.safetensors")
+    files = {"clips": [workspace.clips_file]}
+    models = [workspace.newest(stages, "model") for stages in (MODEL_STAGES, MODEL_STAGES[:1])]
+    # A cascade belongs to stage 2 or 3, whichever it was built for.
+    files["model"] = files["stage 2"] = [workspace.inside(f"models/{one}/model.safetensors") for one in models if one]
     inputs = record.get("inputs", {})
     return [
-        f"{name} changed" for name, file in files.items() if name in inputs and file.is_file() and file_hash(file) != inputs[name]
+        f"{name} changed"
+        for name, found in files.items()
+        if name in inputs and (hashes := {file_hash(file) for file in found if file.is_file()}) and inputs[name] not in hashes
     ]
 
 
@@ -99,6 +102,7 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "extract": ("clips", "glosses", "failed"),
         "pretrain": ("model", "train_clips", "epochs", "probe_top_1"),
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
+        "train-stage3": ("model", "validation_wer_before", "validation_wer"),
         "build-fst": ("graph", "glosses", "states", "perplexity", "validation_wer"),
         "evaluate": ("model", "split", "top_1", "wer_ctc_beam", "wer_cascade"),
         "ablate": ("study", "seeds", "verdict"),

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -19,6 +19,8 @@ from pipelines.errors import AslError, BadInput
 from pipelines.files import value_hash, write_atomically, write_json
 
 FILE_NAME = "asl.toml"
+#: The stages that make models that read, and cascades, in the order in which they need each other.
+MODEL_STAGES, GRAPH_STAGES = ("train-ctc", "train-stage3"), ("build-fst", "train-stage3")
 FORMAT_VERSION = 1
 MAX_TOML_BYTES = 4 << 20
 
@@ -133,6 +135,12 @@ class Workspace:
         record = states.get(stage, {}) if isinstance(states, Mapping) else {}
         return record if isinstance(record, dict) else {}
 
+    def newest(self, stages: Sequence[str], what: str) -> str:
+        """The model or graph, by name, of the stage that finished last of these; "" if none has made one."""
+        records = [self.state(stage) for stage in stages]
+        made = [record for record in records if record.get("metrics", {}).get(what)]
+        return str(max(made, key=_finished)["metrics"][what]) if made else ""
+
     def decide(self, plan: Plan, *, force: bool = False) -> Decision:
         """Whether the stage has to run: its fingerprint and its outputs against the record."""
         record = self.state(plan.stage)
@@ -188,6 +196,14 @@ class Workspace:
         finally:
             owner_file.unlink(missing_ok=True)
             lock.release()
+
+
+def _finished(record: Mapping[str, Any]) -> float:
+    """When, in seconds; a record that does not say was first."""
+    try:
+        return datetime.fromisoformat(str(record.get("finished"))).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def output_holds(path: Path, digest: str) -> bool:

@@ -47,7 +47,7 @@ class Decoder:
     def decode(self, scores: np.ndarray) -> BestPath:
         """(T, N) → the best path. Raises ValueError: no frames, or scores that are not numbers."""
         search = FasterDecoder(self.graph, self._options())
-        search.decode(DecodableCtc(_checked(scores)))
+        search.decode(DecodableCtc(checked(scores)))
         return _best(search)
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class Decoder:
         if self._search is None:
             raise ValueError("start first")
         done = self._search.num_frames_decoded()
-        self._search.advance_decoding(DecodableCtc(_checked(scores), done))
+        self._search.advance_decoding(DecodableCtc(checked(scores), done))
 
     def best(self) -> BestPath:
         """Of the frames so far, as though the clip ended here."""
@@ -81,7 +81,8 @@ def read_graph(path: Path) -> "kaldifst.StdVectorFst":
     return graph
 
 
-def _checked(scores: np.ndarray) -> np.ndarray:
+def checked(scores: np.ndarray) -> np.ndarray:
+    """(T, N) as the searches want them. Raises ValueError: no frames, or scores that are not numbers."""
     values = np.ascontiguousarray(scores, dtype=np.float32)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"scores of shape {values.shape} that are finite are wanted: (frames, labels)")
@@ -94,22 +95,22 @@ def _best(search: FasterDecoder) -> BestPath:
     if not found:
         return BestPath((), (), (), float("inf"), False)
     words, frames, starts, cost = [], [], [], 0.0
-    for reads, says, weight in _arcs(lattice):
+    for reads, says, graph, score in path_arcs(lattice):
         if says:
             words.append(says)
             starts.append(len(frames))
         if reads:
             frames.append(reads)
-        cost += weight
+        cost += graph + score
     return BestPath(tuple(words), tuple(frames), tuple(starts), cost, whole)
 
 
-def _arcs(lattice) -> Iterator[tuple[int, int, float]]:
-    """Input label, output label and weight of each arc of a lattice that is one path; its end counts as an arc of no labels.
+def path_arcs(lattice) -> Iterator[tuple[int, int, float, float]]:
+    """Input label, output label, and costs of graph and scores of each arc of a lattice that is one path, and of its end (0, 0).
 
     Read from its printed form: the Python package has no other way to an arc.
     """
     for line in lattice.to_str(show_weight_one=True).splitlines():
         *labels, weight = line.split()
-        cost = sum(map(float, weight.split(",")))
-        yield (int(labels[2]), int(labels[3]), cost) if len(labels) == 4 else (0, 0, cost)
+        reads, says = map(int, labels[2:]) if len(labels) == 4 else (0, 0)
+        yield reads, says, *map(float, weight.split(","))

@@ -12,7 +12,8 @@ HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib",
 COMMANDS = {
     "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"), "train-ctc": ("train", "encoder", "features", "phonology"),
-    "build-fst": ("graph",), "evaluate": ("decode",), "ablate": ("train", "encoder", "features", "phonology", "decode"),
+    "build-fst": ("graph",), "train-stage3": ("stage3",), "evaluate": ("decode",),
+    "ablate": ("train", "encoder", "features", "phonology", "decode"),
     "scale": ("train", "encoder", "features", "phonology", "decode"), "translate": ("decode", "landmarks"),
 }  # fmt: skip
 
