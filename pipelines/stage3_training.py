@@ -282,7 +282,7 @@ class Stage3Run(ResumableRun):
             errors = torch.tensor([0.0, *(word_distance(one.case.words, other.words) for other in rivals.others)])
             found["reference_ahead"].append(float(int(scores.argmax()) == 0))
             losses.append(self._competition(scores, errors.to(self.device)) / len(batch))
-        found["competition"].append(float(sum(losses)))
+        found["competition"].append(float(torch.as_tensor(sum(losses)).detach()))
         return {"criterion": self.settings.ctc * ctc + sum(losses)}
 
     def _competition(self, scores: Tensor, errors: Tensor) -> Tensor:

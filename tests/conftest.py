@@ -1,10 +1,12 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
@@ -54,3 +56,19 @@ def trained(tmp_path_factory) -> Path:
     run_asl("extract", "-w", workspace, "--poses", poses, "--test-groups", "signer2", check=0)
     run_asl("train-ctc", "-w", workspace, "--epochs", "25", "--threads", "1", check=0)
     return workspace
+
+
+@pytest.fixture
+def signed(tmp_path_factory, tmp_path) -> Path:
+    """A copy of a workspace with sentences of synthetic signers, a small model and a cascade; test processes share its making."""
+    made = tmp_path_factory.getbasetemp().parent / "signed-by-numbers"
+    with FileLock(f"{made}.lock"):
+        if not made.is_dir():
+            workspace = made.with_name("unfinished")
+            run_asl("init", workspace, check=0)
+            words = ("--synthetic", "--signs", "24", "--clips", "4", "--sentences", "100", "--signers", "8")
+            run_asl("extract", "-w", workspace, *words, "--split-by", "group", check=0)
+            run_asl("train-ctc", "-w", workspace, "--epochs", "12", "--threads", "1", check=0)
+            run_asl("build-fst", "-w", workspace, check=0)
+            workspace.rename(made)
+    return Path(shutil.copytree(made, tmp_path / "signed"))

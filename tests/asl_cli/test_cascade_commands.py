@@ -7,25 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import result, run_asl
-from filelock import FileLock
 
 from pipelines.clips import read_clips
-
-
-@pytest.fixture
-def signed(tmp_path_factory, tmp_path) -> Path:
-    """A copy of a workspace with sentences of synthetic signers, a small model and a cascade; test processes share its making."""
-    made = tmp_path_factory.getbasetemp().parent / "signed-by-numbers"
-    with FileLock(f"{made}.lock"):
-        if not made.is_dir():
-            workspace = made.with_name("unfinished")
-            run_asl("init", workspace, check=0)
-            words = ("--synthetic", "--signs", "24", "--clips", "4", "--sentences", "100", "--signers", "8")
-            run_asl("extract", "-w", workspace, *words, "--split-by", "group", check=0)
-            run_asl("train-ctc", "-w", workspace, "--epochs", "12", "--threads", "1", check=0)
-            run_asl("build-fst", "-w", workspace, check=0)
-            workspace.rename(made)
-    return Path(shutil.copytree(made, tmp_path / "signed"))
 
 
 @pytest.mark.slow
