@@ -47,13 +47,13 @@ def partners(reference: list[str], read: list[str]) -> list[str | None]:
     return found
 
 
-def figures(workspace, graph: str) -> dict[str, list[bool]]:
-    """Kind of word → whether each was right. Of a fused sign both glosses are meant.
+def figures(workspace, graph: str, name: str | None = None) -> dict[str, list[bool]]:
+    """Kind of word → whether each was right. name: of the model; the newest otherwise. Of a fused sign both glosses are meant.
 
     "of that class": with any object that fuses in the same way, which is all that the form shows (SPEC §9).
     """
     roles = {sign.gloss: sign.role for sign in everyday()}
-    model = load_model(find_model(workspace, None))
+    model = load_model(find_model(workspace, name))
     reader = reader_for(workspace, model, workspace.settings("decode", {"decoder": "cascade"}), graph)
     clips = read_clips(workspace.clips_file)
     store = open_features(workspace, clips, model.features, Silent())
