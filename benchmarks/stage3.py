@@ -79,7 +79,7 @@ def run(source: Path, seed: int, chosen) -> dict:
     folder = Path(tempfile.mkdtemp(prefix="stage3-")) / "ws"
     copied(source, folder)
     once = ("--seed", str(seed), "--threads", "1")
-    trained = asl("train-ctc", "-w", str(folder), *once, "--name", "before", *shlex.split(chosen.train))
+    asl("train-ctc", "-w", str(folder), *once, "--name", "before", *shlex.split(chosen.train))
     asl("build-fst", "-w", str(folder), "--name", "before", *shlex.split(chosen.graph))
     words = ("--seed", str(seed), "--threads", "1", "--workers", "1", "--name", "after", *shlex.split(chosen.stage3))
     after = asl("train-stage3", "-w", str(folder), *words)
@@ -90,12 +90,10 @@ def run(source: Path, seed: int, chosen) -> dict:
     made = {"before": read(folder, "before"), "after": read(folder, "after"), "seconds": seconds, "metrics": after["metrics"]}
     shutil.rmtree(folder.parent)
     one = {name: made[name].errors.rate().value for name in ("before", "after")}
-    print(
-        f"seed {seed}: {trained['metrics']['epochs']} epochs of stage 2; WER {100 * one['before']:.1f} -> {100 * one['after']:.1f} %; "
-        f"validation {after['metrics'].get('validation_wer_before')} -> {after['metrics'].get('validation_wer')}, kept epoch "
-        f"{after['metrics']['kept_epoch']}; an epoch {seconds[0]:.1f} and {seconds[1]:.1f} s ({seconds[1] / seconds[0]:.1f} x)",
-        flush=True,
-    )
+    own, ratio = after["metrics"], seconds[1] / seconds[0]
+    print(f"seed {seed}: WER {100 * one['before']:.1f} -> {100 * one['after']:.1f} %; on validation clips ", end="")
+    print(f"{own.get('validation_wer_before')} -> {own.get('validation_wer')}, epoch {own['kept_epoch']} kept; ", end="")
+    print(f"an epoch {seconds[0]:.1f} s in stage 2, {seconds[1]:.1f} s in stage 3, {ratio:.1f} times", flush=True)
     return made
 
 

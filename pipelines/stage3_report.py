@@ -8,7 +8,7 @@ from pipelines.html import figure_uri, write_page
 
 #: Sentences shown of each kind, most changed first.
 SHOWN = 20
-LOSSES = ("criterion", "segmentation", "phonology", "locus", "fusion")
+LOSSES = ("competition", "ctc", "segmentation", "phonology", "locus", "fusion")
 WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
 
 
@@ -36,8 +36,8 @@ def curves_figure(history: Sequence[Mapping[str, Any]], before: float | None):
     from matplotlib.figure import Figure
 
     losses = [name for name in LOSSES if name in history[0]]
-    figure = Figure(figsize=(11, 5))
-    axes = figure.subplots(2, max(3, len(losses)), squeeze=False)
+    figure = Figure(figsize=(12, 5))
+    axes = figure.subplots(2, max(4, len(losses)), squeeze=False)
     epochs = range(1, len(history) + 1)
     for one, name in zip(axes[0], losses, strict=False):
         one.plot(epochs, [figures.get(name) for figures in history])
@@ -52,16 +52,16 @@ def curves_figure(history: Sequence[Mapping[str, Any]], before: float | None):
     ahead.plot(epochs, [100 * figures.get("reference_ahead", 0) for figures in history])
     ahead.set_title("reference ahead of all, %", fontsize=9)
     mixed = next(below)
-    for name in (f"weight_{name}" for name in losses if f"weight_{name}" in history[0]):
+    for name in (name for name in history[0] if name.startswith("weight_")):
         mixed.plot(epochs, [figures.get(name) for figures in history], label=name.removeprefix("weight_"))
     mixed.set_title("weights of the losses", fontsize=9)
     mixed.legend(fontsize=6)
-    if scores := next(below, None):
-        for name in WEIGHTS:
-            if any(figures[name] for figures in history):
-                scores.plot(epochs, [figures[name] for figures in history], label=name.removesuffix("_weight"))
-        scores.set_title("weights of the scores", fontsize=9)
-        scores.legend(fontsize=6)
+    scores = next(below)
+    for name in WEIGHTS:
+        if any(figures[name] for figures in history):
+            scores.plot(epochs, [figures[name] for figures in history], label=name.removesuffix("_weight"))
+    scores.set_title("weights of the scores", fontsize=9)
+    scores.legend(fontsize=6)
     for one in axes.flat:
         one.tick_params(labelsize=7)
         one.set_visible(bool(one.lines))
