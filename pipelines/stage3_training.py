@@ -27,6 +27,7 @@ from models.discriminative import (
 from models.feature_sets import FeatureSet
 from models.phonology import BOUNDARY, tier_loss
 from models.recogniser import Recogniser
+from pipelines.checkpoints import part
 from pipelines.coding import right_handed
 from pipelines.errors import AslError
 from pipelines.graphs import SMALLEST, Graph, gate_scores, table_scores
@@ -131,12 +132,14 @@ class Stage3Run(ResumableRun):
         self.before: float | None = None
         self.best: tuple[float, int] = (float("inf"), -1)
         self.best_weights: dict[str, Tensor] = {}
+        # The mean of the weights, which is what is validated and kept.
+        self.mean = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
     def run(self, progress: Progress) -> int:
         """Trains, and leaves the weights of the best epoch in the model; which it was, −1 for what was started from."""
         self.train("stage 3", progress)
         if self.best_weights:
-            self.model.load_state_dict(self.best_weights)
+            self.mean = self.best_weights
             return self.best[1]
         return len(self.history) - 1
 
@@ -157,6 +160,7 @@ class Stage3Run(ResumableRun):
                 self._learn([ahead[i] for i in batch], number, found)
                 seen += len(batch)
                 self.step((number + seen / len(order)) / self.settings.epochs)
+                self._follow()
             ahead = shown
         figures: dict[str, Any] = {"epoch": number}
         figures |= {name: float(np.mean(values)) for name, values in found.items() if values}
@@ -172,15 +176,22 @@ class Stage3Run(ResumableRun):
     def _keep(self, wer: float, number: int) -> None:
         if wer < self.best[0]:
             self.best = (wer, number)
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+            self.best_weights = {name: tensor.cpu().clone() for name, tensor in self.mean.items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """The mean follows the weights: what few steps overshoot is evened out (Polyak and Juditsky, 1992)."""
+        for name, tensor in self.model.state_dict().items():
+            self.mean[name].lerp_(tensor, 1 - self.settings.average)
 
     def _validate(self) -> float:
         errors = self.data.validate(*self.result())
         return float(errors.errors.sum() / max(1, errors.words.sum()))
 
     def result(self) -> tuple[list[Recogniser], Graph]:
-        """The recognisers and the cascade's weights as they are now, on the CPU."""
+        """The recognisers and the cascade's weights, in the mean, on the CPU."""
         model = copy.deepcopy(self.model).cpu().eval()
+        model.load_state_dict(self.mean)
         with torch.no_grad():
             encoder, codes, densities = model.cascade().tolist()
             graph = replace(
@@ -334,14 +345,15 @@ class Stage3Run(ResumableRun):
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
+        tensors |= {f"mean.{name}": tensor for name, tensor in self.mean.items()}
         record = {"best": self.best, "before": self.before, "weights": self.balance.weights, "first": self.balance.first}
         return tensors, record if self.best_weights else record | {"best": None}
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
         self.before, self.balance.weights, self.balance.first = record["before"], record["weights"], record["first"]
+        self.mean = {name: tensor.to(self.device) for name, tensor in part(tensors, "mean.").items()}
         if record["best"]:
-            self.best = tuple(record["best"])
-            self.best_weights = {name.removeprefix("best."): one for name, one in tensors.items() if name.startswith("best.")}
+            self.best, self.best_weights = tuple(record["best"]), part(tensors, "best.")
 
     def note(self, figures: Mapping[str, Any]) -> str:
         text = f"loss {figures['criterion']:.3f}"
