@@ -65,7 +65,7 @@ def figures(workspace, graph: str, name: str | None = None) -> dict[str, list[bo
             continue
         reading = read_features(model, store[i], mirror=True)
         path = reader.graph.best_path(reading, reader.settings)
-        own = partners(list(clip.glosses), reader.graph.alphabet.names(path.words))
+        own = partners(list(clip.glosses), reader.graph.words(path))
         marked = [one for one in clip.segments if one.tier == "gloss"]
         said = [(one, one.value == word, word) for one, word in zip(marked, own, strict=True)]
         back = {one.start for one in clip.segments if one.tier == "reference" and one.value.startswith("retrieve")}

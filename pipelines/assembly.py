@@ -78,7 +78,7 @@ class Assembly:
             self.inventory, self.glosses, encoder, own_columns=own, throughout=self.model.names_every_frame,
             nouns=nouns_of(self.material.sentences), loci=self.loci,
             margin=settings.fusion_margin, fused_shares=fused_shares(self.material.found),
-            neighbours=self.neighbours(settings),
+            neighbours=self.neighbours(settings), letter_cost=settings.letter_cost if settings.letters else 0.0,
         )  # fmt: skip
 
     def neighbours(self, settings: GraphSettings) -> Neighbours:

@@ -31,7 +31,7 @@ from transducers.cascade import WHOLE, file_name
 from transducers.ngram import to_arpa
 
 STAGE = "build-fst"
-CODE = 2
+CODE = 3
 ARPA = "G.arpa"
 _WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "language_weight", "penalty", "shortest", "longest")
 

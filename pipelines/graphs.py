@@ -21,6 +21,7 @@ from pipelines.labels import FORM, FORMS, FUSED, PLAIN
 from pipelines.models_folder import WEIGHTS, TrainedModel, made_folder
 from pipelines.recognition import Reading
 from pipelines.settings import DecodeSettings
+from pipelines.sign_units import spelled_together
 from pipelines.workspace import GRAPH_STAGES, Workspace
 from transducers.alphabet import Alphabet
 from transducers.cascade import WHOLE, file_name, read_levels
@@ -110,6 +111,10 @@ class Graph:
 
     def best_path(self, reading: Reading, settings: DecodeSettings) -> BestPath:
         return self.decoder(settings).decode(self.scores(reading))
+
+    def words(self, path: BestPath) -> list[str]:
+        """The glosses of a path; letters that follow one another are one name."""
+        return [gloss for gloss, _, _ in spelled_together(self.alphabet.names(path.words))]
 
     @cached_property
     def levels(self) -> dict[str, Any]:

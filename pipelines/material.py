@@ -156,7 +156,10 @@ def _performances(lexicon: str, count: int, settings: FeatureSettings, known: se
 
 
 def names(settings: GraphSettings, material: Material) -> list[str]:
-    """fs-NAME of every name that the settings list. Raises BadInput: a letter that no clip shows, or an unreadable file."""
+    """fs-NAME of every name that the settings list, and fs-A of single letters where they may be read freely.
+
+    Raises BadInput: a letter that no clip shows, or an unreadable file.
+    """
     found = [gloss(f"{SPELLED}{word}") for file in settings.names for line in read_text(Path(file)) for word in line]
     unknown = {one: missing for one in found if (missing := set(one[len(SPELLED) :]) - set(material.letters))}
     if unknown:
@@ -165,4 +168,6 @@ def names(settings: GraphSettings, material: Material) -> list[str]:
             f"{one} has letters that no training clip shows: {', '.join(sorted(missing))}",
             "letters are learned from clips with a tier 'letter'; leave the name out",
         )
-    return found
+    if settings.letters and not material.letters:
+        raise BadInput("no training clip shows letters", "they are learned from clips with a tier 'letter'; leave --letters out")
+    return [*found, *(f"{SPELLED}{letter}" for letter in material.letters if settings.letters)]

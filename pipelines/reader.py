@@ -10,6 +10,7 @@ from pipelines.models_folder import TrainedModel
 from pipelines.recognition import Reading, Token, labels_of, token_of, tokens_of
 from pipelines.references import POINT, referent
 from pipelines.settings import DecodeSettings
+from pipelines.sign_units import spelled_together
 from pipelines.signing_space import direction
 from pipelines.workspace import Workspace
 from transducers.decoder import BestPath
@@ -27,7 +28,7 @@ class Reader:
         """The glosses of a clip in signing order."""
         if self.graph is None:
             return self.model.alphabet.names(labels_of(reading, self.settings))
-        return self.graph.alphabet.names(self.graph.best_path(reading, self.settings).words)
+        return self.graph.words(self.graph.best_path(reading, self.settings))
 
     def tokens(self, reading: Reading) -> list[Token]:
         """The glosses with times, confidence, runners-up and, of points and agreement, who is meant."""
@@ -37,10 +38,10 @@ class Reader:
 
     def tokens_on(self, path: BestPath, reading: Reading) -> list[Token]:
         """The glosses of a path of the cascade."""
-        words = self.graph.alphabet.names(path.words)
+        own = spans(path, self.graph.rest)
         return _referring([
-            token_of(self.model, reading, word, first, last, self.settings.runners_up)
-            for word, (first, last) in zip(words, spans(path, self.graph.rest), strict=True)
+            token_of(self.model, reading, word, own[begin][0], own[end - 1][1], self.settings.runners_up)
+            for word, begin, end in spelled_together(self.graph.alphabet.names(path.words))
         ], reading)  # fmt: skip
 
     def with_decoder(self, name: str) -> "Reader":

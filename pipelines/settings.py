@@ -255,6 +255,8 @@ class GraphSettings:
     names: list[str] = setting(
         [], "Text files of names, one a line, that are read when fingerspelled, besides those of the clips."
     )
+    letters: bool = setting(False, "Read names that nobody listed letter by letter, where clips with marked letters taught them.")
+    letter_cost: float = setting(2.0, "Cost of each such letter, nats.", low=-100, high=100)
     stays: int = setting(3, "Units of a sign at most: hold, movement, hold.", low=1, high=9)
     units: int = setting(0, "Units shared by all signs; 0 leaves every sign its own.", low=0, high=1_000_000)
     variants: int = setting(2, "Ways of signing that are told apart in the clips of a gloss, at most.", low=1, high=8)

@@ -142,6 +142,23 @@ def letters_of(gloss: str, known: Iterable[str]) -> str:
     return name if set(name) <= set(known) else ""
 
 
+def single_letter(gloss: str) -> bool:
+    """fs-A: one letter, as it is read where names are not listed."""
+    return gloss.startswith(SPELLED) and len(gloss) == len(SPELLED) + 1
+
+
+def spelled_together(glosses: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Letters that follow one another are one name: each gloss with the range [first, last) of what it was read as."""
+    found: list[tuple[str, int, int]] = []
+    for place, gloss in enumerate(glosses):
+        if found and single_letter(gloss) and single_letter(glosses[place - 1]):
+            name, first, _ = found[-1]
+            found[-1] = (name + gloss[len(SPELLED) :], first, place + 1)
+        else:
+            found.append((gloss, place, place + 1))
+    return found
+
+
 @dataclass
 class Signs:
     """Everything that the cascade's levels need of the signs, over the labels of `columns`."""
@@ -159,13 +176,14 @@ class Signs:
 def signs_of(
     found: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, own_columns: bool, throughout: bool,
     nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[Said, float], neighbours: Neighbours,
+    letter_cost: float = 0.0,
 ) -> Signs:  # fmt: skip
     """glosses: the cascade's, labels 1…V in order. encoder: gloss → its label in the encoder.
 
     own_columns: a label a gloss and stay, so that the encoder has a say; else one a unit. throughout: whether the encoder names a
     gloss in all of its frames; else once, amid them. nouns: glosses that a point may
     introduce. loci: names of the loci that are followed, in order of introduction; () for none. margin, fused_shares: what a
-    fused form must win by, nats, and how often the two glosses are signed as one.
+    fused form must win by, nats, and how often the two glosses are signed as one. letter_cost: of a letter read by itself.
     """
     columns, shared = Columns(), {}
     label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
@@ -190,7 +208,7 @@ def signs_of(
         rest = columns.add((found.rest,) * len(parts), BETWEEN, False, found.units.durations[found.rest], "rest", found.rest)
     base = len(columns.rows)
     references = references_of({said[0]: ways for said, ways in spelled.items() if len(said) == 1}, loci, base)
-    entries = pronunciations(spelled, label_of, references, set(nouns))
+    entries = pronunciations(spelled, label_of, references, set(nouns), letter_cost)
     forms = [
         FusedForm(labels, _usual(spelled[said[:1]]), _usual(spelled[said[1:]]), margin - np.log(shares[said]))
         for said, ways in spelled.items()
@@ -233,7 +251,7 @@ def _usual(ways: Sequence[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
 
 def pronunciations(
     spelled: Mapping[Said, Sequence[tuple[tuple[int, ...], int]]], label_of: Mapping[str, int], references: ReferenceSymbols,
-    nouns: set[str],
+    nouns: set[str], letter_cost: float = 0.0,
 ) -> list[Pronunciation]:  # fmt: skip
     """One a way of signing; nouns once more with the sign that an introduction follows, points once more as introductions."""
     entries = []
@@ -242,12 +260,12 @@ def pronunciations(
             continue
         total = sum(clips for _, clips in ways)
         for labels, clips in ways:
-            cost = -float(np.log(clips / total))
+            cost = -float(np.log(clips / total)) + (letter_cost if single_letter(said[0]) else 0.0)
             gloss = label_of[said[0]]
             entries.append(Pronunciation(gloss, labels, cost))
             if labels[0] in references.points:
                 entries.append(Pronunciation(gloss, (references.introduction(labels[0]), *labels[1:]), cost))
-            elif references.points and said[0] in nouns:
+            elif references.points and (said[0] in nouns or single_letter(said[0])):
                 entries.append(Pronunciation(gloss, (*labels, references.noun), cost))
     return entries
 

@@ -182,7 +182,10 @@ class Stage3Run(ResumableRun):
     def _follow(self) -> None:
         """The mean follows the weights: what few steps overshoot is evened out (Polyak and Juditsky, 1992)."""
         for name, tensor in self.model.state_dict().items():
-            self.mean[name].lerp_(tensor, 1 - self.settings.average)
+            if tensor.is_floating_point():
+                self.mean[name].lerp_(tensor, 1 - self.settings.average)
+            else:
+                self.mean[name].copy_(tensor)
 
     def _validate(self) -> float:
         errors = self.data.validate(*self.result())

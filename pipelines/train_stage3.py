@@ -263,7 +263,7 @@ def _read(
 ) -> list[list[str]]:
     decoder = graph.decoder(decode)
     readings = (read_features(model, store[i], mirror=decode.mirror_average) for i in chosen)
-    return [graph.alphabet.names(decoder.decode(graph.scores(reading)).words) for reading in readings]
+    return [graph.words(decoder.decode(graph.scores(reading))) for reading in readings]
 
 
 def _errors(store: FeatureStore, chosen: Sequence[int], read: Sequence[Sequence[str]]) -> WordErrors:

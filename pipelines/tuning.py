@@ -81,7 +81,7 @@ def _trials(settings: GraphSettings, graph: Graph, clips: Sequence[tuple[Clip, R
             read = []
             for of_encoder, of_codes, of_densities in parts:
                 scores = encoder * of_encoder + of_densities + (0.0 if of_codes is None else code * of_codes)
-                read.append(graph.alphabet.names(decoder.decode(scores).words))
+                read.append(graph.words(decoder.decode(scores)))
             errors = word_errors(truth, read)
             wer = float(errors.errors.sum() / errors.words.sum())
             trials.append(Trial(encoder, code, settings.language_weight, settings.penalty, settings.shortest, round(wer, 5)))

@@ -51,6 +51,10 @@ def test_signs_names_and_texts_from_elsewhere(signed, tmp_path):
     card = json.loads((workspace / "graphs" / "more" / "graph.json").read_text())
     assert "fs-MANA" in card["glosses"]
     assert (workspace / "graphs" / "more" / "G.arpa").read_text().startswith("\\data\\")
+    free = ("--no-tune", "--letters", "--letter-cost", "3", "--name", "free")
+    run_asl("build-fst", "-w", workspace, *free, check=0)
+    card = json.loads((workspace / "graphs" / "free" / "graph.json").read_text())
+    assert {"fs-A", "fs-N"} < set(card["glosses"])
     with_context = ("--assimilation", "1", "--reduction", "2", "--anticipation", "1", "--no-tune", "--arpa")
     done = run_asl(
         "build-fst", "-w", workspace, *with_context, workspace / "graphs" / "more" / "G.arpa", "--format", "json", check=0
@@ -66,6 +70,7 @@ def test_signs_names_and_texts_from_elsewhere(signed, tmp_path):
         (("--text", "none.txt"), 2, "cannot read none.txt"),
         (("--names", "names.txt"), 2, "letters that no training clip shows"),
         (("--lexicon", "bad.csv"), 2, "unknown handshape 'QQ'"),
+        (("--letters",), 2, "no training clip shows letters"),
         (("--codes", "."), 2, "no model '.'"),
         (("--max-memory", "0.01"), 2, "needs more than --max-memory"),
     ],

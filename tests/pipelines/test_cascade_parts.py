@@ -30,6 +30,7 @@ from pipelines.sign_units import (
     letters,
     letters_of,
     signs_of,
+    spelled_together,
     stretches,
     unseen_forms,
 )
@@ -87,7 +88,7 @@ def built(**how):
     return inventory(segments, {"A": some((0, 0)), "B": some((1, 2))}, some((-1, -1)), SIZES, **own)
 
 
-def signs(found, loci=("a",), own_columns=True, neighbours=NONE, throughout=False):
+def signs(found, loci=("a",), own_columns=True, neighbours=NONE, throughout=False, letter_cost=0.0):
     glosses = sorted({gloss for way in found.ways for gloss in way.said})
     encoder = {gloss: label for label, gloss in enumerate(glosses, 1) if gloss != "fs-BA"}
     shares = {("a-GIVE-1", "CUP"): 0.25}
@@ -98,6 +99,7 @@ def signs(found, loci=("a",), own_columns=True, neighbours=NONE, throughout=Fals
         "loci": loci,
         "margin": 1.0,
         "fused_shares": shares,
+        "letter_cost": letter_cost,
     }
     return signs_of(found, glosses, encoder, neighbours=neighbours, **how), glosses
 
@@ -109,6 +111,21 @@ def test_what_is_spelled_is_a_row_of_letters_also_names_that_nobody_spelled():
     made, glosses = signs(found)
     own = [one for one in made.pronunciations if glosses[one.gloss - 1] == "fs-BA"]
     assert [made.columns.gloss[label - 1] for label in own[0].units] == [0, 0]  # the encoder knows nothing of it
+
+
+def test_letters_that_may_be_read_freely_have_a_cost_and_can_be_introduced():
+    made, glosses = signs(built(names=("fs-A",)), letter_cost=2.5)
+    plain, introducing = (one for one in made.pronunciations if glosses[one.gloss - 1] == "fs-A")
+    assert plain.cost == introducing.cost == 2.5
+    assert introducing.units == (*plain.units, made.references.noun)
+    assert all(one.cost < 2.5 for one in made.pronunciations if glosses[one.gloss - 1] == "fs-AB")
+
+
+def test_letters_side_by_side_are_one_name():
+    words = ["fs-A", "fs-B", "IX-a", "fs-C", "fs-DAN", "fs-E", "fs-F", "fs-G"]
+    found = spelled_together(words)
+    assert [word for word, _, _ in found] == ["fs-AB", "IX-a", "fs-C", "fs-DAN", "fs-EFG"]
+    assert [(first, last) for _, first, last in found] == [(0, 2), (2, 3), (3, 4), (4, 5), (5, 8)]
 
 
 def test_nouns_points_agreement_and_fused_forms():
