@@ -1,7 +1,7 @@
 """Continuous signing from positions alone: RWTH-BOSTON-104, its official test, nothing said of where signs are.
 
     python benchmarks/boston104.py DATA/boston104 [--folds 5 | --test] [--seed 0] [--keep FOLDER]
-        [--train "--members 3 …"] [--graph "--penalty 2 …"]
+        [--seeds 1] [--train "--members 3 …"] [--graph "--penalty 2 …"] [--stage3 "…"]
 
 DATA holds, per frame, the positions of both hands and the nose. They become landmarks: the shoulders, which the signer frame
 needs, are put where the signer's nose and resting hands say, and all points of a hand lie at its position, so that handshape and
@@ -9,7 +9,9 @@ orientation are absent. Training clips carry their annotated segments (as ELAN f
 
 --folds: cross-validation on the training sentences, where everything is chosen. --test: the official test, to be read once.
 Prints the word error rate of the cascade, of CTC beam search and of greedy reading on the same encoder, with bootstrap
-intervals over sentences, paired ones between them, and apart for sentences that training has word by word and others.
+intervals over sentences, paired ones between them, and apart for sentences that training has word by word and others. --stage3:
+model and cascade are then trained further on what they confuse, with these options ("" for none), and read again. Of several
+seeds the mean is shown.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from pympi.Elan import Eaf
 from twenty import asl
 
 from models.holistic import LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST, Landmarks, empty_points
-from pipelines.measures import word_errors
+from pipelines.measures import WordErrors, word_errors
 from pipelines.posefile import write_pose
 
 FPS, WIDTH, HEIGHT = 30.0, 312, 242
@@ -39,6 +41,7 @@ TRAIN = (
 )
 GRAPH = "--no-tune --longest 3 --language-weight 2 --encoder-weight 0.6 --code-weight 0.15 --density-weight 0.12"
 DECODERS = ("greedy", "ctc-beam", "cascade")
+STAGE_3 = "stage 3"
 
 
 @dataclass(frozen=True)
@@ -125,42 +128,56 @@ def _write_elan(path: Path, one: Sentence) -> None:
     document.to_file(str(path))
 
 
-def read(folder: Path, train: list[Sentence], test: list[Sentence], tracks, options: argparse.Namespace) -> dict[str, list]:
+def read(
+    folder: Path, train: list[Sentence], test: list[Sentence], tracks, options: argparse.Namespace, seed: int
+) -> dict[str, list]:
     """Decoder → what it read of each test sentence; "reference" → what is signed, "seen" → whether training has it so."""
     write(folder / "clips", tracks, train, test)
     there = ("-w", str(folder / "ws"))
     asl("init", str(folder / "ws"))
     source = ("--manifest", str(folder / "clips" / "clips.csv"), "--annotations", str(folder / "clips" / "elan"))
     asl("extract", *there, *source, "--validation-share", "0")
-    training = shlex.split(f"--threads 1 --fps {FPS} --seed {options.seed} {TRAIN} {options.train}")
+    training = shlex.split(f"--threads 1 --fps {FPS} --seed {seed} {TRAIN} {options.train}")
     asl("train-ctc", *there, *training)
     asl("build-fst", *there, *shlex.split(f"{GRAPH} {options.graph}"))
     known = {one.glosses for one in train}
     found: dict[str, list] = {"reference": [], "seen": []}
-    for decoder in DECODERS:
-        asl("evaluate", *there, "--decoder", decoder, "--force")
+    for name in (*DECODERS, *([STAGE_3] if options.stage3 is not None else [])):
+        if name == STAGE_3:
+            words = shlex.split(f"--threads 1 --workers 1 --seed {seed} --mirror 0 {options.stage3}")
+            asl("train-stage3", *there, *words, partly=True)
+        asl("evaluate", *there, "--decoder", "cascade" if name == STAGE_3 else name, "--force")
         said = json.loads((folder / "ws/reports/evaluate-test.json").read_text())["read_sentences"]
-        found[decoder] = [one["read_as"].split() for one in said]
+        found[name] = [one["read_as"].split() for one in said]
         found["reference"] = [one["reference"].split() for one in said]
     found["seen"] = [tuple(one) in known for one in found["reference"]]
     return found
 
 
-def report(found: dict[str, list]) -> None:
-    seen = np.array(found["seen"])
-    errors = {decoder: word_errors(found["reference"], found[decoder]) for decoder in DECODERS}
-    for decoder, one in errors.items():
+def report(seeds: list[dict[str, list]]) -> None:
+    """seeds: what was read with each."""
+    seen, names = np.array(seeds[0]["seen"]), [name for name in (*DECODERS, STAGE_3) if name in seeds[0]]
+    errors = {name: together([word_errors(found["reference"], found[name]) for found in seeds]) for name in names}
+    for name, one in errors.items():
         whole = one.rate()
         parts = [100 * one.errors[which].sum() / max(one.words[which].sum(), 1) for which in (seen, ~seen)]
         print(
-            f"{decoder:9s} WER {100 * whole.value:.1f} % [{100 * whole.low:.1f}, {100 * whole.high:.1f}], substitutions "
+            f"{name:9s} WER {100 * whole.value:.1f} % [{100 * whole.low:.1f}, {100 * whole.high:.1f}], substitutions "
             f"{one.substitutions.sum()}, deletions {one.deletions.sum()}, insertions {one.insertions.sum()}; sentences that "
             f"training has {parts[0]:.1f} %, others {parts[1]:.1f} %"
         )
-    for other in DECODERS[:-1]:
-        less = errors["cascade"].less(errors[other])
-        print(f"cascade less {other}: {100 * less.value:+.1f} points [{100 * less.low:+.1f}, {100 * less.high:+.1f}]")
-    print(f"{len(seen)} sentences, {seen.sum()} of them in training", flush=True)
+    for first, other in (("cascade", "greedy"), ("cascade", "ctc-beam"), (STAGE_3, "cascade")):
+        if first in errors:
+            less = errors[first].less(errors[other])
+            print(f"{first} less {other}: {100 * less.value:+.1f} points [{100 * less.low:+.1f}, {100 * less.high:+.1f}]")
+    print(f"{len(seen)} sentences, {seen.sum()} of them in training; {len(seeds)} seeds", flush=True)
+
+
+def together(seeds: list[WordErrors]) -> WordErrors:
+    """The errors of each sentence over all seeds."""
+    return WordErrors(
+        *(sum(getattr(one, part) for one in seeds) for part in ("substitutions", "deletions", "insertions", "words"))
+    )
 
 
 def main() -> None:
@@ -169,26 +186,32 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="+", help="these folds only")
     parser.add_argument("--test", action="store_true", help="the official test")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="leave the workspaces here")
     parser.add_argument("--train", default="", help="further options of asl train-ctc")
     parser.add_argument("--graph", default="", help="further options of asl build-fst")
+    parser.add_argument("--stage3", help="options of asl train-stage3, which is left out otherwise")
     chosen = parser.parse_args()
     os.environ["ASL_DECODE_MIRROR_AVERAGE"] = "false"  # nobody in training signs with the other hand
     tracks, train = positions(chosen.data), sentences(chosen.data / "train_words.csv")
     with tempfile.TemporaryDirectory() as name:
         folder = chosen.keep or Path(name)
-        if chosen.test:
-            report(read(folder / "test", train, sentences(chosen.data / "test_words.csv"), tracks, chosen))
-            return
         fold = np.random.default_rng(0).permutation(len(train)) % chosen.folds
-        whole: dict[str, list] = defaultdict(list)
-        for number in chosen.only or range(chosen.folds):
-            held = [one for one, own in zip(train, fold, strict=True) if own == number]
-            rest = [one for one, own in zip(train, fold, strict=True) if own != number]
-            for key, values in read(folder / f"fold{number}", rest, held, tracks, chosen).items():
-                whole[key] += values
-        report(whole)
+        found = []
+        for seed in range(chosen.seed, chosen.seed + chosen.seeds):
+            if chosen.test:
+                test = sentences(chosen.data / "test_words.csv")
+                found.append(read(folder / f"test{seed}", train, test, tracks, chosen, seed))
+                continue
+            whole: dict[str, list] = defaultdict(list)
+            for number in chosen.only or range(chosen.folds):
+                held = [one for one, own in zip(train, fold, strict=True) if own == number]
+                rest = [one for one, own in zip(train, fold, strict=True) if own != number]
+                for key, values in read(folder / f"fold{number}-{seed}", rest, held, tracks, chosen, seed).items():
+                    whole[key] += values
+            found.append(whole)
+        report(found)
 
 
 if __name__ == "__main__":
