@@ -2,8 +2,10 @@
 
 import itertools
 import math
+import shutil
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from pipelines.coding import Coder
 from pipelines.densities import FrameDensities, frame_densities
 from pipelines.errors import BadInput
 from pipelines.graph_build import Built, build_in
-from pipelines.graphs import Graph
+from pipelines.graphs import RIVALS, Graph
 from pipelines.language import Language
 from pipelines.material import Material
 from pipelines.models_folder import TrainedModel
@@ -22,7 +24,7 @@ from pipelines.references import keeps_references, loci_of, nouns_of
 from pipelines.settings import GraphSettings
 from pipelines.sign_units import Inventory, Signs, fused_shares, inventory, signs_of
 from transducers.alphabet import Alphabet
-from transducers.cascade import Knowledge
+from transducers.cascade import WHOLE, Knowledge, file_name
 
 #: References are followed where so many of the training sentences keep to the rule that each is bound.
 MOST_KEEP = 0.95
@@ -116,6 +118,17 @@ class Assembly:
         signs = self.signs(settings)
         built = build_in(self.knowledge(signs, settings), folder, prune=settings.prune, max_gb=settings.max_memory)
         return signs, self.graph(signs, settings, folder), built
+
+    def build_rivals(self, signs: Signs, settings: GraphSettings, folder: Path) -> None:
+        """Writes RIVALS: the cascade with glosses as likely as they are alone.
+
+        Stage 3 looks for what competes in it: G has learned the very sentences that are trained on, and would hide what the
+        encoder confuses (a weak language model, as in Povey, 2003).
+        """
+        known = replace(self.knowledge(signs, settings), language=self.spoken.alone)
+        with tempfile.TemporaryDirectory(prefix="asl-") as name:
+            build_in(known, Path(name), prune=settings.prune, max_gb=settings.max_memory)
+            shutil.move(Path(name) / file_name(WHOLE), folder / RIVALS)
 
     def graph(self, signs: Signs, settings: GraphSettings, folder: Path) -> Graph:
         own, densities = signs.columns, self.densities if settings.density_weight else None

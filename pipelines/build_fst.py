@@ -14,7 +14,7 @@ from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash
 from pipelines.graph_build import Built
-from pipelines.graphs import CARD, TABLES, save_graph
+from pipelines.graphs import CARD, RIVALS, TABLES, save_graph
 from pipelines.inputs import BUILT_IN_LEXICONS
 from pipelines.language import language
 from pipelines.material import add_lexicon, gather, names, usable
@@ -86,10 +86,11 @@ def run_build_fst(
         started = datetime.now().astimezone()
         trained = load_model(source)
         store = open_features(workspace, clips, trained.features, progress)
-        found, findings = build_graph(store, settings, decode, trained, coder_for(store, books), folder, progress)
+        coder = coder_for(store, books)
+        found, findings = build_graph(store, settings, decode, trained, coder, folder, progress, rivals=True)
         page = workspace.reports / "build-fst.html"
         write_report(page, found.metrics, found.sizes, findings.trials, findings.space, command)
-        files = [page, *(folder / one for one in (CARD, TABLES, file_name(WHOLE)))]
+        files = [page, *(folder / one for one in (CARD, TABLES, RIVALS, file_name(WHOLE)))]
         workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, found.metrics)
         found.decision, found.report = decision, str(page)
         return found
@@ -133,11 +134,12 @@ def coder_for(store: FeatureStore, books: Path | None) -> Coder | None:
 
 def build_graph(
     store: FeatureStore, settings: GraphSettings, decode: DecodeSettings, model: TrainedModel, coder: Coder | None, folder: Path,
-    progress: Progress, train: Sequence[int] | None = None,
+    progress: Progress, train: Sequence[int] | None = None, *, rivals: bool = False,
 ) -> tuple[Result, Findings]:  # fmt: skip
     """Builds a model's cascade into the folder; its figures, and what the page shows besides.
 
     train: the clips that it learns signs and sentences from; by default all training clips whose glosses the model knows.
+    rivals: also what stage 3 needs.
     """
     material = gather(store, model, coder, decode.mirror_average, progress, train)
     if settings.lexicon:
@@ -151,6 +153,8 @@ def build_graph(
         read = [(store.clips[i], read_features(model, store[i], mirror=decode.mirror_average)) for i in validation]
         tuned = tune(settings, lambda one, where: whole.build(one, where)[1], read, decode, progress)
     signs, graph, built = whole.build(tuned.settings, folder)
+    if rivals:
+        whole.build_rivals(signs, tuned.settings, folder)
     space = signing_space(material.points)
     save_graph(
         graph,

@@ -28,6 +28,8 @@ from transducers.cascade import WHOLE, file_name, read_levels
 from transducers.decoder import BestPath, Decoder, Options, read_graph
 
 CARD, TABLES = "graph.json", "tables.safetensors"
+#: The graph that stage 3 looks for what competes in.
+RIVALS = "rivals.fst"
 WEIGHTS_OF_SCORES = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
 NEITHER = -1
 #: What a posterior is at least before its logarithm is taken.
@@ -179,7 +181,8 @@ def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mappin
     record |= {"fused": list(graph.fused), "densities": graph.densities is not None}
     record |= {"model": file_hash(model.folder / WEIGHTS), "columns": vars(columns)}
     # So that the card's own hash speaks for the whole.
-    record |= {"files": {name: file_hash(graph.folder / name) for name in (TABLES, file_name(WHOLE))}}
+    files = [name for name in (TABLES, RIVALS, file_name(WHOLE)) if (graph.folder / name).is_file()]
+    record |= {"files": {name: file_hash(graph.folder / name) for name in files}}
     write_json(graph.folder / CARD, record)
 
 

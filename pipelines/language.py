@@ -21,11 +21,15 @@ Sentences = Sequence[Sequence[str]]
 
 @dataclass(frozen=True)
 class Language:
-    """model: G. figures: for the report. missing: words of the text that no gloss stands for, with their counts."""
+    """model: G. figures: for the report. missing: words of the text that no gloss stands for, with their counts.
+
+    alone: how often glosses are in the clips, whatever they follow.
+    """
 
     model: NGram
     figures: dict[str, Any]
     missing: Counter[str]
+    alone: NGram
 
 
 def language(settings: GraphSettings, glosses: Sequence[str], clips: Sentences, held: Sentences) -> Language:
@@ -34,17 +38,18 @@ def language(settings: GraphSettings, glosses: Sequence[str], clips: Sentences, 
     Raises BadInput: an empty or unreadable text, a damaged ARPA file, or one that lacks a gloss.
     """
     known = set(glosses)
+    alone = train(list(clips), 1, glosses)
     held = [[word if word in known else UNKNOWN for word in words] for words in held if len(words) > 1]
     if settings.arpa:
         model = _arpa(Path(settings.arpa), glosses)
-        return Language(model, {"order": model.order} | _perplexity(model, held), Counter())
+        return Language(model, {"order": model.order} | _perplexity(model, held), Counter(), alone)
     own = [words for words in clips if len(words) > 1] or list(clips)
     texts = [words for name in settings.text for words in read_text(Path(name))]
     missing = Counter(word for words in texts for word in words if word not in known)
     texts = [[word if word in known else UNKNOWN for word in words] for words in texts]
     if not texts:
         model = train(own, settings.order, glosses)
-        return Language(model, {"order": settings.order, "sentences": len(own)} | _perplexity(model, held), missing)
+        return Language(model, {"order": settings.order, "sentences": len(own)} | _perplexity(model, held), missing, alone)
     figures: dict[str, Any] = {"order": settings.order, "sentences": len(own), "text_sentences": len(texts)}
     kept = texts
     if not held:
@@ -58,7 +63,7 @@ def language(settings: GraphSettings, glosses: Sequence[str], clips: Sentences, 
     figures |= {"perplexity_clips_alone": round(of_clips.perplexity(held), 2)}
     figures |= _perplexity(mixed(measured, of_clips, share), held)
     whole = measured if kept is texts else train(texts, settings.order, glosses)
-    return Language(mixed(whole, of_clips, share), figures, missing)
+    return Language(mixed(whole, of_clips, share), figures, missing, alone)
 
 
 def _best_share(text: NGram, clips: NGram, held: Sentences) -> float:

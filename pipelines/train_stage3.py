@@ -17,7 +17,7 @@ from pipelines.explanation import PathStep, explained
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash
 from pipelines.graphs import CARD as GRAPH_CARD
-from pipelines.graphs import TABLES, Graph, columns_of, find_graph, load_graph, save_graph
+from pipelines.graphs import RIVALS, TABLES, Graph, columns_of, find_graph, load_graph, save_graph
 from pipelines.labels import FORM, FORMS, GLOSS_TIER, Labels, LabelTable, form_frames
 from pipelines.material import usable
 from pipelines.measures import Interval, WordErrors, word_errors
@@ -130,7 +130,14 @@ def train(
         raise BadInput("no training clip is of glosses that the model knows", "train where its model was trained")
     listening = chosen["validation"][:: max(1, -(-len(chosen["validation"]) // MOST_CLIPS))]
     beam = max(decode.graph_beam, settings.lattice_beam)
-    with searchers(first.folder / file_name(WHOLE), beam, settings.lattice_beam, settings.n_best, settings.workers) as pool:
+    rivals = first.folder / RIVALS
+    with searchers(
+        rivals if rivals.is_file() else first.folder / file_name(WHOLE),
+        beam,
+        settings.lattice_beam,
+        settings.n_best,
+        settings.workers,
+    ) as pool:
         cases, refused = cases_of(store, chosen["train"], trained, first, pool)
         if not any(case.words for case in cases):
             raise BadInput(
