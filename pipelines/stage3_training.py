@@ -32,7 +32,7 @@ from pipelines.coding import right_handed
 from pipelines.errors import AslError
 from pipelines.graphs import SMALLEST, Graph, gate_scores, table_scores
 from pipelines.labels import FORM, collate_labels
-from pipelines.measures import WordErrors, word_distance
+from pipelines.measures import word_distance
 from pipelines.progress import Progress
 from pipelines.recognition import Reading
 from pipelines.rivals import Rivals, Searchers
@@ -40,6 +40,7 @@ from pipelines.runs import ResumableRun, collate, make_batches, windows
 from pipelines.settings import Stage3Settings
 from pipelines.training import Example, epoch_order
 
+Weights = tuple[float, float, float]
 #: The losses; the first is the criterion's, against which the others are balanced.
 PARTS = ("criterion", "segmentation", "phonology", "locus", "fusion")
 
@@ -101,14 +102,15 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Stage3Data:
-    """cases: to learn from. graph: of stage 2. validate: the word errors of recognisers with a graph, None without clips."""
+    """cases: to learn from. graph: of stage 2. validate: the word error rate of recognisers with a graph on validation clips, and
+    the weights of encoder, codes and densities that it is best with; None without clips."""
 
     feature_set: FeatureSet
     mean: np.ndarray
     deviation: np.ndarray
     cases: Sequence[Case]
     graph: Graph
-    validate: Callable[[Sequence[Recogniser], Graph], WordErrors] | None
+    validate: Callable[[Sequence[Recogniser], Graph], tuple[float, Weights]] | None
 
 
 class Stage3Run(ResumableRun):
@@ -128,10 +130,12 @@ class Stage3Run(ResumableRun):
         self.gloss, self.peak, self.forms = (
             torch.from_numpy(one.copy()).to(device) for one in (graph.gloss, graph.peak, graph.gate_columns)
         )
-        # Word error rate on validation clips, its loss, and the epoch of the weights to keep; −1 is what was started from.
+        # Word error rate on validation clips, the epoch of the weights to keep (−1 is what was started from), and the weights of
+        # the scores that were best then.
         self.before: float | None = None
-        self.best: tuple[float, int] = (float("inf"), -1)
+        self.best: tuple[float, int, Weights | None] = (float("inf"), -1, None)
         self.best_weights: dict[str, Tensor] = {}
+        self.found: Weights | None = None
         # The mean of the weights, which is what is validated and kept.
         self.mean = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
@@ -140,14 +144,14 @@ class Stage3Run(ResumableRun):
         self.train("stage 3", progress)
         if self.best_weights:
             self.mean = self.best_weights
-            return self.best[1]
+            _, kept, self.found = self.best
+            return kept
         return len(self.history) - 1
 
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
         if number == 0 and self.data.validate:
-            self._keep(self._validate(), -1)
-            self.before = self.best[0]
+            self.before = self._keep(-1)
         rng, size, clock = self.randomness(number), self.settings.batch_size, time.monotonic()
         found: dict[str, list[float]] = defaultdict(list)
         ahead: list[Shown] = []
@@ -169,13 +173,14 @@ class Stage3Run(ResumableRun):
         figures["gate_weight"] = self.model.cascade.gate.item()
         figures["seconds"] = round(time.monotonic() - clock, 3)
         if self.data.validate:
-            figures["validation_wer"] = self._validate()
-            self._keep(figures["validation_wer"], number)
+            figures["validation_wer"] = self._keep(number)
         return figures
 
-    def _keep(self, wer: float, number: int) -> None:
+    def _keep(self, number: int) -> float:
+        """The word error rate on the validation clips; the weights are kept if it is the lowest so far."""
+        wer, weights = self.data.validate(*self.result())
         if wer < self.best[0]:
-            self.best = (wer, number)
+            self.best = (wer, number, weights)
             self.best_weights = {name: tensor.cpu().clone() for name, tensor in self.mean.items()}
 
     @torch.no_grad()
@@ -187,16 +192,12 @@ class Stage3Run(ResumableRun):
             else:
                 self.mean[name].copy_(tensor)
 
-    def _validate(self) -> float:
-        errors = self.data.validate(*self.result())
-        return float(errors.errors.sum() / max(1, errors.words.sum()))
-
     def result(self) -> tuple[list[Recogniser], Graph]:
         """The recognisers and the cascade's weights, in the mean, on the CPU."""
         model = copy.deepcopy(self.model).cpu().eval()
         model.load_state_dict(self.mean)
         with torch.no_grad():
-            encoder, codes, densities = model.cascade().tolist()
+            encoder, codes, densities = self.found or model.cascade().tolist()
             graph = replace(
                 self.data.graph, encoder_weight=encoder, code_weight=codes, density_weight=densities,
                 gate_weight=model.cascade.gate.item(), bias=model.cascade.bias.detach().numpy(),

@@ -1,5 +1,6 @@
 """`asl train-stage3`: a recogniser and its cascade trained on what they confuse (SPEC §11)."""
 
+import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from pipelines.references import POINT
 from pipelines.rivals import Searchers, searchers
 from pipelines.settings import DecodeSettings, Stage3Settings
 from pipelines.stage3_report import write_report
-from pipelines.stage3_training import Case, Point, Stage3Data, Stage3Model, Stage3Run, codes_of
+from pipelines.stage3_training import Case, Point, Stage3Data, Stage3Model, Stage3Run, Weights, codes_of
 from pipelines.train_ctc import Corpus, begin, choose_device, decide, forget, prepare
 from pipelines.training import Example
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
@@ -38,6 +39,8 @@ STAGE = "train-stage3"
 CODE = 1
 #: Validation clips that the word error rate is measured on after each epoch, at most.
 MOST_CLIPS = 400
+#: What the weights of the scores are tried times; the first wins a tie.
+FACTORS = (1.0, 0.7, 1.4)
 
 
 @dataclass(frozen=True)
@@ -144,8 +147,8 @@ def train(
                 f"the cascade can say none of the training clips: {refused[0].name}: {refused[0].reason}", "build another"
             )
 
-        def validate(members: Sequence[Recogniser], graph: Graph) -> WordErrors:
-            return _errors(store, listening, _read(replace(trained, recognisers=tuple(members)), graph, decode, store, listening))
+        def validate(members: Sequence[Recogniser], graph: Graph) -> tuple[float, Weights]:
+            return best_weights(replace(trained, recognisers=tuple(members)), graph, decode, store, listening)
 
         data = Stage3Data(store.feature_set, trained.mean, trained.deviation, cases, first, validate if listening else None)
         torch.manual_seed(settings.seed)
