@@ -268,6 +268,27 @@ def write_graph(graph: Graph, place: Path, model: TrainedModel) -> Graph:
 
 
 # Validation ------------------------------------------------------------------------------------------------------------
+def best_weights(
+    model: TrainedModel, graph: Graph, decode: DecodeSettings, store: FeatureStore, chosen: Sequence[int]
+) -> tuple[float, Weights]:
+    """The least word error rate of these clips, and the weights of encoder, codes and densities that it is found with.
+
+    The criterion moves how sure the encoder is on clips that it has learned; how far that may count elsewhere, these clips say.
+    """
+    parts = []
+    for i in chosen:
+        reading = read_features(model, store[i], mirror=decode.mirror_average)
+        heard, coded = graph.encoder_part(reading), graph.code_part(reading) if graph.code_weight else 0.0
+        parts.append((heard, coded, graph.scores(reading) - graph.encoder_weight * heard - graph.code_weight * coded))
+    decoder, found = graph.decoder(decode), []
+    for encoder, codes in itertools.product(FACTORS, FACTORS if graph.code_weight else FACTORS[:1]):
+        weights = encoder * graph.encoder_weight, codes * graph.code_weight
+        scores = (weights[0] * heard + weights[1] * coded + rest for heard, coded, rest in parts)
+        errors = _errors(store, chosen, [graph.words(decoder.decode(one)) for one in scores])
+        found.append((float(errors.errors.sum() / errors.words.sum()), (*weights, graph.density_weight)))
+    return min(found, key=lambda one: one[0])
+
+
 def _read(
     model: TrainedModel, graph: Graph, decode: DecodeSettings, store: FeatureStore, chosen: Sequence[int]
 ) -> list[list[str]]:
