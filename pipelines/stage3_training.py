@@ -164,17 +164,16 @@ class Stage3Run(ResumableRun):
                 self._learn([ahead[i] for i in batch], number, found)
                 seen += len(batch)
                 self.step((number + seen / len(order)) / self.settings.epochs)
-                self._follow()
+                self._settle()
             ahead = shown
         figures: dict[str, Any] = {"epoch": number}
         figures |= {name: float(np.mean(values)) for name, values in found.items() if values}
         figures |= {f"weight_{name}": weight for name, weight in self.balance.weights.items() if found.get(name)}
         figures |= dict(zip(("encoder_weight", "code_weight", "density_weight"), self.model.cascade().tolist(), strict=True))
         figures["gate_weight"] = self.model.cascade.gate.item()
-        figures["seconds"] = round(time.monotonic() - clock, 3)
         if self.data.validate:
             figures["validation_wer"] = self._keep(number)
-        return figures
+        return figures | {"seconds": round(time.monotonic() - clock, 3)}
 
     def _keep(self, number: int) -> float:
         """The word error rate on the validation clips; the weights are kept if it is the lowest so far."""
@@ -182,10 +181,13 @@ class Stage3Run(ResumableRun):
         if wer < self.best[0]:
             self.best = (wer, number, weights)
             self.best_weights = {name: tensor.cpu().clone() for name, tensor in self.mean.items()}
+        return wer
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        """The mean follows the weights: what few steps overshoot is evened out (Polyak and Juditsky, 1992)."""
+    def _settle(self) -> None:
+        """After a step: a gate that knows nothing yet does not count against itself, and the mean follows the weights, which
+        evens out what few steps overshoot (Polyak and Juditsky, 1992)."""
+        self.model.cascade.gate.clamp_(min=0)
         for name, tensor in self.model.state_dict().items():
             if tensor.is_floating_point():
                 self.mean[name].lerp_(tensor, 1 - self.settings.average)
