@@ -16,7 +16,7 @@ from pipelines.clips import Clip, Segment
 from pipelines.graphs import encoder_scores
 from pipelines.labels import FORM, FORMS, form_frames
 from pipelines.rivals import Rivals
-from pipelines.train_stage3 import retrievals
+from pipelines.stage3_cases import retrievals
 from transducers.alphabet import Alphabet
 from transducers.hypotheses import Competition
 from transducers.lexicon import Pronunciation
