@@ -25,7 +25,9 @@ from transducers.lexicon import Pronunciation
 from transducers.ngram import END, START, train
 
 UNITS, MEAN_FRAMES = 400, 5.0
-SEARCHES = tuple(Options(beam, most) for beam, most in ((8, 7000), (10, 7000), (12, 7000), (12, 1000), (12, 500), (12, 250)))
+SEARCHES = tuple(
+    Options(beam, most) for beam, most in ((8, 7000), (8.5, 7000), (9, 7000), (9.5, 7000), (10, 7000), (12, 7000), (12, 500))
+)
 SURE = Options(beam=18.0, most_active=10**6)
 
 
