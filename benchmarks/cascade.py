@@ -26,8 +26,6 @@ from transducers.ngram import END, START, train
 
 UNITS, MEAN_FRAMES = 400, 5.0
 SEARCHES = (*(Options(beam, 7000) for beam in (8, 8.5, 9, 9.5, 10, 12)), Options(12, 500))
-    Options(beam, most) for beam, most in ((8, 7000), (8.5, 7000), (9, 7000), (9.5, 7000), (10, 7000), (12, 7000), (12, 500))
-)
 SURE = Options(beam=18.0, most_active=10**6)
 
 
