@@ -92,7 +92,9 @@ def run(source: Path, seed: int, chosen) -> dict:
     one = {name: made[name].errors.rate().value for name in ("before", "after")}
     own, ratio = after["metrics"], seconds[1] / seconds[0]
     print(f"seed {seed}: WER {100 * one['before']:.1f} -> {100 * one['after']:.1f} %; on validation clips ", end="")
-    print(f"{own.get('validation_wer_before')} -> {own.get('validation_wer')}, epoch {own['kept_epoch']} kept; ", end="")
+    print(
+        f"{own.get('validation_wer_before')} -> {own.get('validation_wer')}, {'kept' if own['better'] else 'as before'}; ", end=""
+    )
     print(f"an epoch {seconds[0]:.1f} s in stage 2, {seconds[1]:.1f} s in stage 3, {ratio:.1f} times", flush=True)
     return made
 

@@ -130,28 +130,28 @@ class Stage3Run(ResumableRun):
         self.gloss, self.peak, self.forms = (
             torch.from_numpy(one.copy()).to(device) for one in (graph.gloss, graph.peak, graph.gate_columns)
         )
-        # Word error rate on validation clips, the epoch of the weights to keep (−1 is what was started from), and the weights of
-        # the scores that were best then.
-        self.before: float | None = None
-        self.best: tuple[float, int, Weights | None] = (float("inf"), -1, None)
-        self.best_weights: dict[str, Tensor] = {}
-        self.found: Weights | None = None
-        # The mean of the weights, which is what is validated and kept.
+        # The mean of the weights, which is what is validated and kept, and as it was at the start.
         self.mean = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.start = {name: tensor.clone() for name, tensor in self.mean.items()}
+        # The word error rate on validation clips before, and the weights of the scores that were best there last.
+        self.before: float | None = None
+        self.found: Weights | None = None
 
-    def run(self, progress: Progress) -> int:
-        """Trains, and leaves the weights of the best epoch in the model; which it was, −1 for what was started from."""
+    def run(self, progress: Progress) -> bool:
+        """Trains. False where the validation clips are read worse than before: then all is as it was at the start.
+
+        Not the best of the epochs is kept but the last: a few hundred words tell little more than chance between them.
+        """
         self.train("stage 3", progress)
-        if self.best_weights:
-            self.mean = self.best_weights
-            _, kept, self.found = self.best
-            return kept
-        return len(self.history) - 1
+        better = self.before is None or self.history[-1]["validation_wer"] <= self.before
+        if not better:
+            self.mean, self.found = self.start, None
+        return better
 
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
         if number == 0 and self.data.validate:
-            self.before = self._keep(-1)
+            self.before = self._validate()
         rng, size, clock = self.randomness(number), self.settings.batch_size, time.monotonic()
         found: dict[str, list[float]] = defaultdict(list)
         ahead: list[Shown] = []
@@ -172,15 +172,13 @@ class Stage3Run(ResumableRun):
         figures |= dict(zip(("encoder_weight", "code_weight", "density_weight"), self.model.cascade().tolist(), strict=True))
         figures["gate_weight"] = self.model.cascade.gate.item()
         if self.data.validate:
-            figures["validation_wer"] = self._keep(number)
+            figures["validation_wer"] = self._validate()
         return figures | {"seconds": round(time.monotonic() - clock, 3)}
 
-    def _keep(self, number: int) -> float:
-        """The word error rate on the validation clips; the weights are kept if it is the lowest so far."""
-        wer, weights = self.data.validate(*self.result())
-        if wer < self.best[0]:
-            self.best = (wer, number, weights)
-            self.best_weights = {name: tensor.cpu().clone() for name, tensor in self.mean.items()}
+    def _validate(self) -> float:
+        """The word error rate on the validation clips, with the weights of the scores that are best there."""
+        self.found = None
+        wer, self.found = self.data.validate(*self.result())
         return wer
 
     @torch.no_grad()
@@ -350,16 +348,13 @@ class Stage3Run(ResumableRun):
 
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
-        tensors |= {f"mean.{name}": tensor for name, tensor in self.mean.items()}
-        record = {"best": self.best, "before": self.before, "weights": self.balance.weights, "first": self.balance.first}
-        return tensors, record if self.best_weights else record | {"best": None}
+        record = {"before": self.before, "found": self.found, "weights": self.balance.weights, "first": self.balance.first}
+        return {f"mean.{name}": tensor for name, tensor in self.mean.items()}, record
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        self.before, self.balance.weights, self.balance.first = record["before"], record["weights"], record["first"]
+        self.before, self.found = record["before"], record["found"]
+        self.balance.weights, self.balance.first = record["weights"], record["first"]
         self.mean = {name: tensor.to(self.device) for name, tensor in part(tensors, "mean.").items()}
-        if record["best"]:
-            self.best, self.best_weights = tuple(record["best"]), part(tensors, "best.")
 
     def note(self, figures: Mapping[str, Any]) -> str:
         text = f"loss {figures['criterion']:.3f}"

@@ -103,7 +103,7 @@ def train(
         torch.set_num_threads(settings.threads)
     validation = usable(store.clips, trained, "validation")
     listener = Listener(store, validation[:: max(1, -(-len(validation) // MOST_CLIPS))], decode)
-    run, kept, refused = _run(folder, settings, trained, first, listener, device, progress)
+    run, better, refused = _run(folder, settings, trained, first, listener, device, progress)
     members, graph = run.result()
     card = {key: trained.card[key] for key in ("training", "metrics") if key in trained.card}
     card |= {"stage": STAGE, "fingerprint": fingerprint, "from": trained.folder.name, "stage3": settings_of(settings)}
@@ -114,7 +114,7 @@ def train(
     forget(folder)
     metrics = {"model": folder.name, "graph": place.name, "from": trained.folder.name, "criterion": settings.criterion}
     metrics |= {"train_clips": len(run.data.cases), "refused_clips": len(refused), "epochs": len(run.history)}
-    metrics |= {"kept_epoch": kept + 1} | (listener.compared(changes) if changes else {}) | _of_weights(first, own)
+    metrics |= {"better": better} | (listener.compared(changes) if changes else {}) | _of_weights(first, own)
     metrics |= {"seconds": round(sum(one["seconds"] for one in run.history), 1)}
     return Result(Decision(True, ""), str(folder), str(place), metrics, refused), run.history, changes
 
@@ -122,8 +122,8 @@ def train(
 def _run(
     folder: Path, settings: Stage3Settings, trained: TrainedModel, first: Graph, listener: Listener, device: torch.device,
     progress: Progress,
-) -> tuple[Stage3Run, int, list[Refused]]:  # fmt: skip
-    """A finished run, the epoch that was kept, and the clips that the cascade cannot say."""
+) -> tuple[Stage3Run, bool, list[Refused]]:  # fmt: skip
+    """A finished run, whether it is better than what was started from, and the clips that the cascade cannot say."""
     store = listener.store
     chosen = usable(store.clips, trained, "train")
     if not chosen:

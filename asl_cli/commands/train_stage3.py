@@ -65,7 +65,7 @@ def _show(call: Call, result, progress) -> None:
             [tuple(vars(one).values()) for one in result.refused[:SHOWN]],
         )
     if result.decision.run:
-        if result.metrics.get("kept_epoch") == 0 and "validation_wer" in result.metrics:
-            progress.warn("no epoch was better on the validation clips than the start: stage 3 did not help here")
+        if not result.metrics["better"]:
+            progress.warn("the validation clips were read worse than before: stage 3 did not help, and all is as it was")
         progress.say(f"the model is in {result.folder}, its cascade in {result.graph}; look at: {result.report}")
         progress.say("next: asl evaluate --decoder cascade")
