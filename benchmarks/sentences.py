@@ -54,7 +54,7 @@ def main() -> None:
         known = {word for words in manifest(chosen.data, chosen.extracted, folder / "clips.csv") for word in words}
         there = ("-w", str(folder / "ws"))
         asl("init", str(folder / "ws"))
-        asl("extract", *there, "--manifest", str(folder / "clips.csv"), "--validation-share", "0")
+        asl("extract", *there, "--manifest", str(folder / "clips.csv"), "--validation-share", "0", "--drop-duplicates")
         asl("train-ctc", *there, "--threads", "1", "--seed", str(chosen.seed), *shlex.split(f"{TRAIN} {chosen.train}"))
         asl("build-fst", *there, *shlex.split(f"{GRAPH} {chosen.graph}"))
         errors = {}
