@@ -88,6 +88,10 @@ def _law(axes, law: Mapping[str, Any] | None, sizes: Sequence[float]) -> None:
     axes.errorbar([at], [middle], [[middle - low], [high - middle]], fmt="o", color="#d62728", markersize=3, capsize=3)
 
 
+#: An axis whose ends differ by less than this factor is labelled between the powers of ten too.
+FEW = 30
+
+
 def _scale(axes, x: str, y: str, sizes: Sequence[int], *, log: bool = False) -> None:
     """Plain numbers on logarithmic axes; the sizes themselves below."""
     axes.set_xscale("log")
@@ -96,7 +100,9 @@ def _scale(axes, x: str, y: str, sizes: Sequence[int], *, log: bool = False) -> 
     if log:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:,.4g}")
-        axes.yaxis.set_minor_formatter("{x:,.4g}")
+        low, high = axes.get_ylim()
+        # Over several decades the numbers between the powers of ten would lie on each other.
+        axes.yaxis.set_minor_formatter("{x:,.4g}" if high < FEW * low else "")
     axes.set_xlabel(x, fontsize=9)
     axes.set_ylabel(y, fontsize=9)
     axes.grid(alpha=0.25)
