@@ -99,7 +99,7 @@ def _scale(axes, x: str, y: str, sizes: Sequence[int], *, log: bool = False) -> 
     axes.set_xticks([], minor=True)
     if log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:,.4g}")
+        axes.yaxis.set_major_formatter("{x:,.6g}")
         low, high = axes.get_ylim()
         # Over several decades the numbers between the powers of ten would lie on each other.
         axes.yaxis.set_minor_formatter("{x:,.4g}" if high < FEW * low else "")
