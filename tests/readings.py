@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+from automata import with_free_backoff
 from hypothesis import strategies as st
 
 from transducers.decoder import Options
@@ -18,6 +19,16 @@ WIDE = Options(beam=1e4, most_active=10**9)
 ENTRIES = st.lists(
     st.tuples(st.integers(1, 3), st.lists(st.integers(1, UNITS - 1), min_size=1, max_size=2)), min_size=2, max_size=4
 ).map(lambda rows: [Pronunciation(g, u, 0.3 * g) for g, u in dict.fromkeys((g, tuple(u)) for g, u in rows)])
+
+TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, max_size=5)
+DURATIONS = st.lists(st.floats(1.2, 6), min_size=UNITS, max_size=UNITS)
+
+
+def costs_of(model, acceptor):
+    """What G says of a gloss string: backing off is free to choose, as in a decoder."""
+    return lambda glosses: min(
+        -model.score([WORDS[g - 1] for g in glosses]), with_free_backoff(acceptor, glosses, len(WORDS) + 1)
+    )
 
 
 def graph_of(entries, text, durations, path):

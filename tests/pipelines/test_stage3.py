@@ -5,10 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from automata import with_free_backoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readings import ENTRIES, UNITS, WORDS, every_reading, graph_of
+from readings import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
 
 from models.discriminative import encoder_path_scores, mmi_loss, stacked
 from models.phonology import UNKNOWN
@@ -42,8 +41,8 @@ def objective(log_probs: torch.Tensor, rivals: Rivals) -> torch.Tensor:
 @settings(max_examples=40, deadline=None)
 @given(
     ENTRIES,
-    st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, max_size=5),
-    st.lists(st.floats(1.2, 6), min_size=UNITS, max_size=UNITS),
+    TEXTS,
+    DURATIONS,
     st.integers(0, 2**31),
 )
 def test_mmi_through_a_cascade_is_that_of_all_readings(tmp_path_factory, entries, text, durations, seed):
@@ -52,11 +51,11 @@ def test_mmi_through_a_cascade_is_that_of_all_readings(tmp_path_factory, entries
     rng = np.random.default_rng(seed)
     log_probs = torch.log_softmax(torch.from_numpy(rng.normal(0, 2, (3, 4))), dim=-1)
     scores = WEIGHT * encoder_scores(log_probs.numpy(), GLOSS, PEAK)
-
-    def costs(glosses):
-        return min(-model.score([WORDS[g - 1] for g in glosses]), with_free_backoff(acceptor, glosses, len(WORDS) + 1))
-
-    every = {words: cost for words, cost in every_reading(entries, costs, durations, scores).items() if math.isfinite(cost)}
+    every = {
+        words: cost
+        for words, cost in every_reading(entries, costs_of(model, acceptor), durations, scores).items()
+        if math.isfinite(cost)
+    }
     words = sorted(every)[int(rng.integers(len(every)))]
     least = min(every.values())
     expected = every[words] - least + math.log(sum(math.exp(least - cost) for cost in every.values()))

@@ -5,7 +5,7 @@ import pytest
 from automata import cost_of, with_free_backoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readings import ENTRIES, UNITS, WIDE, WORDS, every_reading, graph_of
+from readings import DURATIONS, ENTRIES, TEXTS, UNITS, WIDE, WORDS, costs_of, every_reading, graph_of
 
 from transducers.decoder import Decoder, read_graph
 from transducers.grammar import grammar
@@ -17,8 +17,8 @@ from transducers.observation import observed
 @settings(max_examples=60, deadline=None)
 @given(
     ENTRIES,
-    st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, max_size=5),
-    st.lists(st.floats(1.2, 6), min_size=UNITS, max_size=UNITS),
+    TEXTS,
+    DURATIONS,
     st.integers(2, 3),
     st.integers(0, 2**31),
 )
@@ -26,11 +26,7 @@ def test_the_best_path_is_the_best_of_all_readings(tmp_path_factory, entries, te
     path = tmp_path_factory.mktemp("graph") / "g.fst"
     model, acceptor = graph_of(entries, text, durations, path)
     scores = np.random.default_rng(seed).normal(0, 3, (frames, UNITS)).astype(np.float32)
-
-    def costs(glosses):
-        return min(-model.score([WORDS[g - 1] for g in glosses]), with_free_backoff(acceptor, glosses, len(WORDS) + 1))
-
-    expected = every_reading(entries, costs, durations, scores)
+    expected = every_reading(entries, costs_of(model, acceptor), durations, scores)
     got = Decoder(path, WIDE).decode(scores)
     assert got.whole
     assert got.cost == pytest.approx(min(expected.values()), abs=1e-2)

@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from automata import with_free_backoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readings import ENTRIES, UNITS, WORDS, every_reading, graph_of
+from readings import DURATIONS, ENTRIES, TEXTS, UNITS, costs_of, every_reading, graph_of
 
 from transducers.hypotheses import END, Competition, n_best
 from transducers.lexicon import Pronunciation
@@ -59,8 +58,8 @@ def test_the_n_best_strings_of_a_lattice(rows, most):
 @settings(max_examples=40, deadline=None)
 @given(
     ENTRIES,
-    st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, max_size=5),
-    st.lists(st.floats(1.2, 6), min_size=UNITS, max_size=UNITS),
+    TEXTS,
+    DURATIONS,
     st.integers(2, 3),
     st.integers(0, 2**31),
 )
@@ -68,11 +67,7 @@ def test_what_competes_is_every_reading_in_order(tmp_path_factory, entries, text
     path = tmp_path_factory.mktemp("graph") / "g.fst"
     model, acceptor = graph_of(entries, text, durations, path)
     scores = np.random.default_rng(seed).normal(0, 3, (frames, UNITS)).astype(np.float32)
-
-    def costs(glosses):
-        return min(-model.score([WORDS[g - 1] for g in glosses]), with_free_backoff(acceptor, glosses, len(WORDS) + 1))
-
-    expected = every_reading(entries, costs, durations, scores)
+    expected = every_reading(entries, costs_of(model, acceptor), durations, scores)
     competition = Competition(path, beam=1e4, lattice_beam=1e4)
     got = competition.best(scores, 4)
     ranked = sorted(cost for cost in expected.values() if math.isfinite(cost))
