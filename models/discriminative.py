@@ -12,6 +12,8 @@ from models.ctc import BLANK
 
 #: GradNorm's weights follow this far at a time, and stay within this factor of where they started.
 STEP, MOST = 0.1, 10.0
+#: The least share that a loss counts to have fallen to.
+LEAST = 1e-3
 
 
 class CascadeWeights(nn.Module):
@@ -52,14 +54,14 @@ def mmi_loss(scores: Tensor, reference: int) -> Tensor:
 
 
 def risk_loss(scores: Tensor, errors: Tensor) -> Tensor:
-    """(H,) log p(X, y) and the word errors of each y → the errors expected among these (Prabhavalkar et al., 2018)."""
+    """(H,) log p(X, y) and the word errors of each y → the errors expected, less their mean (Prabhavalkar et al., 2018)."""
     return (torch.softmax(scores, dim=0) * (errors - errors.mean())).sum()
 
 
 def choice_loss(log_probs: Tensor, columns: Tensor, right: int) -> Tensor:
-    """(T, V + 1) of the frames of one sign, (R,) columns of those it may be → −log p(right | one of these), mean over the frames.
+    """(T, V + 1) of the frames of one sign, (R,) columns of those it may be → −log p(right | one of these).
 
-    Retrieval: which of the loci that are bound a point goes back to (SPEC §8, §11).
+    By the mean log-probability over the frames. Retrieval: which of the bound loci a point goes back to (SPEC §8, §11).
     """
     return -torch.log_softmax(log_probs[:, columns].mean(dim=0), dim=0)[right]
 
@@ -86,10 +88,10 @@ class GradNorm:
                 (gradient,) = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
                 if gradient is not None and (norm := float(gradient.norm())) > 0:
                     norms[name] = self.weights[name] * norm
-                    self.first.setdefault(name, float(loss.detach()) or 1.0)
+                    self.first.setdefault(name, float(loss.detach()))
         if len(norms) < 2:
             return
-        fallen = {name: max(float(losses[name].detach()) / self.first[name], 1e-3) for name in norms}
+        fallen = {name: self._fallen(name, float(losses[name].detach())) for name in norms}
         mean_fall, mean_norm = _mean(fallen.values()), _mean(norms.values())
         for name, norm in norms.items():
             target = mean_norm * (fallen[name] / mean_fall) ** self.alpha
@@ -98,6 +100,11 @@ class GradNorm:
         scale = self.set[main] / self.weights[main]
         for name, start in self.set.items():
             self.weights[name] = min(max(self.weights[name] * scale, start / MOST), start * MOST)
+
+    def _fallen(self, name: str, loss: float) -> float:
+        """The loss as a share of what it was at first; 1 of a loss that began at 0 or below, of which a share says nothing."""
+        first = self.first[name]
+        return max(loss / first, LEAST) if first > 0 else 1.0
 
 
 def _mean(values) -> float:

@@ -89,3 +89,11 @@ def test_gradnorm_favours_what_lags_behind_and_keeps_bounds():
         )
     assert balance.weights["lagging"] > balance.weights["main"] * 0.1
     assert balance.weights["tiny"] == pytest.approx(10.0)
+
+
+def test_gradnorm_does_not_take_a_loss_below_nothing_for_one_that_lags():
+    shared = torch.tensor([1.0], requires_grad=True)
+    balance = GradNorm({"main": 1.0, "other": 1.0}, alpha=1.0)
+    for step in range(50):
+        balance.update({"main": shared.sum() - 5 - step, "other": shared.sum()}, shared)
+    assert balance.weights == pytest.approx({"main": 1.0, "other": 1.0})
