@@ -48,13 +48,9 @@ class Competition:
         found, lattice = search.get_raw_lattice()
         return n_best(*lattice_arcs(lattice), most) if found else []
 
-    def only(self, words: Sequence[int]) -> "kaldifst.StdVectorFst":
-        """The graph of the paths that say just these words; without states if there are none."""
-        return kaldifst.compose(self.by_word, kaldifst.make_linear_acceptor(list(words)))
-
-    def aligned(self, scores: np.ndarray, words: Sequence[int], only: "kaldifst.StdVectorFst | None" = None) -> Hypothesis | None:
+    def aligned(self, scores: np.ndarray, words: Sequence[int]) -> Hypothesis | None:
         """The best path that says just these words; None where the graph has none of so many frames."""
-        only = only or self.only(words)
+        only = self._only(self.by_word, words)
         if not only.num_states:
             return None
         search = FasterDecoder(only, FasterDecoderOptions(beam=EVERYTHING, max_active=2**31 - 1))
@@ -70,12 +66,13 @@ class Competition:
         open_end = self.by_word.copy()
         for state in range(open_end.num_states):
             open_end.set_final(state, kaldifst.TropicalWeight.one)
-        fits = (kaldifst.compose(open_end, kaldifst.make_linear_acceptor(list(words[:k]))).num_states for k in _up_to(words))
-        return next((k for k, states in enumerate(fits) if not states), len(words))
+        said = range(1, len(words) + 1)
+        return next((count - 1 for count in said if not self._only(open_end, words[:count]).num_states), len(words))
 
-
-def _up_to(words: Sequence[int]) -> range:
-    return range(1, len(words) + 1)
+    @staticmethod
+    def _only(graph: "kaldifst.StdVectorFst", words: Sequence[int]) -> "kaldifst.StdVectorFst":
+        """The graph of the paths that say just these words; without states if there are none."""
+        return kaldifst.compose(graph, kaldifst.make_linear_acceptor(list(words)))
 
 
 # Lattices --------------------------------------------------------------------------------------------------------------
