@@ -1,6 +1,7 @@
 """The loop of stage 3: the encoder, its heads and the cascade's weights learn from what the cascade confuses (SPEC §11)."""
 
 import copy
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,11 +31,10 @@ from models.recogniser import Recogniser
 from pipelines.checkpoints import part
 from pipelines.coding import right_handed
 from pipelines.errors import AslError
-from pipelines.graphs import SMALLEST, Graph, gate_scores, table_scores
+from pipelines.graphs import SMALLEST, Graph, encoder_scores, gate_scores, table_scores
 from pipelines.labels import FORM, collate_labels
 from pipelines.measures import word_distance
 from pipelines.progress import Progress
-from pipelines.recognition import Reading
 from pipelines.rivals import Rivals, Searchers
 from pipelines.runs import ResumableRun, collate, make_batches, windows
 from pipelines.settings import Stage3Settings
@@ -236,8 +236,7 @@ class Stage3Run(ResumableRun):
             return Shown(case, values, source, None, None, None)
         graph, data = self.data.graph, self.data
         weights, bias = self.model.cascade().tolist(), self.model.cascade.bias.detach().cpu().numpy()
-        hands = np.ones(len(values), dtype=bool)
-        scores = weights[0] * graph.encoder_part(Reading((log_probs,), hands, 1.0)) + bias
+        scores = weights[0] * encoder_scores(log_probs, graph.gloss, graph.peak) + bias
         codes = densities = None
         if case.codes is not None and graph.code_weight:
             codes = table_scores(case.codes[source], graph.tables, graph.rows)
@@ -247,7 +246,7 @@ class Stage3Run(ResumableRun):
             scores = scores + weights[2] * densities
         if forms is not None:
             gate = self.model.cascade.gate.item() / self.temperature(number)
-            scores = scores + gate * gate_scores(np.maximum(forms, np.log(SMALLEST)), graph.gate_columns)
+            scores = scores + gate * gate_scores(forms, graph.gate_columns)
         return Shown(case, values, source, codes, densities, self.searchers.search(scores.astype(np.float32), case.words))
 
     def _encode(self, inputs: Sequence[np.ndarray]) -> Encoded:
@@ -261,7 +260,8 @@ class Stage3Run(ResumableRun):
                 said = member.phonology(values)
                 if FORM in said:
                     forms.append(torch.log_softmax(said[FORM], dim=-1))
-        log_forms = _mean_of(forms) if forms else None
+        # As small at least as the cascade lets a posterior be.
+        log_forms = _mean_of(forms).clamp(min=math.log(SMALLEST)) if forms else None
         return Encoded(encoded, scores, lengths, _mean_of([normalised(one) for one in scores]), log_forms)
 
     # What is learned -------------------------------------------------------------------------------------------------
