@@ -36,6 +36,10 @@ class Coder:
         values = encoder_input(own, self.mean, self.deviation, PHON36)[:, :SIZE]
         return self.quantiser(torch.from_numpy(values), torch.from_numpy(np.isfinite(own))).numpy()
 
+    def clip_codes(self, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+        """(T, size) of a clip → (T, 5) codes, as signed with the hand that moves more on the right."""
+        return self.codes(right_handed(features, feature_set))
+
     def tensors(self) -> dict[str, torch.Tensor]:
         return {f"quantiser.{name}": tensor for name, tensor in self.quantiser.state_dict().items()} | {
             "mean": torch.from_numpy(self.mean),

@@ -12,7 +12,7 @@ import torch
 
 from models.units import part_scores
 from pipelines.checkpoints import load_tensors, part, save_tensors
-from pipelines.coding import Coder, coder_of, right_handed
+from pipelines.coding import Coder, coder_of
 from pipelines.columns import BETWEEN, Columns
 from pipelines.densities import FrameDensities, densities_of
 from pipelines.errors import AslError, BadInput, StageMissing
@@ -84,8 +84,7 @@ class Graph:
         """(T, N); None without codebooks."""
         if self.coder is None:
             return None
-        codes = self.coder.codes(right_handed(reading.features, reading.feature_set))
-        return table_scores(codes, self.tables, self.rows)
+        return table_scores(self.coder.clip_codes(reading.features, reading.feature_set), self.tables, self.rows)
 
     def density_part(self, reading: Reading) -> np.ndarray | float:
         """(T, N), weighted; 0 without densities."""

@@ -123,7 +123,7 @@ def _codes(features: np.ndarray, store: FeatureStore, coder: Coder | None) -> np
     """(T, P); without codebooks there is nothing to tell units apart by, and they last as long as they do."""
     if coder is None:
         return np.zeros((len(features), 0), dtype=int)
-    return coder.codes(right_handed(features, store.feature_set))
+    return coder.clip_codes(features, store.feature_set)
 
 
 def add_lexicon(material: Material, lexicon: str, count: int, settings: FeatureSettings, coder: Coder | None) -> None:

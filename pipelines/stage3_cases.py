@@ -10,7 +10,7 @@ from pipelines.labels import FORM, GLOSS_TIER, Labels, LabelTable, form_frames
 from pipelines.models_folder import TrainedModel
 from pipelines.references import POINT
 from pipelines.rivals import Searchers
-from pipelines.stage3_training import Case, Point, codes_of
+from pipelines.stage3_training import Case, Point
 from pipelines.train_ctc import Corpus, prepare
 from pipelines.training import Example
 
@@ -43,7 +43,8 @@ def cases_of(
             refused.append(Refused(clip.name, reason))
         example = replace(example, labels=_with_forms(example, clip, store.fps))
         points = tuple(retrievals(clip, store.fps, model))
-        cases.append(Case(example, () if reason else own, codes_of(graph, example.features, store.feature_set), points))
+        codes = graph.coder.clip_codes(example.features, store.feature_set) if graph.coder else None
+        cases.append(Case(example, () if reason else own, codes, points))
     return cases, refused
 
 

@@ -29,7 +29,6 @@ from models.feature_sets import FeatureSet
 from models.phonology import BOUNDARY, tier_loss
 from models.recogniser import Recogniser
 from pipelines.checkpoints import part
-from pipelines.coding import right_handed
 from pipelines.errors import AslError
 from pipelines.graphs import SMALLEST, Graph, encoder_scores, gate_scores, table_scores
 from pipelines.labels import FORM, collate_labels
@@ -375,8 +374,3 @@ def _shown_points(one: Shown) -> Iterator[tuple[Point, slice]]:
         first, last = np.searchsorted(one.source, (point.first, point.last))
         if last > first:
             yield point, slice(int(first), int(last))
-
-
-def codes_of(graph: Graph, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray | None:
-    """(T, P) codes of a clip, None where the cascade has no codebooks."""
-    return None if graph.coder is None else graph.coder.codes(right_handed(features, feature_set))
