@@ -72,8 +72,7 @@ class Graph:
         codes = self.code_part(reading) if self.code_weight else None
         if codes is not None:
             total = total + self.code_weight * codes
-        total = total + self.density_part(reading) + self.gate_weight * self.gate_part(reading)
-        return total if self.bias is None else total + self.bias
+        return total + self.rest_part(reading)
 
     def encoder_part(self, reading: Reading) -> np.ndarray:
         """(T, N), of the mean over the views."""
@@ -91,6 +90,11 @@ class Graph:
         if self.densities is None or not self.density_weight:
             return 0.0
         return self.density_weight * self.densities.scores(reading.features, reading.feature_set)[:, self.unit]
+
+    def rest_part(self, reading: Reading) -> np.ndarray | float:
+        """(T, N) all that is neither encoder nor codes, weighted; 0 without densities, gate and biases."""
+        rest = self.density_part(reading) + self.gate_weight * self.gate_part(reading)
+        return rest if self.bias is None else rest + self.bias
 
     def gate_part(self, reading: Reading) -> np.ndarray | float:
         """(T, N) log α of plain signs and log (1 − α) of fused ones; 0 where the model has no gate."""

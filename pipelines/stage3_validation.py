@@ -44,10 +44,10 @@ class Listener:
 
         The criterion moves how sure the encoder is on clips that it has learned; how far that may count elsewhere, these say.
         """
-        parts = []
-        for reading in self._readings(model):
-            heard, coded = graph.encoder_part(reading), graph.code_part(reading) if graph.code_weight else 0.0
-            parts.append((heard, coded, graph.scores(reading) - graph.encoder_weight * heard - graph.code_weight * coded))
+        parts = [
+            (graph.encoder_part(one), graph.code_part(one) if graph.code_weight else 0.0, graph.rest_part(one))
+            for one in self._readings(model)
+        ]
         decoder, found = graph.decoder(self.decode), []
         for encoder, codes in itertools.product(FACTORS, FACTORS if graph.code_weight else FACTORS[:1]):
             weights = encoder * graph.encoder_weight, codes * graph.code_weight

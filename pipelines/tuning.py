@@ -72,15 +72,15 @@ def tune(
 
 def _trials(settings: GraphSettings, graph: Graph, clips: Sequence[tuple[Clip, Reading]], decode: DecodeSettings) -> list[Trial]:
     """The word error rates of one graph under every pair of weights of its scores."""
-    parts = [(graph.encoder_part(reading), graph.code_part(reading), graph.density_part(reading)) for _, reading in clips]
+    parts = [(graph.encoder_part(reading), graph.code_part(reading), graph.rest_part(reading)) for _, reading in clips]
     truth = [list(clip.glosses) for clip, _ in clips]
     decoder = graph.decoder(decode)
     trials = []
     for encoder in ENCODER_WEIGHTS:
         for code in CODE_WEIGHTS if graph.coder else (0.0,):
             read = []
-            for of_encoder, of_codes, of_densities in parts:
-                scores = encoder * of_encoder + of_densities + (0.0 if of_codes is None else code * of_codes)
+            for of_encoder, of_codes, rest in parts:
+                scores = encoder * of_encoder + rest + (0.0 if of_codes is None else code * of_codes)
                 read.append(graph.words(decoder.decode(scores)))
             errors = word_errors(truth, read)
             wer = float(errors.errors.sum() / errors.words.sum())
