@@ -20,6 +20,8 @@ _SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "val
 MAX_NAME_CHARACTERS = 60
 #: Names of synthetic signers begin so, and no figure on their clips is an accuracy on ASL.
 SYNTHETIC_PREFIX = "synthetic-"
+#: What the tier "form" says of a sign; the two glosses of a fused one share its time.
+PLAIN, FUSED = "plain", "fused"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ import torch
 
 from models.units import part_scores
 from pipelines.checkpoints import load_tensors, part, save_tensors
+from pipelines.clips import FUSED, PLAIN
 from pipelines.coding import Coder, coder_of
 from pipelines.columns import BETWEEN, Columns
 from pipelines.densities import FrameDensities, densities_of
 from pipelines.errors import AslError, BadInput, StageMissing
 from pipelines.files import file_hash, write_json
-from pipelines.labels import FORM, FORMS, FUSED, PLAIN
+from pipelines.labels import FORM, FORMS
 from pipelines.models_folder import WEIGHTS, TrainedModel, made_folder
 from pipelines.recognition import Reading
 from pipelines.settings import DecodeSettings

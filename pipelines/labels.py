@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.phonology import BOUNDARY, UNKNOWN
-from pipelines.clips import Clip
+from pipelines.clips import FUSED, PLAIN, Clip
 from pipelines.errors import BadInput
 from pipelines.files import file_hash
 
@@ -31,7 +31,7 @@ ASL_LEX_TIERS = {
 }
 GLOSS_TIER = "gloss"
 #: The tier that says whether a sign is one or two fused into one, and what it can say (SPEC §9).
-FORM, PLAIN, FUSED = "form", "plain", "fused"
+FORM = "form"
 FORMS = (PLAIN, FUSED)
 #: The label of no gloss, CTC's blank.
 BETWEEN = 0

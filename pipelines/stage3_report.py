@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.graphs import WEIGHTS_OF_SCORES
 from pipelines.html import figure_uri, write_page
+from pipelines.stage3_training import PARTS
 
 #: Sentences shown of each kind, most changed first.
 SHOWN = 20
-LOSSES = ("competition", "ctc", "segmentation", "phonology", "locus", "fusion")
-WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
+#: The criterion's two parts, and what is balanced against it.
+LOSSES = ("competition", "ctc", *PARTS[1:])
 
 
 def write_report(
@@ -57,7 +59,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]], before: float | None):
     mixed.set_title("weights of the losses", fontsize=9)
     mixed.legend(fontsize=6)
     scores = next(below)
-    for name in WEIGHTS:
+    for name in WEIGHTS_OF_SCORES:
         if any(figures[name] for figures in history):
             scores.plot(epochs, [figures[name] for figures in history], label=name.removesuffix("_weight"))
     scores.set_title("weights of the scores", fontsize=9)

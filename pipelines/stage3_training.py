@@ -30,7 +30,7 @@ from models.phonology import BOUNDARY, tier_loss
 from models.recogniser import Recogniser
 from pipelines.checkpoints import part
 from pipelines.errors import AslError
-from pipelines.graphs import SMALLEST, Graph, encoder_scores, gate_scores, table_scores
+from pipelines.graphs import SMALLEST, WEIGHTS_OF_SCORES, Graph, encoder_scores, gate_scores, table_scores
 from pipelines.labels import FORM, collate_labels
 from pipelines.measures import word_distance
 from pipelines.progress import Progress
@@ -168,8 +168,8 @@ class Stage3Run(ResumableRun):
         figures: dict[str, Any] = {"epoch": number}
         figures |= {name: float(np.mean(values)) for name, values in found.items() if values}
         figures |= {f"weight_{name}": weight for name, weight in self.balance.weights.items() if found.get(name)}
-        figures |= dict(zip(("encoder_weight", "code_weight", "density_weight"), self.model.cascade().tolist(), strict=True))
-        figures["gate_weight"] = self.model.cascade.gate.item()
+        weights = (*self.model.cascade().tolist(), self.model.cascade.gate.item())
+        figures |= dict(zip(WEIGHTS_OF_SCORES, weights, strict=True))
         if self.data.validate:
             figures["validation_wer"] = self._validate()
         return figures | {"seconds": round(time.monotonic() - clock, 3)}

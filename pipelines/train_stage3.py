@@ -16,7 +16,7 @@ from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash
 from pipelines.graphs import CARD as GRAPH_CARD
-from pipelines.graphs import RIVALS, TABLES, Graph, columns_of, find_graph, load_graph, save_graph
+from pipelines.graphs import RIVALS, TABLES, WEIGHTS_OF_SCORES, Graph, columns_of, find_graph, load_graph, save_graph
 from pipelines.labels import FORM, FORMS
 from pipelines.material import usable
 from pipelines.models_folder import CARD, WEIGHTS, TrainedModel, find_model, load_model, save_model
@@ -176,5 +176,4 @@ def write_graph(graph: Graph, place: Path, model: TrainedModel) -> Graph:
 
 
 def _of_weights(before: Graph, after: Graph) -> dict[str, Any]:
-    names = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
-    return {name: round(getattr(after, name), 4) for name in names if getattr(before, name) or getattr(after, name)}
+    return {name: round(getattr(after, name), 4) for name in WEIGHTS_OF_SCORES if getattr(before, name) or getattr(after, name)}

@@ -11,13 +11,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipelines.clips import Segment
+from pipelines.clips import FUSED, PLAIN, Segment
 from pipelines.synthetic.motion import Span
 from pipelines.synthetic.sentences import Word, locus
 from pipelines.synthetic.signers import Signer
-
-#: Two glosses of one fused sign share its time.
-PLAIN, FUSED = "plain", "fused"
 
 
 def segments(words: Sequence[Word], spans: Sequence[Span], signer: Signer, seconds: float) -> tuple[Segment, ...]:
