@@ -230,7 +230,7 @@ def headline(results: Mapping[str, Any]) -> dict[str, Any]:
     for key in (*(f"top_{k}" for k in TOP), "read_exactly", *WORD_ERROR_RATES):
         if key in results:
             interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
-            flat[key] = f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+            flat[key] = interval.percent
     if results.get("synthetic"):
         flat["synthetic"] = f"{results['synthetic']} clips: no accuracy on ASL"
     if results.get("outside_vocabulary"):

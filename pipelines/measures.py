@@ -21,6 +21,10 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def percent(self) -> str:
+        return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
 
 def ranks(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(N, V) scores and (N,) true columns → (N,) 0-based rank of the truth; ties count against it."""

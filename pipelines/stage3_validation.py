@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.explanation import PathStep, explained
 from pipelines.features import FeatureStore
 from pipelines.graphs import Graph
-from pipelines.measures import Interval, WordErrors, word_errors
+from pipelines.measures import WordErrors, word_errors
 from pipelines.models_folder import TrainedModel
 from pipelines.recognition import Reading, read_features
 from pipelines.settings import DecodeSettings
@@ -75,9 +75,9 @@ class Listener:
         before, after = (self._errors([text.split() for text in own]) for own in texts)
         return {
             "validation_clips": len(changes),
-            "validation_wer_before": shown(before.rate()),
-            "validation_wer": shown(after.rate()),
-            "less": shown(after.less(before)),
+            "validation_wer_before": before.rate().percent,
+            "validation_wer": after.rate().percent,
+            "less": after.less(before).percent,
         }
 
     def _readings(self, model: TrainedModel) -> list[Reading]:
@@ -85,7 +85,3 @@ class Listener:
 
     def _errors(self, read: Sequence[Sequence[str]]) -> WordErrors:
         return word_errors([self.store.clips[i].glosses for i in self.chosen], read)
-
-
-def shown(interval: Interval) -> str:
-    return f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
