@@ -114,7 +114,9 @@ def train(
     forget(folder)
     metrics = {"model": folder.name, "graph": place.name, "from": trained.folder.name, "criterion": settings.criterion}
     metrics |= {"train_clips": len(run.data.cases), "refused_clips": len(refused), "epochs": len(run.history)}
-    metrics |= {"better": better} | (listener.compared(changes) if changes else {}) | _of_weights(first, own)
+    # Without validation clips nobody knows whether it is better.
+    metrics |= {"better": better} | listener.compared(changes) if changes else {}
+    metrics |= _of_weights(first, own)
     metrics |= {"seconds": round(sum(one["seconds"] for one in run.history), 1)}
     return Result(Decision(True, ""), str(folder), str(place), metrics, refused), run.history, changes
 

@@ -65,7 +65,9 @@ def _show(call: Call, result, progress) -> None:
             [tuple(vars(one).values()) for one in result.refused[:SHOWN]],
         )
     if result.decision.run:
-        if not result.metrics["better"]:
+        if "better" not in result.metrics:
+            progress.warn("there are no validation clips: nobody knows whether this helped")
+        elif not result.metrics["better"]:
             progress.warn("the validation clips were read worse than before: stage 3 did not help, and all is as it was")
         progress.say(f"the model is in {result.folder}, its cascade in {result.graph}; look at: {result.report}")
         progress.say("next: asl evaluate --decoder cascade")
