@@ -1,14 +1,17 @@
 """What stage 3 is worth: the same cascade before and after, on signers that nobody trained on.
 
-    python benchmarks/stage3.py WORKSPACE [--seeds 3] [--train "--epochs 40"] [--graph "…"] [--stage3 "…"] [--jobs 1]
+    python benchmarks/stage3.py WORKSPACE [--seeds 3] [--train "--epochs 40"] [--graph "…"] [--stage3 "…"] [--control] [--jobs 1]
 
 WORKSPACE holds clips that are split by signer, such as benchmarks/levels.py leaves behind with --workspace; each seed works in a
 copy of it. For each seed a recogniser is trained, its cascade built, both trained further, and the test clips read before and
 after. Prints word error rates, their paired difference over clips and seeds, points back, agreement verbs and fused signs read
-right, boundary F1, and the seconds an epoch of each stage takes.
+right, boundary F1, and the seconds an epoch of each stage takes. --control trains as many epochs on the same varied clips,
+by stage 2's loss alone, and weighs encoder and codes on the same validation clips: what stage 3 gains over that is the
+competition's.
 """
 
 import argparse
+import itertools
 import json
 import shlex
 import shutil
@@ -17,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,49 +79,62 @@ def boundary_f1(model, store, clips) -> float:
     return float(2 * right / max(1, found + wanted))
 
 
-def run(source: Path, seed: int, chosen) -> dict:
+def run(source: Path, seed: int, chosen) -> dict[str, Any]:
+    """Arm → what it read, and arm → seconds of an epoch."""
     folder = Path(tempfile.mkdtemp(prefix="stage3-")) / "ws"
     copied(source, folder)
-    once = ("--seed", str(seed), "--threads", "1")
-    asl("train-ctc", "-w", str(folder), *once, "--name", "before", *shlex.split(chosen.train))
+    once = ("-w", str(folder), "--seed", str(seed), "--threads", "1")
+    asl("train-ctc", *once, "--name", "before", *shlex.split(chosen.train))
     asl("build-fst", "-w", str(folder), "--name", "before", *shlex.split(chosen.graph))
-    words = ("--seed", str(seed), "--threads", "1", "--workers", "1", "--name", "after", *shlex.split(chosen.stage3))
-    after = asl("train-stage3", "-w", str(folder), *words)
-    seconds = [
-        json.loads((folder / "models" / name / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
-        for name in ("before", "after")
-    ]
-    made = {"before": read(folder, "before"), "after": read(folder, "after"), "seconds": seconds, "metrics": after["metrics"]}
+    arms = {"after": shlex.split(chosen.stage3)}
+    if chosen.control:
+        arms["control"] = [*arms["after"], "--criterion", "ctc"]
+    own = {
+        name: asl("train-stage3", *once, "--workers", "1", "--model", "before", "--graph", "before", "--name", name, *words)
+        for name, words in arms.items()
+    }
+    names = ("before", *arms)
+    lines = {name: (folder / "models" / name / "metrics.jsonl").read_text().splitlines() for name in names}
+    seconds = {name: json.loads(lines[name][-1])["seconds"] for name in names}
+    made = {name: read(folder, name) for name in names}
     shutil.rmtree(folder.parent)
-    one = {name: made[name].errors.rate().value for name in ("before", "after")}
-    own, ratio = after["metrics"], seconds[1] / seconds[0]
-    print(f"seed {seed}: WER {100 * one['before']:.1f} -> {100 * one['after']:.1f} %; on validation clips ", end="")
-    print(
-        f"{own.get('validation_wer_before')} -> {own.get('validation_wer')}, {'kept' if own['better'] else 'as before'}; ", end=""
-    )
-    print(f"an epoch {seconds[0]:.1f} s in stage 2, {seconds[1]:.1f} s in stage 3, {ratio:.1f} times", flush=True)
-    return made
+    words = [f"{name} {100 * one.errors.rate().value:.1f} %, {seconds[name]:.1f} s an epoch" for name, one in made.items()]
+    print(f"seed {seed}: WER " + "; ".join(words))
+    for name, said in own.items():
+        found = [said["metrics"].get(key) for key in ("validation_wer_before", "validation_wer", "better")]
+        print(f"seed {seed}: {name} on validation clips {found[0]} -> {found[1]}, better: {found[2]}", flush=True)
+    return {"read": made, "seconds": seconds}
 
 
-def report(runs: list[dict]) -> None:
-    before, after = ([one[name].errors for one in runs] for name in ("before", "after"))
-    words = before[0].words
-    errors = [np.mean([one.errors for one in own], axis=0) for own in (before, after)]
+def compared(first: list[WordErrors], second: list[WordErrors]) -> str:
+    """How many more errors the second make, as a share of the first's: with its interval over sentences, and by seed."""
+    errors = [np.mean([one.errors for one in own], axis=0) for own in (first, second)]
 
     def shares(chosen: np.ndarray) -> np.ndarray:
         return (errors[1] - errors[0])[chosen].sum(axis=-1) / errors[0][chosen].sum(axis=-1)
 
-    rates = [own.sum() / words.sum() for own in errors]
-    less = bootstrap(len(words), shares)
-    by_seed = [(a.errors.sum() - b.errors.sum()) / b.errors.sum() for a, b in zip(after, before, strict=True)]
-    print(f"WER {100 * rates[0]:.1f} -> {100 * rates[1]:.1f} % of {words.sum()} words, mean of {len(runs)} seeds")
-    print(f"relative {100 * less.value:+.1f} % [{100 * less.low:+.1f}, {100 * less.high:+.1f}] over sentences; by seed ", end="")
-    print(", ".join(f"{100 * one:+.1f}" for one in by_seed))
-    for kind in runs[0]["before"].kinds:
-        own = [[right for one in runs for right in one[name].kinds[kind]] for name in ("before", "after")]
-        print(f"{kind}: {100 * mean(own[0]):.1f} -> {100 * mean(own[1]):.1f} % of {len(own[0])}")
-    f1 = [mean(one[name].boundary_f1 for one in runs) for name in ("before", "after")]
-    print(f"boundary F1 {100 * f1[0]:.1f} -> {100 * f1[1]:.1f}")
+    less = bootstrap(len(errors[0]), shares)
+    seeds = [(b.errors.sum() - a.errors.sum()) / a.errors.sum() for a, b in zip(first, second, strict=True)]
+    own = ", ".join(f"{100 * one:+.1f}" for one in seeds)
+    return f"{100 * less.value:+.1f} % [{100 * less.low:+.1f}, {100 * less.high:+.1f}] over sentences; by seed {own}"
+
+
+def report(runs: list[dict[str, Any]]) -> None:
+    arms = list(runs[0]["read"])
+    errors = {name: [one["read"][name].errors for one in runs] for name in arms}
+    words = errors["before"][0].words.sum()
+    rates = ", ".join(f"{name} {100 * mean(one.errors.sum() for one in errors[name]) / words:.1f} %" for name in arms)
+    print(f"WER of {words} words, mean of {len(runs)} seeds: {rates}")
+    for first, second in itertools.combinations(arms, 2):
+        print(f"{second} against {first}: relative {compared(errors[first], errors[second])}")
+    for kind in runs[0]["read"]["before"].kinds:
+        right = {name: [right for one in runs for right in one["read"][name].kinds[kind]] for name in arms}
+        shares = ", ".join(f"{name} {100 * mean(own):.1f} %" for name, own in right.items())
+        print(f"{kind}, of {len(right['before'])}: {shares}")
+    f1 = {name: mean(one["read"][name].boundary_f1 for one in runs) for name in arms}
+    print("boundary F1: " + ", ".join(f"{name} {100 * one:.1f}" for name, one in f1.items()))
+    times = [one["seconds"]["after"] / one["seconds"]["before"] for one in runs]
+    print("an epoch of stage 3 for one of stage 2: " + ", ".join(f"{one:.1f}" for one in times))
 
 
 def main() -> None:
@@ -128,6 +145,7 @@ def main() -> None:
     parser.add_argument("--train", default="--epochs 40")
     parser.add_argument("--graph", default="")
     parser.add_argument("--stage3", default="")
+    parser.add_argument("--control", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args()
     with ThreadPoolExecutor(chosen.jobs) as pool:

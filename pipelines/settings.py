@@ -293,8 +293,9 @@ class Stage3Settings:
 
     criterion: str = setting(
         "mmi",
-        "mmi, how likely the reference is among what competes with it; risk, the word errors expected among these.",
-        choices=("mmi", "risk"),
+        "mmi, how likely the reference is among what competes with it; risk, the word errors expected among these; "
+        "ctc, stage 2's loss alone: the control that tells what the competition is worth.",
+        choices=("mmi", "risk", "ctc"),
     )
     epochs: int = setting(10, "Passes over the training clips.", low=1)
     batch_size: int = setting(16, "Clips a step.", low=1)

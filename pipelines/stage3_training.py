@@ -231,7 +231,7 @@ class Stage3Run(ResumableRun):
         self, case: Case, values: np.ndarray, source: np.ndarray, log_probs: np.ndarray, forms: np.ndarray | None, number: int
     ) -> Shown:
         """The clip with the scores that do not hang on the encoder, and the search for what competes with it under way."""
-        if not case.words:
+        if not case.words or self.settings.criterion == "ctc":
             return Shown(case, values, source, None, None, None)
         graph, data = self.data.graph, self.data
         weights, bias = self.model.cascade().tolist(), self.model.cascade.bias.detach().cpu().numpy()
@@ -283,9 +283,11 @@ class Stage3Run(ResumableRun):
             self.scaler.scale(whole).backward()
 
     def _criterion(self, batch: Sequence[Shown], made: Encoded, number: int, found: dict[str, list[float]]) -> dict[str, Tensor]:
-        """That of MMI or risk with CTC's beside it, mean over the clips."""
+        """That of MMI or risk with CTC's beside it, mean over the clips; as a control, CTC's alone."""
         ctc, losses = self._ctc(batch, made), []
         found["ctc"].append(float(ctc.detach()))
+        if self.settings.criterion == "ctc":
+            return {"criterion": ctc}
         for row, one in enumerate(batch):
             rivals = one.rivals.result() if one.rivals else Rivals(None)
             found["fits"].append(float(rivals.reference is not None))

@@ -51,6 +51,16 @@ def test_what_is_confused_is_learned_and_a_killed_run_goes_on(signed, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_control_learns_without_competitors(signed):
+    words = ("--criterion", "ctc", "--epochs", "1", "--threads", "1", "--workers", "1", "--format", "json")
+    metrics = result(run_asl("train-stage3", "-w", signed, *words, check=0))["metrics"]
+    (one,) = figures(signed / "models" / metrics["model"])
+    assert one["criterion"] == one["ctc"]
+    assert "competitors" not in one
+    assert "A control" in (signed / "reports" / "train-stage3.html").read_text()
+
+
+@pytest.mark.slow
 def test_errors_are_what_the_risk_criterion_learns_from(signed):
     words = ("--criterion", "risk", "--balance", "-1", "--epochs", "1", "--threads", "1", "--workers", "1", "--format", "json")
     metrics = result(run_asl("train-stage3", "-w", signed, *words, check=0))["metrics"]
