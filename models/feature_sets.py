@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import landmark_features, phon36
-from models.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
+from models.holistic import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
 from models.resampling import fill_hand_gaps, resample
+from models.signer_frame import signer_frame
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class FeatureSet:
     """A way to turn points into numbers.
 
     size: features a frame. points: (K,) the points of the 543 that it reads, in its order.
-    compute: ((T, K, 3) points, fps, depth=…, causal=…) → (T, size), NaN where absent.
+    compute: ((T, K, 3) points, fps, frame=signer frame) → (T, size), NaN where absent.
     mirror: (…, size) → (…, size), the features of the mirrored signer. change_speed: (T, size), factor → (T', size).
     affine: (T, size), (2, 2) matrix, (2,) shift → (T, size), the points turned, scaled and moved in the image plane.
     hands: a feature of the left and of the right hand that is absent exactly where the hand is (presence bits).
@@ -153,11 +154,21 @@ def clip_features(
 ) -> tuple[np.ndarray, int]:
     """A clip's features: points resampled to `fps`, short gaps of a hand closed, features computed (SPEC §1–3).
 
+    causal: as a stream sees them (`FeatureStream`): no later frame is looked at, so that gaps stay open.
     Returns (T', size) float32 with NaN where absent, and the number of hand frames that were interpolated.
     """
     points = resample(landmarks.points[:, feature_set.points], landmarks.fps, fps)
-    points, filled = fill_hand_gaps(points, _hand_slices(feature_set.points), fps)
-    return feature_set.compute(points, fps, depth=depth, causal=causal), filled
+    filled = 0
+    if not causal:
+        points, filled = fill_hand_gaps(points, _hand_slices(feature_set.points), fps)
+    left, right = (points[:, at] for at in shoulders(feature_set))
+    frame = signer_frame(left, right, fps, depth=depth, causal=causal)
+    return feature_set.compute(points, fps, frame=frame), filled
+
+
+def shoulders(feature_set: FeatureSet) -> tuple[int, int]:
+    """Where the left and the right shoulder stand among a set's points."""
+    return tuple(int(np.flatnonzero(feature_set.points == one)[0]) for one in (LEFT_SHOULDER, RIGHT_SHOULDER))
 
 
 def _hand_slices(points: np.ndarray) -> list[slice]:

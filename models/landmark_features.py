@@ -9,7 +9,7 @@ import numpy as np
 
 from models.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER
 from models.resampling import replayed
-from models.signer_frame import signer_frame
+from models.signer_frame import SignerFrame, signer_frame
 
 # Nose, ears, shoulders, elbows, wrists.
 _BODY = (0, 7, 8, 11, 12, 13, 14, 15, 16)
@@ -40,16 +40,19 @@ BODY, LEFT, RIGHT, LIPS, EYES = (slice(2 * at.start, 2 * at.stop) for at in _AT.
 _PLACED = np.array([*range(9), _AT["left"].start, _AT["right"].start])
 
 
-def landmark_features(points: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False) -> np.ndarray:
+def landmark_features(
+    points: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False, frame: SignerFrame | None = None
+) -> np.ndarray:
     """x and y of each point, in shoulder widths (SPEC §3).
 
-    points: (T, 81, 3), the POINTS of each frame in image widths, NaN where not seen. fps, depth, causal: as in `signer_frame`.
-    Returns (T, 162) float32, NaN where absent.
+    points: (T, 81, 3), the POINTS of each frame in image widths, NaN where not seen. fps, depth, causal: as in `signer_frame`;
+    frame: the signer frame, where it is known already. Returns (T, 162) float32, NaN where absent.
     """
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3):
         raise ValueError(f"landmark_features takes (T, {len(POINTS)}, 3) points, got {points.shape}")
     left, right = (points[:, at] for at in _SHOULDERS)
-    flat = signer_frame(left, right, fps, depth=depth, causal=causal).positions(points)[..., :2]
+    frame = frame or signer_frame(left, right, fps, depth=depth, causal=causal)
+    flat = frame.positions(points)[..., :2]
     for part in ("left", "right"):
         flat[:, _AT[part]][:, 1:] -= flat[:, _AT[part]][:, :1]
     for part, corners in (("lips", _MOUTH_CORNERS), ("eyes", _EYE_CORNERS)):

@@ -28,17 +28,19 @@ _PALM = [0, 5, 9, 13, 17]
 _KNUCKLES, _TIPS = [5, 9, 13, 17], [8, 12, 16, 20]
 
 
-def phon36(points: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False) -> np.ndarray:
+def phon36(
+    points: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False, frame: SignerFrame | None = None
+) -> np.ndarray:
     """phon36 of a clip (SPEC §3).
 
     points: (T, 56, 3), the POINTS of each frame in image widths, NaN where not seen, at `fps` even frames a second.
     Returns (T, 36) float32 in the units of SPEC §3 (rad, shoulder widths, shoulder widths/s and /s²), NaN where absent.
     Velocities are backward differences, so that the streaming path sees the same numbers.
-    depth, causal: as in `signer_frame`.
+    depth, causal: as in `signer_frame`; frame: the signer frame, where it is known already.
     """
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3):
         raise ValueError(f"phon36 takes (T, {len(POINTS)}, 3) points, got {points.shape}")
-    frame = signer_frame(points[:, 0], points[:, 1], fps, depth=depth, causal=causal)
+    frame = frame or signer_frame(points[:, 0], points[:, 1], fps, depth=depth, causal=causal)
     hands = np.stack([points[:, _LEFT], points[:, _RIGHT]], axis=1)  # (T, 2, 21, 3)
     centres = palm_centres(hands, points[:, 2:4], frame)
     features = np.empty((len(points), SIZE), dtype=np.float32)

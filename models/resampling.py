@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 MAX_HAND_GAP_SECONDS = 0.2
-_SAME_RATE = 1e-3
+#: Rates that differ by less than this share are one.
+SAME_RATE = 1e-3
 
 
 def resample(points: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
@@ -13,7 +14,7 @@ def resample(points: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
 
     Linear between two frames in which a point was seen; where only one was, that one if it is the nearer.
     """
-    if abs(fps / target_fps - 1) < _SAME_RATE or len(points) < 2:
+    if abs(fps / target_fps - 1) < SAME_RATE or len(points) < 2:
         return points
     times = np.arange(len(points)) / fps
     count = max(1, round(len(points) * target_fps / fps))

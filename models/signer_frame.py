@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 ROTATION_SMOOTHING_SECONDS = 0.5
+#: What a causal scale is the median of: long enough that the signer turns back, short enough for a stream's memory.
+CAUSAL_SCALE_SECONDS = 10.0
 # Shoulders nearer than this share of the clip's median width are a failed detection, not a signer.
 COINCIDENT_SHARE = 0.05
 
@@ -30,8 +32,9 @@ class SignerFrame:
 
 
 def signer_frame(
-    left_shoulder: np.ndarray, right_shoulder: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False
-) -> SignerFrame:
+    left_shoulder: np.ndarray, right_shoulder: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False,
+    scale: np.ndarray | None = None,
+) -> SignerFrame:  # fmt: skip
     """The frame of SPEC §2 from both shoulders, each (T, 3) in image widths.
 
     R brings the vector from the right to the left shoulder onto +x by the smallest rotation in the image plane (roll)
@@ -42,15 +45,15 @@ def signer_frame(
     recognised 70 % without and 63 % with it (benchmarks/twenty.py, first fold; --train --depth).
 
     Offline: s is the clip's median, the shoulder vector is averaged over ROTATION_SMOOTHING_SECONDS around each frame.
-    `causal`: the running median and the average over that span before the frame; no later frame is looked at.
+    `causal`: the median of the last CAUSAL_SCALE_SECONDS and the average over that span before the frame; no later frame is
+    looked at. scale: (T,) where it is known already.
     """
-    span = left_shoulder - right_shoulder
-    if not depth:
-        span = span * np.array([1, 1, 0], dtype=span.dtype)
-    width = np.linalg.norm(span, axis=1)
-    seen = np.isfinite(width) & (width > 0)
-    scale = _running_median(width, seen) if causal else _clip_median(width, seen)
-    seen &= width > COINCIDENT_SHARE * scale
+    span = shoulder_span(left_shoulder, right_shoulder, depth=depth)
+    width = shoulder_width(span)
+    if scale is None:
+        scale = causal_scale(width, fps) if causal else _clip_median(width)
+    scale = scale.copy()
+    seen = width > COINCIDENT_SHARE * scale
     smooth = _moving_average(span, seen, max(1, round(ROTATION_SMOOTHING_SECONDS * fps)), causal)
     hidden = ~seen
     rotation = _roll_then_yaw(smooth)
@@ -59,14 +62,32 @@ def signer_frame(
     return SignerFrame(np.where(hidden[:, None], np.nan, origin), rotation, scale)
 
 
-def _clip_median(width: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    return np.full(len(width), np.median(width[seen]) if seen.any() else np.nan, dtype=width.dtype)
+def shoulder_span(left_shoulder: np.ndarray, right_shoulder: np.ndarray, *, depth: bool = False) -> np.ndarray:
+    """(T, 3) from the right to the left shoulder; without depth in the image plane."""
+    span = left_shoulder - right_shoulder
+    return span if depth else span * np.array([1, 1, 0], dtype=span.dtype)
 
 
-def _running_median(width: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    known = np.where(seen, width, np.nan)
-    medians = [np.nanmedian(known[: t + 1]) if seen[: t + 1].any() else np.nan for t in range(len(known))]
-    return np.array(medians, dtype=width.dtype)
+def shoulder_width(span: np.ndarray) -> np.ndarray:
+    """(T, 3) → (T,), NaN where the shoulders were not found or coincide."""
+    width = np.linalg.norm(span, axis=1)
+    return np.where(width > 0, width, np.nan)
+
+
+def causal_scale(width: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) widths, NaN where unknown → (T,) the median of those of the last CAUSAL_SCALE_SECONDS."""
+    span = round(CAUSAL_SCALE_SECONDS * fps)
+    before = np.concatenate([np.full(span - 1, np.nan, dtype=width.dtype), width])
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(before, span), axis=1)  # NaN goes to the end
+    count = np.isfinite(windows).sum(axis=1)
+    rows, last = np.arange(len(width)), np.maximum(count - 1, 0)
+    medians = (windows[rows, last // 2] + windows[rows, (last + 1) // 2]) / 2
+    return np.where(count > 0, medians, np.nan).astype(width.dtype)
+
+
+def _clip_median(width: np.ndarray) -> np.ndarray:
+    known = width[np.isfinite(width)]
+    return np.full(len(width), np.median(known) if len(known) else np.nan, dtype=width.dtype)
 
 
 def _moving_average(vectors: np.ndarray, seen: np.ndarray, window: int, causal: bool) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.feature_sets import FEATURE_SETS, FeatureSet, clip_features
+from models.holistic import Landmarks
 from pipelines.clips import Clip
 from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash, value_hash, write_json
@@ -42,6 +43,12 @@ class FeatureStore:
         return shown_parts(np.asarray(self.frames[self.starts[index] : self.starts[index + 1]]), self.settings)
 
 
+def features_of(landmarks: Landmarks, settings: FeatureSettings) -> tuple[np.ndarray, int]:
+    """(T, size) of a clip under these settings, all parts of them, and the number of hand frames that were interpolated."""
+    how = {"depth": settings.depth, "causal": settings.causal_features}
+    return clip_features(landmarks, FEATURE_SETS[settings.features], settings.fps, **how)
+
+
 def shown_parts(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """(T, size): the parts that the settings leave out made absent. Raises BadInput if the set has none of the others."""
     try:
@@ -55,7 +62,9 @@ def open_features(workspace: Workspace, clips: Sequence[Clip], settings: Feature
 
     Raises AslError if a clip's landmarks are gone or damaged.
     """
-    key = value_hash([CODE, settings.features, settings.fps, settings.depth, [[clip.id, clip.digest] for clip in clips]])
+    # The key of offline features is what it was before there were causal ones.
+    made = [CODE, settings.features, settings.fps, settings.depth, *(["causal"] if settings.causal_features else [])]
+    key = value_hash([*made, [[clip.id, clip.digest] for clip in clips]])
     folder = workspace.features / key
     if not (folder / "index.json").is_file():
         _build(workspace, clips, settings, folder, progress)
@@ -66,10 +75,9 @@ def open_features(workspace: Workspace, clips: Sequence[Clip], settings: Feature
 
 def _build(workspace: Workspace, clips, settings: FeatureSettings, folder: Path, progress: Progress) -> None:
     progress.start("features", len(clips))
-    feature_set = FEATURE_SETS[settings.features]
     parts, interpolated = [], 0
     for clip in clips:
-        features, filled = clip_features(_landmarks(workspace, clip), feature_set, settings.fps, depth=settings.depth)
+        features, filled = features_of(_landmarks(workspace, clip), settings)
         parts.append(features)
         interpolated += filled
         progress.advance()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.feature_sets import FEATURE_SETS, clip_features
+from models.feature_sets import FEATURE_SETS
 from pipelines.clips import Clip, gloss
 from pipelines.coding import Coder, right_handed
 from pipelines.errors import BadInput
-from pipelines.features import FeatureStore, shown_parts
+from pipelines.features import FeatureStore, features_of, shown_parts
 from pipelines.language import read_text
 from pipelines.models_folder import TrainedModel
 from pipelines.progress import Progress
@@ -148,7 +148,7 @@ def _performances(lexicon: str, count: int, settings: FeatureSettings, known: se
     for sign in corpus.vocabulary(lexicon, count, 0):
         for take in range(SIGNERS * TAKES) if sign.gloss not in known else ():
             recipe = corpus.Recipe(lexicon, count, sign.gloss, take, take % SIGNERS, 0, FPS, noise=True)
-            features, _ = clip_features(corpus.landmarks(recipe), feature_set, settings.fps, depth=settings.depth)
+            features, _ = features_of(corpus.landmarks(recipe), settings)
             features = right_handed(shown_parts(features, settings), feature_set)
             (span,) = {(one.start, one.end) for one in corpus.perform(recipe).segments if one.tier == "gloss"}
             first, last = (round(time * settings.fps) for time in span)

@@ -8,10 +8,10 @@ import torch
 from scipy.special import log_softmax, logsumexp
 
 from models.ctc import ctc_loss, normalised, single_sign_scores
-from models.feature_sets import FeatureSet, clip_features, encoder_input
+from models.feature_sets import FeatureSet, encoder_input
 from models.holistic import Landmarks
 from models.phonology import BOUNDARY
-from pipelines.features import shown_parts
+from pipelines.features import features_of, shown_parts
 from pipelines.models_folder import TrainedModel
 from pipelines.settings import DecodeSettings
 from transducers.ctc_search import align, beam_search, greedy
@@ -65,9 +65,8 @@ class Reading:
 
 def read_landmarks(model: TrainedModel, landmarks: Landmarks, *, mirror: bool) -> Reading:
     """Landmarks of a clip → what the model says of each frame."""
-    settings = model.features
-    features, _ = clip_features(landmarks, model.feature_set, settings.fps, depth=settings.depth)
-    return read_features(model, shown_parts(features, settings), mirror=mirror)
+    features, _ = features_of(landmarks, model.features)
+    return read_features(model, shown_parts(features, model.features), mirror=mirror)
 
 
 @torch.inference_mode()

@@ -105,6 +105,10 @@ class FeatureSettings:
     )
     fps: float = setting(25.0, "Frames per second that every clip is resampled to.", low=5, high=120)
     depth: bool = setting(False, "Turn the signer frame in depth as well (yaw); off turns in the image plane only (roll).")
+    causal_features: bool = setting(
+        False,
+        "As a stream sees them: size and turn from the frames before, gaps of a hand left open; for --encoder tcn or --causal.",
+    )
 
 
 @dataclass(frozen=True)
