@@ -16,6 +16,7 @@ from asl_cli.commands import (
     build_fst,
     demo,
     evaluate,
+    export,
     extract,
     init,
     pretrain,
@@ -64,6 +65,7 @@ app.command("build-fst")(build_fst.build_fst)
 app.command("train-stage3")(train_stage3.train_stage3)
 app.command("ablate")(ablate.ablate)
 app.command("scale")(scale.scale)
+app.command("export")(export.export)
 app.command("translate")(translate.translate)
 
 
@@ -104,6 +106,8 @@ def _unexpected(error: Exception) -> int:
         traceback.print_exc()
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         complain("the disk is full", "make room; what was finished is kept, the same command goes on from there")
+    elif isinstance(error, ModuleNotFoundError):
+        complain(f"this needs {error.name}, which is not installed", 'pip install "asl[train]"')
     elif isinstance(error, OSError):
         complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
     else:

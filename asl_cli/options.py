@@ -25,6 +25,7 @@ PANELS = {
     "graph": "Cascade",
     "stage3": "Stage 3",
     "decode": "Decoding",
+    "export": "Export",
 }
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from transducers.cascade import WHOLE, Knowledge, file_name
+from transducers.cascade import Knowledge
 from transducers.context import Place
 from transducers.decoder import Decoder, Options
 from transducers.discourse import ReferenceSymbols
+from transducers.levels import WHOLE, file_name
 from transducers.lexicon import Pronunciation
 from transducers.ngram import END, START, train
 

@@ -27,10 +27,11 @@ from flashlight.lib.text.decoder.kenlm import KenLM
 from flashlight.lib.text.dictionary import Dictionary
 from pyctcdecode import Alphabet, BeamSearchDecoderCTC, LanguageModel
 
-from transducers.cascade import WHOLE, Knowledge, build, file_name
+from transducers.cascade import Knowledge, build
 from transducers.context import Place
 from transducers.decoder import Decoder, Options
 from transducers.discourse import ReferenceSymbols
+from transducers.levels import WHOLE, file_name
 from transducers.lexicon import Pronunciation
 from transducers.ngram import to_arpa, train
 

@@ -2,10 +2,10 @@
 
     python benchmarks/default_bundle.py DATA WORK [--train "…"] [--output pipelines/bundle]
 
-DATA holds traduttore/, wlasl50/, videos/ and twenty/; WORK is a folder for the workspace, which is kept. Trains on the three first:
-of traduttore at most PER_GLOSS recordings a gloss and collector, so that no word drowns the others, and of videos the words. twenty
-is its test: sources that nobody trained on, without the one that videos came from as well, and without the glosses that training
-has not. Prints top-1 and top-5 with intervals, and writes the INT8 bundle with them on its card.
+DATA holds traduttore/, wlasl50/, videos/ and twenty/; WORK is a folder for the workspace, which is kept. Trains on the first
+three: of traduttore at most PER_GLOSS recordings a gloss and collector, so that no word drowns the others, and of videos the
+words. twenty is its test: sources that nobody trained on, without the one that videos came from as well, and without the
+glosses that training has not. Prints top-1 and top-5 with intervals, and writes the INT8 bundle with them on its card.
 """
 
 import argparse

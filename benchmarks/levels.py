@@ -21,11 +21,12 @@ from twenty import asl
 
 from pipelines.clips import read_clips
 from pipelines.features import open_features
-from pipelines.models_folder import find_model, load_model
+from pipelines.glossing import AGREEMENT, POINT
+from pipelines.model_cards import find_model
+from pipelines.models_folder import load_model
 from pipelines.progress import Silent
 from pipelines.reader import reader_for
 from pipelines.recognition import read_features
-from pipelines.references import AGREEMENT, POINT
 from pipelines.synthetic.lexicon import everyday
 from pipelines.workspace import open_workspace
 

@@ -27,7 +27,7 @@ from models.probe import pooled, probe_scores
 from pipelines.clips import read_clips
 from pipelines.features import open_features
 from pipelines.measures import bootstrap_mean
-from pipelines.models_folder import read_card
+from pipelines.model_cards import read_card
 from pipelines.pretrain import encoded_frames, load_stage_1, raw_frames, said_frames
 from pipelines.progress import Silent
 from pipelines.settings import FeatureSettings

@@ -28,12 +28,13 @@ from levels import figures
 from twenty import asl, copied
 
 from models.feature_sets import encoder_input
-from models.phonology import BOUNDARY
+from models.tiers import BOUNDARY
 from pipelines.clips import read_clips
 from pipelines.features import open_features
 from pipelines.labels import BOUNDARY_REACH, GLOSS_TIER, boundaries
 from pipelines.measures import WordErrors, bootstrap, word_errors
-from pipelines.models_folder import find_model, load_model
+from pipelines.model_cards import find_model
+from pipelines.models_folder import load_model
 from pipelines.progress import Silent
 from pipelines.reader import reader_for
 from pipelines.recognition import read_features

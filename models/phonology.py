@@ -7,11 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.ctc import real_frames
-
-#: A frame or clip without a label.
-UNKNOWN = -1
-#: The head that says whether a sign begins or ends at a frame.
-BOUNDARY = "boundary"
+from models.tiers import BOUNDARY, UNKNOWN
 
 
 class PhonologyHeads(nn.Module):

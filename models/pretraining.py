@@ -10,8 +10,9 @@ from models.contrast import pairs_in_time, time_contrast, view_contrast
 from models.ctc import real_frames
 from models.encoders import EncoderSpec, build_encoder
 from models.phon36 import PARTS
-from models.phonology import BOUNDARY, PhonologyHeads
+from models.phonology import PhonologyHeads
 from models.quantiser import ProductQuantiser, commitment
+from models.tiers import BOUNDARY
 
 PROJECTION = 128
 #: Frames of each clip that are compared in time.

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.coding import Coder
-from pipelines.densities import FrameDensities, frame_densities
+from pipelines.densities import frame_densities
 from pipelines.errors import BadInput
+from pipelines.frame_densities import FrameDensities
 from pipelines.graph_build import Built, build_in
 from pipelines.graphs import RIVALS, Graph
 from pipelines.language import Language
@@ -24,7 +25,8 @@ from pipelines.references import keeps_references, loci_of, nouns_of
 from pipelines.settings import GraphSettings
 from pipelines.sign_units import Inventory, Signs, fused_shares, inventory, signs_of
 from transducers.alphabet import Alphabet
-from transducers.cascade import WHOLE, Knowledge, file_name
+from transducers.cascade import Knowledge
+from transducers.levels import WHOLE, file_name
 
 #: References are followed where so many of the training sentences keep to the rule that each is bound.
 MOST_KEEP = 0.95
@@ -143,7 +145,7 @@ class Assembly:
 
 def _distances(coder: Coder, part: str) -> np.ndarray:
     """(K, K) between the entries of a codebook, in their mean distance."""
-    entries = coder.quantiser.books[part].entries.numpy()
+    entries = coder.books[part]
     distances = np.linalg.norm(entries[:, None] - entries[None], axis=-1)
     return distances / max(distances[~np.eye(len(entries), dtype=bool)].mean(), 1e-9)
 

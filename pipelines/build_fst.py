@@ -9,7 +9,8 @@ from typing import Any
 from pipelines.assembly import Assembly, glosses_of, text_warnings
 from pipelines.build_fst_report import write_report
 from pipelines.clips import read_clips
-from pipelines.coding import Coder, fit_coder, stage_1_coder
+from pipelines.codebooks import fit_coder, stage_1_coder
+from pipelines.coding import Coder
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash
@@ -18,7 +19,8 @@ from pipelines.graphs import CARD, RIVALS, TABLES, save_graph
 from pipelines.inputs import BUILT_IN_LEXICONS
 from pipelines.language import language
 from pipelines.material import add_lexicon, gather, names, usable
-from pipelines.models_folder import WEIGHTS, TrainedModel, find_model, load_model
+from pipelines.model_cards import WEIGHTS, find_model
+from pipelines.models_folder import TrainedModel, load_model
 from pipelines.progress import Progress
 from pipelines.recognition import read_features
 from pipelines.settings import DecodeSettings, GraphSettings
@@ -27,7 +29,7 @@ from pipelines.signing_space import SigningSpace, signing_space
 from pipelines.train_ctc import decide
 from pipelines.tuning import Trial, Tuned, tune
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
-from transducers.cascade import WHOLE, file_name
+from transducers.levels import WHOLE, file_name
 from transducers.ngram import to_arpa
 
 STAGE = "build-fst"

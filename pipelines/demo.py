@@ -13,7 +13,8 @@ from pipelines.clips import ClipSource
 from pipelines.errors import AslError, BadClip
 from pipelines.extraction import run_extract
 from pipelines.html import write_page
-from pipelines.models_folder import find_model, load_model
+from pipelines.model_cards import find_model
+from pipelines.models_folder import load_model
 from pipelines.overlay import write_overlay
 from pipelines.posefile import write_pose
 from pipelines.progress import Progress

@@ -1,15 +1,12 @@
-"""Which unit each training frame is of, and Gaussians of those frames: a further say in the cascade's frame scores."""
+"""Which unit each training frame is of, and Gaussians of those frames (SPEC §10, Emission)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from models.densities import Densities, fit
-from models.feature_sets import FeatureSet, encoder_input
+from models.densities import fit
 from models.units import aligned, unit_scores
-from pipelines.coding import right_handed
+from pipelines.frame_densities import FrameDensities, inputs
 from pipelines.material import Material, Spot
 from pipelines.models_folder import TrainedModel
 from pipelines.sign_units import Inventory, Way
@@ -17,40 +14,6 @@ from pipelines.sign_units import Inventory, Way
 #: Times that frames are given to units anew by the Gaussians found so far.
 ROUNDS = 2
 _NONE = -1
-
-
-@dataclass(frozen=True)
-class FrameDensities:
-    """densities: of units, over frames that are standardised by mean and deviation (expanded,), as the model's input is."""
-
-    densities: Densities
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    def scores(self, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
-        """(T, size) of a clip → (T, U) log-likelihoods, to a constant."""
-        return self.densities.log_likelihoods(inputs(features, feature_set, self.mean, self.deviation))
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        arrays = vars(self.densities) | {"mean": self.mean, "deviation": self.deviation}
-        return {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in arrays.items()}
-
-
-def densities_of(tensors: Mapping[str, torch.Tensor]) -> FrameDensities:
-    """From what `FrameDensities.tensors` wrote. Raises KeyError, ValueError: they do not fit."""
-    arrays = {name: tensors[name].numpy() for name in ("middle", "projection", "means", "variances", "mean", "deviation")}
-    mean, deviation = arrays.pop("mean"), arrays.pop("deviation")
-    found = Densities(**arrays)
-    width, directions = found.projection.shape
-    if found.middle.shape != (width,) or found.means.shape != found.variances.shape or found.means.shape[1] != directions:
-        raise ValueError("densities of different sizes")
-    return FrameDensities(found, mean, deviation)
-
-
-def inputs(features: np.ndarray, feature_set: FeatureSet, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """(T, size) → (T, inputs): as the encoder sees them, the hand that moves more on the right where the set says which."""
-    shown = right_handed(features, feature_set) if feature_set.phonological else features
-    return encoder_input(shown, mean, deviation, feature_set)
 
 
 def frame_densities(

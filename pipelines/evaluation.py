@@ -16,7 +16,8 @@ from pipelines.features import open_features
 from pipelines.files import file_hash, write_json
 from pipelines.graphs import CARD
 from pipelines.measures import Interval, bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
-from pipelines.models_folder import WEIGHTS, find_model, load_model
+from pipelines.model_cards import WEIGHTS, find_model
+from pipelines.models_folder import load_model
 from pipelines.progress import Progress
 from pipelines.reader import Reader, reader_for
 from pipelines.recognition import Reading, rank_signs, read_features

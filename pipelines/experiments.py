@@ -23,7 +23,8 @@ from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.graphs import Graph, load_graph
 from pipelines.labels import lexicon_input
-from pipelines.models_folder import CARD, WEIGHTS, TrainedModel, find_model, load_model, read_card
+from pipelines.model_cards import CARD, WEIGHTS, find_model, read_card
+from pipelines.models_folder import TrainedModel, load_model
 from pipelines.pretrain import pretrain_model
 from pipelines.progress import Silent
 from pipelines.reader import Reader
@@ -31,7 +32,7 @@ from pipelines.settings import DecodeSettings, GraphSettings, PretrainSettings
 from pipelines.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
 from pipelines.workspace import Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
-from transducers.cascade import WHOLE
+from transducers.levels import WHOLE
 
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 1
 #: Threads of a run: one, so that its figures do not hang on how many run side by side.

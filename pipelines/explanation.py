@@ -1,12 +1,16 @@
 """Why the cascade read what it read: its best path through all levels, frame range by frame range (SPEC §10)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from pipelines.graphs import Graph
-from transducers.cascade import LEXICON_GRAMMAR, Step, explain
 from transducers.decoder import BestPath
+from transducers.levels import LEXICON_GRAMMAR
+
+if TYPE_CHECKING:
+    from transducers.cascade import Step
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,10 @@ def explained(graph: Graph, path: BestPath) -> list[PathStep]:
     return found
 
 
-def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], dict[str, list[Step]]]:
+def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], dict[str, list["Step"]]]:
     """The stays and the path above them. Frames of one unit are one stay, unless only two signs explain them."""
+    from transducers.cascade import explain  # Pynini is not needed to translate
+
     for parted in (False, True):
         runs = stays(path, parted=parted)
         try:
@@ -61,7 +67,7 @@ def stays(path: BestPath, *, parted: bool) -> list[tuple[int, int, int]]:
     return [(path.frames[a], a, b) for a, b in pairwise(cuts) if b > a]
 
 
-def _by_word(steps: Sequence[Step]) -> list[Step]:
+def _by_word(steps: Sequence["Step"]) -> list["Step"]:
     """Steps of L∘G, a gloss with all units up to the next one as one step; what comes before the first gloss stands alone."""
     out: list[Step] = []
     for one in steps:
@@ -69,7 +75,7 @@ def _by_word(steps: Sequence[Step]) -> list[Step]:
             out.append(one)
         else:
             last = out[-1]
-            out[-1] = Step((*last.reads, *one.reads), last.writes, last.cost + one.cost, last.first, one.last)
+            out[-1] = replace(last, reads=(*last.reads, *one.reads), cost=last.cost + one.cost, last=one.last)
     return out
 
 

@@ -7,8 +7,9 @@ from pipelines.errors import BadInput
 from pipelines.files import write_atomically
 from pipelines.graphs import Graph
 from pipelines.settings import nearest_hint
-from transducers.cascade import LEVELS, LEXICON_GRAMMAR, read_level
+from transducers.cascade import read_level
 from transducers.drawing import around, svg
+from transducers.levels import LEVELS, LEXICON_GRAMMAR
 
 DRAWN = (*LEVELS[1:], "LG")
 

@@ -8,25 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from models.units import part_scores
-from pipelines.checkpoints import load_tensors, part, save_tensors
 from pipelines.clips import FUSED, PLAIN
 from pipelines.coding import Coder, coder_of
 from pipelines.columns import BETWEEN, Columns
-from pipelines.densities import FrameDensities, densities_of
 from pipelines.errors import AslError, BadInput, StageMissing
 from pipelines.files import file_hash, write_json
+from pipelines.frame_densities import FrameDensities, densities_of
+from pipelines.glossing import spelled_together
 from pipelines.labels import FORM, FORMS
-from pipelines.models_folder import WEIGHTS, TrainedModel, made_folder
+from pipelines.model_cards import Model, made_folder
 from pipelines.recognition import Reading
 from pipelines.settings import DecodeSettings
-from pipelines.sign_units import spelled_together
+from pipelines.tensors import load_arrays, part, save_arrays
 from pipelines.workspace import GRAPH_STAGES, Workspace
 from transducers.alphabet import Alphabet
-from transducers.cascade import WHOLE, file_name, read_levels
 from transducers.decoder import BestPath, Decoder, Options, read_graph
+from transducers.levels import WHOLE, file_name
 
 CARD, TABLES = "graph.json", "tables.safetensors"
 #: The graph that stage 3 looks for what competes in.
@@ -125,6 +124,8 @@ class Graph:
     @cached_property
     def levels(self) -> dict[str, Any]:
         """C, M, D and L∘G, to explain paths with."""
+        from transducers.cascade import read_levels  # Pynini is not needed to translate
+
         try:
             return read_levels(self.folder)
         except ValueError as error:
@@ -164,16 +165,16 @@ def gate_scores(log_forms: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 # On disk -------------------------------------------------------------------------------------------------------------
-def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mapping[str, Any]) -> None:
+def save_graph(graph: Graph, columns: Columns, model: Model, card: Mapping[str, Any]) -> None:
     """Writes graph.json and the tables into the graph's folder, where `Cascade.write` has put the transducers."""
-    tensors = {f"table.{name}": torch.from_numpy(np.asarray(table, dtype=np.float32)) for name, table in graph.tables.items()}
+    arrays = {f"table.{name}": np.asarray(table, dtype=np.float32) for name, table in graph.tables.items()}
     if graph.coder:
-        tensors |= {f"coder.{name}": tensor for name, tensor in graph.coder.tensors().items()}
+        arrays |= {f"coder.{name}": array for name, array in graph.coder.arrays().items()}
     if graph.densities:
-        tensors |= {f"densities.{name}": tensor for name, tensor in graph.densities.tensors().items()}
+        arrays |= {f"densities.{name}": array for name, array in graph.densities.arrays().items()}
     if graph.bias is not None:
-        tensors["bias"] = torch.from_numpy(graph.bias)
-    save_tensors(graph.folder / TABLES, tensors, {})
+        arrays["bias"] = graph.bias
+    save_arrays(graph.folder / TABLES, arrays)
     record = {
         **card,
         "version": FORMAT_VERSION,
@@ -183,14 +184,14 @@ def save_graph(graph: Graph, columns: Columns, model: TrainedModel, card: Mappin
     }
     record |= {name: getattr(graph, name) for name in WEIGHTS_OF_SCORES}
     record |= {"fused": list(graph.fused), "densities": graph.densities is not None}
-    record |= {"model": file_hash(model.folder / WEIGHTS), "columns": vars(columns)}
+    record |= {"model": model.weights_hash, "columns": vars(columns)}
     # So that the card's own hash speaks for the whole.
     files = [name for name in (TABLES, RIVALS, file_name(WHOLE)) if (graph.folder / name).is_file()]
     record |= {"files": {name: file_hash(graph.folder / name) for name in files}}
     write_json(graph.folder / CARD, record)
 
 
-def load_graph(folder: Path, model: TrainedModel) -> Graph:
+def load_graph(folder: Path, model: Model) -> Graph:
     """A graph for this model. Raises BadInput: no graph, damaged, of a newer asl, or made for another model."""
     file = folder / CARD
     if not file.is_file():
@@ -203,7 +204,7 @@ def load_graph(folder: Path, model: TrainedModel) -> Graph:
             raise BadInput(f"{file} has version {card['version']!r}; this asl knows {FORMAT_VERSION}", "update asl")
         if card["version"] < FORMAT_VERSION:
             raise BadInput(f"{file} is of an earlier asl (version {card['version']})", "build it again: asl build-fst --force")
-        if card["model"] != file_hash(model.folder / WEIGHTS):
+        if card["model"] != model.weights_hash:
             raise BadInput(
                 f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
                 f"build one for it: asl build-fst --model {model.folder.name}",
@@ -216,8 +217,8 @@ def load_graph(folder: Path, model: TrainedModel) -> Graph:
 
 
 def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
-    tensors, _ = load_tensors(folder / TABLES)
-    tables = {name: tensors[f"table.{name}"].numpy() for name in card["parts"]}
+    tensors = load_arrays(folder / TABLES)
+    tables = {name: tensors[f"table.{name}"] for name in card["parts"]}
     coder = coder_of(part(tensors, "coder.")) if tables else None
     columns = Columns(**card["columns"])
     if not 0 < len(columns.rows) <= MAX_LABELS:
@@ -235,7 +236,7 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     if densities and not 0 <= units.min() <= units.max() < len(densities.densities.means):
         raise ValueError("columns of units that have no densities")
     *weights, gate_weight = (float(card.get(name, 0.0)) for name in WEIGHTS_OF_SCORES)
-    fused, bias = tuple(map(int, card.get("fused", ()))), tensors["bias"].numpy() if "bias" in tensors else None
+    fused, bias = tuple(map(int, card.get("fused", ()))), tensors.get("bias")
     if not all(1 <= label <= len(rows) for label in fused) or (bias is not None and bias.shape != (len(rows),)):
         raise ValueError("fused labels or biases of labels that are not there")
     alphabet = Alphabet(tuple(map(str, card["glosses"])))

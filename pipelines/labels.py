@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from models.phonology import BOUNDARY, UNKNOWN
+from models.tiers import BOUNDARY, UNKNOWN
 from pipelines.clips import FUSED, PLAIN, Clip
 from pipelines.errors import BadInput
 from pipelines.files import file_hash
@@ -54,24 +52,6 @@ class Labels:
     @property
     def level(self) -> int:
         return 2 if self.clip or set(self.frames) - {BOUNDARY, GLOSS_TIER} else 1 if self.frames else 0
-
-
-def collate_labels(
-    labels: Sequence[Labels], sources: Sequence[np.ndarray], device: torch.device
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Labels of a batch's clips: tier → (N, T) of frames and tier → (N,) of clips, UNKNOWN where there is none.
-
-    sources: of each clip the frames (T',) of its features that the batch's frames came from.
-    """
-    longest = max(map(len, sources))
-    frames: dict[str, Tensor] = {}
-    for row, (one, source) in enumerate(zip(labels, sources, strict=True)):
-        for tier, values in one.frames.items():
-            frames.setdefault(tier, torch.full((len(labels), longest), UNKNOWN))
-            frames[tier][row, : len(source)] = torch.from_numpy(values[source])
-    tiers = {tier for one in labels for tier in one.clip}
-    clips = {tier: torch.tensor([one.clip.get(tier, UNKNOWN) for one in labels]) for tier in sorted(tiers)}
-    return {t: v.to(device) for t, v in frames.items()}, {t: v.to(device) for t, v in clips.items()}
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from pipelines.clips import Clip, gloss
 from pipelines.coding import Coder, right_handed
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, features_of, shown_parts
+from pipelines.glossing import POINT, SPELLED
 from pipelines.language import read_text
 from pipelines.models_folder import TrainedModel
 from pipelines.progress import Progress
 from pipelines.recognition import aligned_spans, read_features
-from pipelines.references import POINT
 from pipelines.settings import FeatureSettings, GraphSettings
-from pipelines.sign_units import SPELLED, Said, Stretch, between, letters, stretches
+from pipelines.sign_units import Said, Stretch, between, letters, stretches
 from pipelines.signing_space import Pointed, direction
 
 #: How a sign of a lexicon that nobody was filmed signing is performed.

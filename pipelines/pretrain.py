@@ -17,16 +17,18 @@ from models.phon36 import SIZE
 from models.pretraining import Pretrainer
 from models.probe import pooled, probe_scores
 from models.quantiser import CodebookFigures
-from pipelines.checkpoints import load_tensors, part, save_tensors
+from pipelines.checkpoints import load_tensors, save_tensors
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
 from pipelines.labels import LabelTable, lexicon_input, table_of
-from pipelines.models_folder import CARD, FORMAT_VERSION, WEIGHTS, read_card
+from pipelines.model_cards import CARD, WEIGHTS, read_card
+from pipelines.models_folder import FORMAT_VERSION
 from pipelines.pretraining import PretrainData, PretrainRun, Unlabelled
 from pipelines.progress import Progress
 from pipelines.settings import EncoderSettings, PretrainSettings
+from pipelines.tensors import part
 from pipelines.train_ctc import begin, choose_device, decide, encoder_spec, forget, plan_of, standardise
 from pipelines.workspace import Decision, Workspace
 

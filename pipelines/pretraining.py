@@ -17,8 +17,8 @@ from models.phon36 import SIZE
 from models.pretraining import Pretrainer, View
 from models.quantiser import CodebookFigures
 from pipelines.errors import AslError
-from pipelines.labels import Labels, collate_labels
-from pipelines.runs import ResumableRun, collate, make_batches, weighted_mean, windows
+from pipelines.labels import Labels
+from pipelines.runs import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from pipelines.settings import PretrainSettings
 
 PARTS_OF_LOSS = ("time", "view", "codes", "phonology")

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipelines.glossing import POINT, referent, spelled_together
 from pipelines.graphs import Graph, find_graph, load_graph
-from pipelines.models_folder import TrainedModel
+from pipelines.model_cards import Model
 from pipelines.recognition import Reading, Token, labels_of, token_of, tokens_of
-from pipelines.references import POINT, referent
 from pipelines.settings import DecodeSettings
-from pipelines.sign_units import spelled_together
 from pipelines.signing_space import direction
 from pipelines.workspace import Workspace
 from transducers.decoder import BestPath
@@ -20,7 +19,7 @@ from transducers.decoder import BestPath
 class Reader:
     """graph: the cascade, where the settings ask for it."""
 
-    model: TrainedModel
+    model: Model
     settings: DecodeSettings
     graph: Graph | None = None
 
@@ -49,11 +48,12 @@ class Reader:
         return Reader(self.model, replace(self.settings, decoder=name))
 
 
-def reader_for(workspace: Workspace | None, model: TrainedModel, settings: DecodeSettings, graph: str | None = None) -> Reader:
-    """graph: a name below graphs/ or a folder; the newest otherwise. Raises BadInput, StageMissing: none, or of another model."""
+def reader_for(workspace: Workspace | None, model: Model, settings: DecodeSettings, graph: str | None = None) -> Reader:
+    """graph: a name below graphs/ or a folder; otherwise the model's own, or the newest. Raises BadInput, StageMissing: none, or of another model."""
     if settings.decoder != "cascade":
         return Reader(model, settings)
-    return Reader(model, settings, load_graph(find_graph(workspace, graph), model))
+    own = model.graph if graph is None else None
+    return Reader(model, settings, load_graph(own or find_graph(workspace, graph), model))
 
 
 def spans(path: BestPath, rest: int) -> list[tuple[int, int]]:

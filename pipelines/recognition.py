@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from scipy.special import log_softmax, logsumexp
 
-from models.ctc import ctc_loss, normalised, single_sign_scores
+from models.ctc_scores import label_score, single_sign_scores
 from models.feature_sets import FeatureSet, encoder_input
 from models.holistic import Landmarks
-from models.phonology import BOUNDARY
 from pipelines.features import features_of, shown_parts
-from pipelines.models_folder import TrainedModel
+from pipelines.model_cards import Model
 from pipelines.settings import DecodeSettings
 from transducers.ctc_search import align, beam_search, greedy
 
@@ -63,39 +61,32 @@ class Reading:
         return Reading(tuple(view[first:last] for view in self.views), self.hands[first:last], self.fps, phonology)
 
 
-def read_landmarks(model: TrainedModel, landmarks: Landmarks, *, mirror: bool) -> Reading:
+def read_landmarks(model: Model, landmarks: Landmarks, *, mirror: bool) -> Reading:
     """Landmarks of a clip → what the model says of each frame."""
     features, _ = features_of(landmarks, model.features)
     return read_features(model, shown_parts(features, model.features), mirror=mirror)
 
 
-@torch.inference_mode()
-def read_features(model: TrainedModel, features: np.ndarray, *, mirror: bool) -> Reading:
+def read_features(model: Model, features: np.ndarray, *, mirror: bool) -> Reading:
     """(T, size) features, NaN where absent → what the model says of each frame."""
     feature_set = model.feature_set
     shown = [features, feature_set.mirror(features)] if mirror else [features]
-    inputs = np.stack([encoder_input(one, model.mean, model.deviation, feature_set) for one in shown])
-    lengths = torch.full((len(shown),), len(features))
-    views, phonology = [], {}
-    for recogniser in model.recognisers:
-        encoded, _ = recogniser.encoder(torch.from_numpy(inputs), lengths)
-        views += list(normalised(recogniser.scores(encoded, lengths)).numpy())
-        for tier, logits in recogniser.phonology(encoded).items():
-            phonology[tier] = phonology.get(tier, 0) + torch.softmax(logits, dim=-1).mean(dim=0).numpy() / len(model.recognisers)
-    hands = np.isfinite(features[:, feature_set.hands]).any(axis=1)
-    phonology.pop(BOUNDARY, None)
-    return Reading(tuple(views), hands, model.features.fps, phonology, features, feature_set)
+    said = model.read(np.stack([encoder_input(one, model.mean, model.deviation, feature_set) for one in shown]))
+    hands = hands_seen(features, feature_set)
+    return Reading(said.views, hands, model.features.fps, said.phonology, features, feature_set)
 
 
-@torch.inference_mode()
+def hands_seen(features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+    """(T, size) → (T,) whether a hand is seen."""
+    return np.isfinite(features[:, feature_set.hands]).any(axis=1)
+
+
 def rank_signs(reading: Reading) -> np.ndarray:
     """(V,) log posterior of each gloss, given that the clip shows exactly one sign (SPEC §7, isolated top-k)."""
-    views = torch.from_numpy(np.stack(reading.views))
-    scores = single_sign_scores(views, torch.full((len(views),), len(reading))).numpy().astype(np.float64)
-    return log_softmax(logsumexp(scores, axis=0))
+    return log_softmax(logsumexp([single_sign_scores(view) for view in reading.views], axis=0))
 
 
-def isolated_token(model: TrainedModel, reading: Reading, runners_up: int) -> Token:
+def isolated_token(model: Model, reading: Reading, runners_up: int) -> Token:
     """The clip as one sign, whose times are those of the frames in which a hand is seen."""
     posterior = np.exp(rank_signs(reading))
     seen = np.flatnonzero(reading.hands)
@@ -114,20 +105,12 @@ def labels_of(reading: Reading, settings: DecodeSettings) -> list[int]:
     return list(max(sorted(candidates), key=lambda labels: sequence_score(reading, labels) - penalty * len(labels)))
 
 
-@torch.inference_mode()
 def sequence_score(reading: Reading, labels: Sequence[int]) -> float:
-    """log p(labels | clip), the mean over the views of the exact CTC probabilities."""
-    views = torch.from_numpy(np.stack(reading.views))
-    count = len(views)
-    targets, lengths = torch.tensor(list(labels) * count, dtype=torch.long), torch.full((count,), len(labels))
-    if not labels:
-        return float(logsumexp(views[..., 0].sum(dim=1).numpy()))
-    losses = ctc_loss(views, torch.full((count,), len(reading)), targets, lengths)
-    # A sequence that does not fit has loss 0 there (zero_infinity); nothing that was read can fail to fit.
-    return float(logsumexp(-losses.numpy()))
+    """log p(labels | clip), of the mean over the views of the exact CTC probabilities, to a constant."""
+    return float(logsumexp([label_score(view, labels) for view in reading.views]))
 
 
-def tokens_of(model: TrainedModel, reading: Reading, settings: DecodeSettings) -> list[Token]:
+def tokens_of(model: Model, reading: Reading, settings: DecodeSettings) -> list[Token]:
     """The glosses of a clip in signing order, with times, confidence and runners-up."""
     labels = labels_of(reading, settings)
     spans = aligned_spans(reading, labels) if labels else []
@@ -137,7 +120,7 @@ def tokens_of(model: TrainedModel, reading: Reading, settings: DecodeSettings) -
     ]
 
 
-def token_of(model: TrainedModel, reading: Reading, gloss: str, first: int, last: int, runners_up: int) -> Token:
+def token_of(model: Model, reading: Reading, gloss: str, first: int, last: int, runners_up: int) -> Token:
     """A gloss read in frames first…last − 1. One that the encoder does not know has confidence 0."""
     posterior = np.exp(rank_signs(reading.between(first, last)))
     if gloss in model.alphabet:
@@ -153,9 +136,7 @@ def aligned_spans(reading: Reading, labels: Sequence[int]) -> list[tuple[int, in
     return _widened(align(view, list(labels)), reading)
 
 
-def _token(
-    model: TrainedModel, posterior: np.ndarray, index: int, first: int, last: int, reading: Reading, runners_up: int
-) -> Token:
+def _token(model: Model, posterior: np.ndarray, index: int, first: int, last: int, reading: Reading, runners_up: int) -> Token:
     others = [i for i in np.argsort(-posterior, kind="stable")[: runners_up + 1] if i != index][:runners_up]
     names = model.alphabet.glosses
     listed = tuple((names[i], float(posterior[i])) for i in others)
@@ -163,7 +144,7 @@ def _token(
     return Token(names[index], first / reading.fps, last / reading.fps, float(posterior[index]), listed, phonology)
 
 
-def _class(model: TrainedModel, tier: str, posteriors: np.ndarray) -> tuple[str, str, float]:
+def _class(model: Model, tier: str, posteriors: np.ndarray) -> tuple[str, str, float]:
     mean = posteriors.mean(axis=0)
     best = int(mean.argmax())
     return tier, model.tiers[tier][best], float(mean[best])

@@ -1,24 +1,12 @@
 """Who is meant, as glosses say it: IX-a points at locus a, a-GIVE-b moves from a to b; 1 is the signer's own place (SPEC §8)."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
+from pipelines.glossing import AGREEMENT, POINT, refers
 from transducers.discourse import ReferenceSymbols
-
-POINT, AGREEMENT = re.compile(r"IX-([A-Za-z])"), re.compile(r"([A-Za-z1])-(.+)-([A-Za-z1])")
-
-
-def refers(gloss: str) -> bool:
-    return bool(POINT.fullmatch(gloss) or AGREEMENT.fullmatch(gloss))
-
-
-def stem(gloss: str) -> str:
-    """An agreement verb without its loci."""
-    move = AGREEMENT.fullmatch(gloss)
-    return move[2] if move else gloss
 
 
 def loci_of(glosses: Iterable[str]) -> list[str]:
@@ -32,23 +20,6 @@ def nouns_of(sentences: Iterable[Sequence[str]]) -> set[str]:
     for words in sentences:
         found |= {before for before, word in pairwise(words) if POINT.fullmatch(word) and not refers(before)}
         found |= {word for word in words if word.startswith("fs-")}
-    return found
-
-
-def referent(glosses: Sequence[str]) -> list[str]:
-    """Of each gloss whom it is about, "" for most: of a point at a locus the gloss that stood before the first point there; of an
-    agreement verb who acts and whom it is done to, 'JOHN → MARY'."""
-    names: dict[str, str] = {"1": "signer"}
-    found = []
-    for place, gloss in enumerate(glosses):
-        if point := POINT.fullmatch(gloss):
-            if point[1] not in names and place and not refers(glosses[place - 1]):
-                names[point[1]] = glosses[place - 1]
-            found.append(names.get(point[1], ""))
-        elif (move := AGREEMENT.fullmatch(gloss)) and {move[1], move[3]} <= set(names):
-            found.append(f"{names[move[1]]} → {names[move[3]]}")
-        else:
-            found.append("")
     return found
 
 

@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.checkpoints import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
+from models.tiers import UNKNOWN
+from pipelines.checkpoints import load_tensors, optimiser_tensors, restore_optimiser, save_tensors
 from pipelines.files import write_atomically
+from pipelines.labels import Labels
 from pipelines.progress import Progress
+from pipelines.tensors import part
 
 WARM_UP_SHARE = 0.15
 #: Clips are varied and sorted by length in windows of this many batches.
@@ -144,3 +147,21 @@ def half(device: torch.device) -> torch.dtype:
 
 def weighted_mean(pairs: Sequence[tuple[float, int]]) -> float:
     return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
+
+
+def collate_labels(
+    labels: Sequence[Labels], sources: Sequence[np.ndarray], device: torch.device
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Labels of a batch's clips: tier → (N, T) of frames and tier → (N,) of clips, UNKNOWN where there is none.
+
+    sources: of each clip the frames (T',) of its features that the batch's frames came from.
+    """
+    longest = max(map(len, sources))
+    frames: dict[str, Tensor] = {}
+    for row, (one, source) in enumerate(zip(labels, sources, strict=True)):
+        for tier, values in one.frames.items():
+            frames.setdefault(tier, torch.full((len(labels), longest), UNKNOWN))
+            frames[tier][row, : len(source)] = torch.from_numpy(values[source])
+    tiers = {tier for one in labels for tier in one.clip}
+    clips = {tier: torch.tensor([one.clip.get(tier, UNKNOWN) for one in labels]) for tier in sorted(tiers)}
+    return {t: v.to(device) for t, v in frames.items()}, {t: v.to(device) for t, v in clips.items()}

@@ -342,6 +342,16 @@ class Stage3Settings:
 
 
 @dataclass(frozen=True)
+class ExportSettings:
+    """Bundles, for programs that have no torch (asl export)."""
+
+    int8: bool = setting(False, "Weights of matrices and LSTMs in INT8: a quarter of the size, faster.")
+    most_drop: float = setting(1.0, "Points of top-1 that INT8 may lose on the clips that it is checked on.", low=0, high=100)
+    prune_graph: float = setting(0.0, "Drop what costs the cascade so much more than its best path, nats; 0 keeps all.", low=0)
+    check_clips: int = setting(200, "Clips that a bundle is compared with torch on, at most.", low=1, high=100_000)
+
+
+@dataclass(frozen=True)
 class DecodeSettings:
     """From log-probabilities to glosses."""
 
@@ -392,6 +402,7 @@ SECTIONS: dict[str, type] = {
     "graph": GraphSettings,
     "stage3": Stage3Settings,
     "decode": DecodeSettings,
+    "export": ExportSettings,
 }
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from models.units import Units, joined, learn, variants
 from pipelines.clips import Clip
 from pipelines.columns import BETWEEN, Columns
+from pipelines.glossing import SPELLED, refers, single_letter, stem
 from pipelines.labels import GLOSS_TIER
 from pipelines.neighbours import Neighbours
-from pipelines.references import references_of, refers, stem
+from pipelines.references import references_of
 from transducers.context import Change, Place
 from transducers.discourse import ReferenceSymbols
 from transducers.lexicon import Pronunciation
@@ -20,8 +21,6 @@ from transducers.morphology import FusedForm
 
 #: A way of signing a gloss needs this many clips.
 LEAST_CLIPS = 4
-#: Glosses that are spelled letter by letter begin so.
-SPELLED = "fs-"
 #: What a fused form takes from its verb; handshape, orientation and face come from how it is fused with such an object (SPEC §9).
 MOTION = ("L", "M")
 LETTER_TIER = "letter"
@@ -140,23 +139,6 @@ def letters_of(gloss: str, known: Iterable[str]) -> str:
     """The letters of a fingerspelled gloss, fs-NAME; "" if it is none or has one that is not known."""
     name = gloss[len(SPELLED) :] if gloss.startswith(SPELLED) else ""
     return name if set(name) <= set(known) else ""
-
-
-def single_letter(gloss: str) -> bool:
-    """fs-A: one letter, as it is read where names are not listed."""
-    return gloss.startswith(SPELLED) and len(gloss) == len(SPELLED) + 1
-
-
-def spelled_together(glosses: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Letters that follow one another are one name: each gloss with the range [first, last) of what it was read as."""
-    found: list[tuple[str, int, int]] = []
-    for place, gloss in enumerate(glosses):
-        if found and single_letter(gloss) and single_letter(glosses[place - 1]):
-            name, first, _ = found[-1]
-            found[-1] = (name + gloss[len(SPELLED) :], first, place + 1)
-        else:
-            found.append((gloss, place, place + 1))
-    return found
 
 
 @dataclass

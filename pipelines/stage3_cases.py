@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from pipelines.clips import Clip
 from pipelines.features import FeatureStore
+from pipelines.glossing import POINT
 from pipelines.graphs import Graph
 from pipelines.labels import FORM, GLOSS_TIER, Labels, LabelTable, form_frames
 from pipelines.models_folder import TrainedModel
-from pipelines.references import POINT
 from pipelines.rivals import Searchers
 from pipelines.stage3_training import Case, Point
 from pipelines.train_ctc import Corpus, prepare

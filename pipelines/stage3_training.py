@@ -26,17 +26,18 @@ from models.discriminative import (
     stacked,
 )
 from models.feature_sets import FeatureSet
-from models.phonology import BOUNDARY, tier_loss
+from models.phonology import tier_loss
 from models.recogniser import Recogniser
-from pipelines.checkpoints import part
+from models.tiers import BOUNDARY
 from pipelines.errors import AslError
 from pipelines.graphs import SMALLEST, WEIGHTS_OF_SCORES, Graph, encoder_scores, gate_scores, table_scores
-from pipelines.labels import FORM, collate_labels
+from pipelines.labels import FORM
 from pipelines.measures import word_distance
 from pipelines.progress import Progress
 from pipelines.rivals import Rivals, Searchers
-from pipelines.runs import ResumableRun, collate, make_batches, windows
+from pipelines.runs import ResumableRun, collate, collate_labels, make_batches, windows
 from pipelines.settings import Stage3Settings
+from pipelines.tensors import part
 from pipelines.training import Example, epoch_order
 
 Weights = tuple[float, float, float]

@@ -9,9 +9,9 @@ from pipelines.settings import SECTIONS
 from pipelines.workspace import MODEL_STAGES, Workspace, output_holds
 
 #: Stages in the order in which they need each other.
-STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "train-stage3", "evaluate", "ablate", "scale")
+STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "train-stage3", "evaluate", "ablate", "scale", "export")
 #: Stages that nothing later needs.
-OPTIONAL = ("pretrain", "build-fst", "train-stage3", "ablate", "scale")
+OPTIONAL = ("pretrain", "build-fst", "train-stage3", "ablate", "scale", "export")
 #: Whose settings a stage runs with.
 SECTIONS_OF = {
     "extract": ("sources", "synthetic", "landmarks", "split"),
@@ -22,6 +22,7 @@ SECTIONS_OF = {
     "evaluate": ("decode",),
     "ablate": (),
     "scale": (),
+    "export": ("export",),
 }
 
 
@@ -107,5 +108,6 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "evaluate": ("model", "split", "top_1", "wer_ctc_beam", "wer_cascade"),
         "ablate": ("study", "seeds", "verdict"),
         "scale": ("size", "recommendation"),
+        "export": ("bundle", "megabytes", "same_top_1", "top_1"),
     }[name]
     return ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in shown if key in metrics)

@@ -14,15 +14,17 @@ import torch
 from models.encoders import EncoderSpec, size_for
 from models.feature_sets import FeatureSet, standardisation
 from models.recogniser import Recogniser
-from pipelines.checkpoints import load_tensors, part
+from pipelines.checkpoints import load_tensors
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
 from pipelines.labels import LabelTable, lexicon_input, table_of
-from pipelines.models_folder import CARD, WEIGHTS, find_model, read_card, save_model
+from pipelines.model_cards import CARD, WEIGHTS, find_model, read_card
+from pipelines.models_folder import save_model
 from pipelines.progress import Progress
 from pipelines.settings import EncoderSettings, FeatureSettings, PhonologySettings, TrainSettings
+from pipelines.tensors import part
 from pipelines.training import Data, Example, Outcome, Run
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet

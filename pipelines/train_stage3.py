@@ -19,7 +19,8 @@ from pipelines.graphs import CARD as GRAPH_CARD
 from pipelines.graphs import RIVALS, TABLES, WEIGHTS_OF_SCORES, Graph, columns_of, find_graph, load_graph, save_graph
 from pipelines.labels import FORM, FORMS
 from pipelines.material import usable
-from pipelines.models_folder import CARD, WEIGHTS, TrainedModel, find_model, load_model, save_model
+from pipelines.model_cards import CARD, WEIGHTS, find_model
+from pipelines.models_folder import TrainedModel, load_model, save_model
 from pipelines.progress import Progress
 from pipelines.rivals import searchers
 from pipelines.settings import DecodeSettings, Stage3Settings
@@ -29,7 +30,7 @@ from pipelines.stage3_training import Case, Stage3Data, Stage3Model, Stage3Run, 
 from pipelines.stage3_validation import Change, Listener
 from pipelines.train_ctc import begin, choose_device, decide, forget
 from pipelines.workspace import Decision, Plan, Workspace, settings_of
-from transducers.cascade import WHOLE, file_name
+from transducers.levels import WHOLE, file_name
 
 STAGE = "train-stage3"
 CODE = 1

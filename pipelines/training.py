@@ -16,15 +16,15 @@ from torch.nn import functional
 from models.augmentation import Augmentation, augmented_input
 from models.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
 from models.feature_sets import FeatureSet, encoder_input
-from models.phonology import UNKNOWN
 from models.recogniser import Recogniser
-from pipelines.checkpoints import part
+from models.tiers import UNKNOWN
 from pipelines.errors import AslError
-from pipelines.labels import GLOSS_TIER, Labels, collate_labels
+from pipelines.labels import GLOSS_TIER, Labels
 from pipelines.measures import greedy_error_rate
 from pipelines.progress import Progress
-from pipelines.runs import ResumableRun, collate, make_batches, weighted_mean, windows
+from pipelines.runs import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from pipelines.settings import TrainSettings
+from pipelines.tensors import part
 
 #: From this epoch on, a blank share above the limit is a collapse and no longer a beginning.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.holistic import Landmarks
-from models.phonology import BOUNDARY
+from models.tiers import BOUNDARY
 from pipelines import workers
 from pipelines.clips import ClipSource
 from pipelines.errors import BadClip, BadInput

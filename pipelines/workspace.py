@@ -98,6 +98,15 @@ class Workspace:
         return self.folder / "graphs"
 
     @property
+    def bundles(self) -> Path:
+        """What `asl export` wrote, each in a folder of its own."""
+        return self.folder / "bundles"
+
+    @property
+    def has_model(self) -> bool:
+        return bool(self.newest(MODEL_STAGES, "model"))
+
+    @property
     def reports(self) -> Path:
         return self.folder / "reports"
 

@@ -16,16 +16,11 @@ import pynini
 from transducers.context import Change, Place, context
 from transducers.discourse import ReferenceSymbols, discourse
 from transducers.grammar import grammar
+from transducers.levels import EXPLAINED, LEXICON_GRAMMAR, WHOLE, file_name
 from transducers.lexicon import Pronunciation, lexicon, lexicon_grammar
 from transducers.morphology import FusedForm, morphology
 from transducers.ngram import NGram
 from transducers.observation import observed
-
-#: From the frames to the words; H∘C∘M∘D∘L∘G is the whole.
-LEVELS = ("H", "C", "M", "D", "L", "G")
-LEXICON_GRAMMAR, WHOLE = "L∘G", "H∘C∘M∘D∘L∘G"
-#: The levels above H, as a path goes up through them.
-EXPLAINED = ("C", "M", "D", LEXICON_GRAMMAR)
 
 
 @dataclass(frozen=True)
@@ -93,10 +88,6 @@ class Cascade:
         return sizes
 
 
-def file_name(name: str) -> str:
-    return {LEXICON_GRAMMAR: "LG", WHOLE: "HCMDLG"}.get(name, name) + ".fst"
-
-
 def build(known: Knowledge, prune: float = 0.0) -> Cascade:
     """All transducers and the whole. prune: arcs on no path within so much of the best one are dropped, nats; 0 keeps all.
 
@@ -134,6 +125,15 @@ def _before(upper: pynini.Fst, rest: pynini.Fst, prune: float = 0.0) -> pynini.F
     else:
         composed = pynini.compose(upper, rest.arcsort("ilabel"), connect=True)
     return (composed.prune(weight=prune) if prune else composed).arcsort("ilabel")
+
+
+def pruned(path: Path, weight: float) -> None:
+    """Drops from the graph in a file, in place, what is on no path within so much of the best one, nats."""
+    fst = pynini.Fst.read(str(path)).prune(weight=weight).connect()
+    if not fst.num_states():
+        raise ValueError("nothing is left of the graph; prune less")
+    fst.write(str(path) + ".tmp")
+    os.replace(str(path) + ".tmp", path)
 
 
 def _charged(fst: pynini.Fst, penalty: float) -> pynini.Fst:

@@ -75,7 +75,8 @@ def _draw(call: Call, workspace, model: str | None, graph: str | None, level: st
     from pipelines.clips import slug
     from pipelines.graph_drawing import draw
     from pipelines.graphs import find_graph, load_graph
-    from pipelines.models_folder import find_model, load_model
+    from pipelines.model_cards import find_model
+    from pipelines.models_folder import load_model
 
     found = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
     name = f"{level}-{slug(around)}.svg" if around else f"{level}.svg"

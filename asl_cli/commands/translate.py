@@ -88,7 +88,7 @@ class _Target:
 
 
 def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **how: bool) -> None:
-    from pipelines.models_folder import find_model, load_model
+    from pipelines.bundles import find_any, load_any
     from pipelines.reader import reader_for
     from pipelines.settings import resolve
     from pipelines.translation import translate as run
@@ -96,7 +96,7 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | 
     workspace = _workspace(call, model)
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
     decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
-    loaded = load_model(find_model(workspace, model))
+    loaded = load_any(find_any(workspace, model))
     reader = reader_for(workspace, loaded, decode, graph)
     done, failed, written = [], [], []
     with call.progress() as progress:

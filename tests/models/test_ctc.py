@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import ctc_scores
 from models.ctc import ctc_loss, single_sign_scores, smoothing_loss
 from models.encoders import EncoderSize, EncoderSpec, size_for
 from models.recogniser import Recogniser
@@ -94,3 +95,23 @@ def test_sizes_follow_the_vocabulary(glosses, size):
 
 def test_the_smallest_model_has_about_seventy_thousand_parameters():
     assert 65_000 < Recogniser(EncoderSpec("bilstm", 38, 64, 1), 20).parameter_count() < 75_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 4), st.lists(st.integers(1, 4), max_size=4), st.integers(0, 10_000))
+def test_what_is_read_without_torch_scores_the_same(frames, glosses, labels, seed):
+    labels = [min(one, glosses) for one in labels]
+    scores = torch.log_softmax(torch.randn(1, frames, glosses + 1, generator=torch.Generator().manual_seed(seed)), dim=-1)
+    lengths = torch.tensor([frames])
+    np.testing.assert_allclose(
+        ctc_scores.single_sign_scores(scores[0].numpy()), single_sign_scores(scores, lengths)[0].numpy(), atol=1e-4
+    )
+    found = ctc_scores.label_score(scores[0].numpy(), labels)
+    loss = torch.nn.functional.ctc_loss(
+        scores.double().transpose(0, 1),
+        torch.tensor(labels, dtype=torch.long),
+        lengths,
+        torch.tensor([len(labels)]),
+        reduction="none",
+    )
+    assert found == pytest.approx(-float(loss), abs=1e-5)

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
-from models.phonology import BOUNDARY, UNKNOWN, PhonologyHeads
+from models.phonology import PhonologyHeads
 from models.probe import pooled, probe_scores
 from models.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
+from models.tiers import BOUNDARY, UNKNOWN
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -12,14 +12,16 @@ from models.feature_sets import PHON36, standardisation
 from models.units import learn
 from pipelines.clips import Clip, Segment
 from pipelines.columns import Columns
-from pipelines.densities import densities_of, frame_densities
+from pipelines.densities import frame_densities
 from pipelines.errors import BadInput
+from pipelines.frame_densities import densities_of
+from pipelines.glossing import referent
 from pipelines.graphs import encoder_scores, table_scores
 from pipelines.language import language, read_text
 from pipelines.material import Material, Spot
 from pipelines.neighbours import Neighbours
 from pipelines.reader import spans
-from pipelines.references import keeps_references, loci_of, nouns_of, referent
+from pipelines.references import keeps_references, loci_of, nouns_of
 from pipelines.settings import GraphSettings
 from pipelines.sign_units import (
     Stretch,
@@ -193,7 +195,7 @@ def test_frames_of_a_sign_are_given_to_its_units_in_order():
         expected = np.r_[np.full(4, found.rest), np.full(first, ways[said][0]), np.full(len(own) - 4 - first, ways[said][1])]
         right.append(scores.argmax(axis=1) == expected)
     assert np.concatenate(right).mean() > 0.75
-    again = densities_of(made.tensors())
+    again = densities_of(made.arrays())
     assert np.array_equal(again.scores(features[0], PHON36), made.scores(features[0], PHON36))
 
 

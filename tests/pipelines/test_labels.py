@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.phonology import BOUNDARY, UNKNOWN
+from models.tiers import BOUNDARY, UNKNOWN
 from pipelines.clips import Clip, Segment
 from pipelines.errors import BadInput
-from pipelines.labels import GLOSS_TIER, Labels, collate_labels, read_asl_lex, table_of
+from pipelines.labels import GLOSS_TIER, Labels, read_asl_lex, table_of
+from pipelines.runs import collate_labels
 from pipelines.training import LEVEL_SHARES, epoch_order
 
 HEADER = "EntryID,Handshape.2.0,MajorLocation.2.0,MinorLocation.2.0,Movement.2.0,SignType.2.0"

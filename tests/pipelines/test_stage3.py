@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from readings import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
 
 from models.discriminative import encoder_path_scores, mmi_loss, stacked
-from models.phonology import UNKNOWN
+from models.tiers import UNKNOWN
 from pipelines.clips import Clip, Segment
 from pipelines.graphs import encoder_scores
 from pipelines.labels import FORM, FORMS, form_frames

@@ -9,8 +9,8 @@ from signing import signing
 
 from models.encoders import EncoderSpec
 from models.feature_sets import PHON36, clip_features, standardisation
-from models.phonology import BOUNDARY
 from models.recogniser import Recogniser
+from models.tiers import BOUNDARY
 from pipelines import training
 from pipelines.checkpoints import load_tensors, save_tensors
 from pipelines.errors import AslError, BadInput

@@ -10,10 +10,11 @@ from automata import with_free_backoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.cascade import LEXICON_GRAMMAR, WHOLE, Knowledge, build, explain, file_name, line
+from transducers.cascade import Knowledge, build, explain, line
 from transducers.context import Change, Place
 from transducers.decoder import Decoder, Options
 from transducers.discourse import ReferenceSymbols
+from transducers.levels import LEXICON_GRAMMAR, WHOLE, file_name
 from transducers.lexicon import Pronunciation
 from transducers.morphology import FusedForm
 from transducers.ngram import train

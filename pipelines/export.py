@@ -1,0 +1,168 @@
+"""`asl export`: a model and its cascade as a bundle that runs without torch, checked before it is written (SPEC §15)."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines import bundles
+from pipelines.bundle_card import card_of, seal
+from pipelines.bundle_checks import CheckClip, Variant, check_clips, measured, must_be_exact, must_not_lose
+from pipelines.bundles import is_bundle, load_bundle
+from pipelines.clips import Clip, read_clips
+from pipelines.errors import BadInput
+from pipelines.features import FeatureStore, open_features
+from pipelines.files import file_hash
+from pipelines.graphs import CARD as GRAPH_CARD
+from pipelines.graphs import RIVALS, find_graph
+from pipelines.model_cards import WEIGHTS, find_model
+from pipelines.models_folder import TrainedModel, load_model
+from pipelines.onnx_export import quantise, write_encoder, write_stream
+from pipelines.progress import Progress
+from pipelines.settings import ExportSettings
+from pipelines.tensors import save_arrays
+from pipelines.workspace import GRAPH_STAGES, Decision, Plan, Workspace, settings_of
+from transducers.levels import WHOLE, file_name
+
+STAGE = "export"
+CODE = 1
+
+
+@dataclass
+class Result:
+    """What `asl export` did. folder: the bundle."""
+
+    decision: Decision
+    folder: str = ""
+    variants: list[Variant] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def run_export(
+    workspace: Workspace, flags: Mapping[str, Any], progress: Progress, *, model: str | None = None, graph: str | None = None,
+    name: str | None = None, output: Path | None = None, licence: str = "", accuracy: Sequence[str] = (), force: bool = False,
+    dry_run: bool = False,
+) -> Result:  # fmt: skip
+    """Writes bundles/<name>, or `output`. model: default the newest; graph: default the newest, if it was built for that model.
+
+    licence, accuracy: for the card. Raises AslError if the bundle does not say what the model says; then nothing is written.
+    """
+    settings = workspace.settings("export", flags)
+    with workspace.locked("asl export"):
+        trained = load_model(find_model(workspace, model))
+        cascade = _graph_of(workspace, trained, graph)
+        folder = output or workspace.bundles / (name or f"{trained.folder.name}{'-int8' if settings.int8 else ''}")
+        plan = _plan(workspace, settings, trained, cascade, {"licence": licence, "accuracy": list(accuracy), "to": str(folder)})
+        decision = workspace.decide(plan, force=force)
+        if not decision.run and not is_bundle(folder):
+            decision = Decision(True, f"{folder} is not there")
+        if dry_run or not decision.run:
+            return Result(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
+        if folder.exists() and not is_bundle(folder):
+            raise BadInput(f"{folder} is there and is no bundle", "name a new folder with -o")
+        started = datetime.now().astimezone()
+        clips = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
+        store = open_features(workspace, clips, trained.features, progress) if clips else None
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as beside:
+            made = Path(beside) / "bundle"
+            variants = write_bundle(made, trained, cascade, settings, store, licence, accuracy, progress)
+            shutil.rmtree(folder, ignore_errors=True)
+            made.replace(folder)
+        metrics = _metrics(folder, trained, cascade, variants)
+        inside = folder.resolve().is_relative_to(workspace.folder.resolve())
+        outputs = {workspace.relative(folder / bundles.CARD): file_hash(folder / bundles.CARD)} if inside else {}
+        workspace.record(plan, started, outputs, metrics)
+        return Result(decision, str(folder), variants, metrics)
+
+
+def _graph_of(workspace: Workspace, model: TrainedModel, given: str | None) -> Path | None:
+    """The cascade to put in; None where there is none, or the newest belongs to another model."""
+    if not given and not workspace.newest(GRAPH_STAGES, "graph"):
+        return None
+    folder = find_graph(workspace, given)
+    fits = json.loads((folder / GRAPH_CARD).read_text(encoding="utf-8")).get("model") == model.weights_hash
+    if given and not fits:
+        raise BadInput(f"the graph {folder.name} was built for another model", f"asl build-fst --model {model.folder.name}")
+    return folder if fits else None
+
+
+def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, graph: Path | None, words: Mapping) -> Plan:
+    inputs = {"model": model.weights_hash} | ({"graph": file_hash(graph / GRAPH_CARD)} if graph else {})
+    inputs |= {"clips": file_hash(workspace.clips_file)} if workspace.clips_file.is_file() else {}
+    return Plan(STAGE, settings_of(settings) | dict(words), inputs, CODE)
+
+
+def write_bundle(
+    folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None, licence: str,
+    accuracy: Sequence[str], progress: Progress,
+) -> list[Variant]:  # fmt: skip
+    """Writes a bundle into a new folder and checks it; the ways to run it that were compared."""
+    progress.start("export", 2 + settings.int8)
+    folder.mkdir(parents=True)
+    write_encoder(folder / bundles.ENCODER, trained.recognisers)
+    streaming = trained.recognisers[0].encoder.spec.streaming and trained.features.causal_features
+    states = write_stream(folder / bundles.STREAM, trained.recognisers) if streaming else None
+    save_arrays(folder / bundles.ARRAYS, {"mean": trained.mean, "deviation": trained.deviation})
+    if graph:
+        _copy_graph(graph, folder / bundles.GRAPH, settings.prune_graph)
+    clips: Sequence[Clip] = store.clips if store else ()
+    card = card_of(trained, clips, states, graph is not None, licence) | {"accuracy": list(accuracy)}
+    seal(folder, card)
+    progress.advance()
+    variants = _checked(folder, trained, check_clips(trained, store, settings.check_clips), settings, card, progress)
+    seal(folder, card | {"int8": settings.int8, "checks": [asdict(one) for one in variants]})
+    progress.advance()
+    return variants
+
+
+def _checked(
+    folder: Path, trained: TrainedModel, clips: Sequence[CheckClip], settings: ExportSettings, card: Mapping, progress: Progress
+) -> list[Variant]:
+    """torch, ONNX and, asked for, INT8, which then takes ONNX's place in the folder."""
+    says = [trained.read(one.inputs) for one in clips]
+    exact = load_bundle(folder)
+    variants = [
+        measured("torch", (trained.folder / WEIGHTS).stat().st_size, trained, says, clips),
+        measured("onnx", (folder / bundles.ENCODER).stat().st_size, exact, says, clips),
+    ]
+    must_be_exact(variants[1], exact, clips)
+    if settings.int8:
+        for name in (bundles.ENCODER, bundles.STREAM):
+            if (folder / name).is_file():
+                quantise(folder / name)
+        seal(folder, {**card, "int8": True})
+        variants.append(measured("int8", (folder / bundles.ENCODER).stat().st_size, load_bundle(folder), says, clips))
+        must_not_lose(variants[2], variants[1], settings.most_drop, sum(one.truth is not None for one in clips))
+        progress.advance()
+    return variants
+
+
+def _copy_graph(source: Path, target: Path, prune: float) -> None:
+    """The graph's files without what only training needs. prune: what is so much worse than the best path goes, nats."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file() and file.name != RIVALS:
+            shutil.copyfile(file, target / file.name)
+    if prune:
+        from transducers.cascade import pruned
+
+        pruned(target / file_name(WHOLE), prune)
+
+
+def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[Variant]) -> dict[str, Any]:
+    last = variants[-1]
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    made = {
+        "bundle": str(folder),
+        "from": model.folder.name,
+        "graph": graph.name if graph else None,
+        "glosses": len(model.alphabet),
+    }
+    made |= {"streams": (folder / bundles.STREAM).is_file(), "megabytes": round(size / 1e6, 2)}
+    made |= {"off_nats": float(f"{variants[1].off:.1e}"), "same_top_1": round(last.agree, 4)}
+    return made | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})

@@ -1,0 +1,113 @@
+"""What every model is, whoever runs it, and where models lie: readable without torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.feature_sets import FEATURE_SETS, FeatureSet
+from pipelines.errors import BadInput, StageMissing
+from pipelines.settings import FeatureSettings, nearest_hint
+from pipelines.workspace import MODEL_STAGES, Workspace
+from transducers.alphabet import Alphabet
+
+WEIGHTS, CARD = "model.safetensors", "model.json"
+FORMAT_VERSION = 1
+MAX_CARD_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Output:
+    """views: (T, V + 1) log-probabilities of each view by each recogniser. phonology: tier → (T, classes) mean posteriors."""
+
+    views: tuple[np.ndarray, ...]
+    phonology: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A recogniser with all that its input and output need. card: the rest of its record, for reports."""
+
+    alphabet: Alphabet
+    features: FeatureSettings
+    mean: np.ndarray
+    deviation: np.ndarray
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        return FEATURE_SETS[self.features.features]
+
+    @property
+    def tiers(self) -> dict[str, tuple[str, ...]]:
+        """The tiers of phonology (and boundaries) that it was taught, with their classes."""
+        raise NotImplementedError
+
+    @property
+    def weights_hash(self) -> str:
+        """What a cascade names the model by that it was built for."""
+        raise NotImplementedError
+
+    @property
+    def graph(self) -> Path | None:
+        """The folder of a cascade that it carries with it."""
+        return None
+
+    def read(self, inputs: np.ndarray) -> Output:
+        """(N, T, D) encoder inputs of N views of one clip → what it says of each frame."""
+        raise NotImplementedError
+
+    @property
+    def names_every_frame(self) -> bool:
+        """Whether it was taught the gloss of each frame, and not only to name it once."""
+        training = self.card.get("training")
+        return bool(training.get("frames")) if isinstance(training, dict) else False
+
+    @property
+    def only_synthetic(self) -> bool:
+        """Whether all training clips were made by synthetic signers."""
+        metrics = self.card.get("metrics")
+        made = metrics.get("synthetic_clips") if isinstance(metrics, dict) else None
+        return bool(made) and made == metrics.get("train_clips")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """model.json. Raises BadInput if the folder holds no model of a version known here."""
+    file = folder / CARD
+    if not file.is_file():
+        raise BadInput(f"{folder} holds no model (no {CARD})", "name a folder below models/, or train one: asl train-ctc")
+    try:
+        if file.stat().st_size > MAX_CARD_BYTES:
+            raise ValueError("it is too large")
+        card = json.loads(file.read_text(encoding="utf-8"))
+        version = card["version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(f"{file} is damaged: {error}", "train it again: asl train-ctc --force") from error
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise BadInput(f"{file} has version {version!r}; this asl knows {FORMAT_VERSION}", "update asl")
+    return card
+
+
+def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[str] = MODEL_STAGES) -> Path:
+    """The folder of the model: given by path or by name below models/, else the newest that one of these stages made."""
+    if given:
+        return made_folder(workspace.models if workspace else None, given, CARD, "model", "train one: asl train-ctc")
+    if workspace is None:
+        raise StageMissing("no workspace, so no model", "name one with --model FOLDER, or work in a workspace (asl init)")
+    newest = workspace.newest(stages, "model")
+    if not newest:
+        raise StageMissing("no model has been trained in this workspace yet", "asl train-ctc")
+    return workspace.inside(f"models/{newest}")
+
+
+def made_folder(parent: Path | None, given: str, card: str, what: str, make: str) -> Path:
+    """A folder with a card: given by name below `parent`, or by path. Raises BadInput: none; make: what to type for one."""
+    for folder in (*([parent / given] if parent else []), Path(given)):
+        if (folder / card).is_file():
+            return folder
+    known = [path.parent.name for path in parent.glob(f"*/{card}")] if parent else []
+    raise BadInput(f"no {what} '{given}'", nearest_hint(Path(given).name, known) if known else make)

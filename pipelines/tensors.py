@@ -1,0 +1,35 @@
+"""Named arrays and a JSON record in one safetensors file; readable without torch."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from pipelines.errors import AslError
+from pipelines.files import write_atomically
+
+Value = TypeVar("Value")
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any] | None = None) -> None:
+    """Written whole or not at all."""
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_atomically(path, save(plain, {"record": json.dumps(record or {})}))
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file. Raises AslError if it is damaged."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, ValueError, OSError, TypeError) as error:
+        raise AslError(f"{path} is damaged: {error}", "delete it and run the stage again") from error
+
+
+def part(tensors: Mapping[str, Value], prefix: str) -> dict[str, Value]:
+    """What is below a prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
