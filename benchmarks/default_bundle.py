@@ -24,7 +24,7 @@ ONE_NAME = {"THANKS": "THANK-YOU", "THANKYOU": "THANK-YOU", "MOTHER": "MOM"}
 SEEN_SOURCE = "aslearn"
 TRAIN = (
     "--encoder conv-attention --causal --causal-features --features phon36+landmarks --parts hands+body --hidden 128 --layers 1 "
-    "--recipe strong --members 1 --epochs 120"
+    "--recipe strong --members 1 --epochs 100"
 )
 
 
@@ -62,8 +62,10 @@ def main() -> None:
     parser.add_argument("--train", default="", help="further options of asl train-ctc")
     chosen = parser.parse_args()
     workspace = ("-w", str(chosen.work))
-    asl("init", str(chosen.work))
-    asl("extract", *workspace, *gather(chosen.data, chosen.work / "sources"), "--validation-share", "0.1", partly=True)
+    if not (chosen.work / "asl.toml").is_file():
+        asl("init", str(chosen.work))
+    whole = ("--split-by", "random", "--test-share", "0", "--validation-share", "0")  # twenty is the test
+    asl("extract", *workspace, *gather(chosen.data, chosen.work / "sources"), *whole, partly=True)
     print(asl("train-ctc", *workspace, "--threads", "1", *shlex.split(f"{TRAIN} {chosen.train}"))["metrics"], flush=True)
 
 

@@ -63,6 +63,10 @@ class Extractor:
         self._holistic.close()
         self._silence.close()
 
+    def track(self, picture: np.ndarray) -> np.ndarray:
+        """(543, 3) of the next picture of a stream, image widths, NaN where not found."""
+        return _points(self._holistic.process(picture), picture)
+
     def extract(self, frames: Iterable[Frame]) -> Extraction:
         """One clip. Frames at an uneven rate are put on an even grid by their times.
 

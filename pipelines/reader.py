@@ -49,7 +49,10 @@ class Reader:
 
 
 def reader_for(workspace: Workspace | None, model: Model, settings: DecodeSettings, graph: str | None = None) -> Reader:
-    """graph: a name below graphs/ or a folder; otherwise the model's own, or the newest. Raises BadInput, StageMissing: none, or of another model."""
+    """graph: a name below graphs/ or a folder, otherwise the model's own, or the newest.
+
+    Raises BadInput, StageMissing: none, or of another model.
+    """
     if settings.decoder != "cascade":
         return Reader(model, settings)
     own = model.graph if graph is None else None

@@ -94,7 +94,7 @@ def _decoded(container, stream, info: VideoInfo, max_side: int, start: float, en
             if time <= last or time < start - 1e-6:
                 continue
             last = time
-            yield Frame(time, _picture(frame, max_side))
+            yield Frame(time, picture_of(frame, max_side))
     except av.error.FFmpegError as error:
         raise BadClip("cut-off", f"damaged or cut off after {count} frames") from error
     if count == 0:
@@ -104,12 +104,20 @@ def _decoded(container, stream, info: VideoInfo, max_side: int, start: float, en
         raise BadClip("cut-off", f"cut off: {last:.1f} of {announced:.1f} s are there")
 
 
-def _picture(frame, max_side: int) -> np.ndarray:
+def picture_of(frame, max_side: int) -> np.ndarray:
+    """A decoded frame as (H, W, 3) uint8 RGB, upright, scaled down to max_side."""
     scale = min(1.0, max_side / max(frame.width, frame.height))
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
     picture = frame.to_ndarray(format="rgb24", width=width, height=height)
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def scaled(picture: np.ndarray, max_side: int) -> np.ndarray:
+    """(H, W, 3) uint8 → the same, scaled down to max_side where it is larger."""
+    if max(picture.shape[:2]) <= max_side:
+        return picture
+    return picture_of(av.VideoFrame.from_ndarray(picture, format="rgb24"), max_side)
 
 
 def nominal_fps(times: np.ndarray) -> float:

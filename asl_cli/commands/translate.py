@@ -1,5 +1,6 @@
 """asl translate"""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +29,9 @@ class Output(StrEnum):
 @command("decode", "landmarks", format=False)
 def translate(
     call: Call,
-    inputs: Annotated[list[Path], typer.Argument(help="Videos, .pose files, or folders of them.", show_default=False)],
+    inputs: Annotated[
+        list[Path] | None, typer.Argument(help="Videos, .pose files, or folders of them.", show_default=False)
+    ] = None,
     format: Annotated[list[Output] | None, typer.Option("--format", help="Output format; may be given several times.")] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="A file, a folder, or - for stdout.")] = None,
     overlay: Annotated[
@@ -52,13 +55,27 @@ def translate(
         str | None,
         typer.Option("--graph", help="With --decoder cascade: a name below graphs/, or a folder. Default: the newest."),
     ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Play the video at its own pace; words appear as they are known.")] = False,
+    camera: Annotated[
+        int | None, typer.Option("--camera", min=0, help="Translate what this camera sees; 0 is the first.")
+    ] = None,
+    stream: Annotated[str | None, typer.Option("--stream", help="- reads a video container, or --raw, from stdin.")] = None,
+    raw: Annotated[str | None, typer.Option("--raw", help="WIDTHxHEIGHT of raw RGB pictures on stdin, a byte a colour.")] = None,
+    pace: Annotated[bool, typer.Option("--pace/--no-pace", help="Drop frames that come too late, or read every one.")] = True,
 ) -> None:
     """Translate clips to glosses, with times, confidence and the next-best glosses.
 
-    Goes on past clips that cannot be used, and lists them with their reasons.
+    Goes on past clips that cannot be used, and lists them with their reasons. A camera, a stream or --live needs a model with a
+    causal encoder that asl export made a bundle of; the one that asl ships is such a one.
     """
+    if live or camera is not None or stream is not None:
+        from asl_cli.commands.translate_live import translate_live
+
+        return translate_live(call, inputs or [], format or [Output.text], model, graph, camera, stream, raw, pace)
     from pipelines.inputs import collect
 
+    if not inputs:
+        raise BadInput("nothing to translate", "name a video: asl translate VIDEO, or watch: asl translate --camera 0")
     clips = collect(inputs)
     formats = [one.value for one in format or [Output.text]]
     target = _Target(formats, output, len(clips))
@@ -88,20 +105,12 @@ class _Target:
 
 
 def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **how: bool) -> None:
-    from pipelines.bundles import find_any, load_any
-    from pipelines.reader import reader_for
-    from pipelines.settings import resolve
     from pipelines.translation import translate as run
 
-    workspace = _workspace(call, model)
-    settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
-    decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
-    loaded = load_any(find_any(workspace, model))
-    reader = reader_for(workspace, loaded, decode, graph)
+    reader, landmarks = reader_and_landmarks(call, model, graph)
     done, failed, written = [], [], []
     with call.progress() as progress:
-        if loaded.only_synthetic:
-            progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
+        say_what_model(reader.model, progress)
         for clip, outcome in run(clips, reader, landmarks, progress, **how):
             if isinstance(outcome, Exception):
                 failed.append((str(clip.path), outcome.reason, outcome.message))
@@ -116,14 +125,38 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | 
     _leave(done, failed)
 
 
-def _workspace(call: Call, model: str | None):
-    """The workspace; there need not be one where the model is a folder of its own."""
-    if model and (Path(model) / "model.json").is_file() and not call.workspace:
-        try:
-            return call.find_workspace()
-        except BadInput:
-            return None
-    return call.find_workspace()
+def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
+    """The reader that was asked for, and MediaPipe's settings; there need not be a workspace."""
+    from pipelines.bundles import find_any, load_any
+    from pipelines.reader import reader_for
+    from pipelines.settings import resolve
+
+    workspace = _workspace(call)
+    settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
+    decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
+    return reader_for(workspace, load_any(find_any(workspace, model)), decode, graph), landmarks
+
+
+def _workspace(call: Call):
+    """The workspace; None where none is named and there is none here."""
+    try:
+        return call.find_workspace()
+    except BadInput:
+        if call.workspace or "ASL_WORKSPACE" in os.environ:
+            raise
+        return None
+
+
+def say_what_model(model, progress) -> None:
+    """What somebody has to know of the model before they believe it."""
+    from pipelines.bundles import default_bundle
+
+    if model.only_synthetic:
+        progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
+    if model.folder == default_bundle():
+        progress.say(f"no model of your own: this is asl's, for {len(model.alphabet)} isolated signs and letters")
+        for line in model.card.get("accuracy", []):
+            progress.say(f"  {line}")
 
 
 def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:

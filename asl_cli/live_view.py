@@ -1,0 +1,82 @@
+"""What a person sees of a live translation: the skeleton in braille, the words, how late they are."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+#: Cells of the skeleton; each has two by four dots.
+WIDTH, HEIGHT = 44, 18
+SHOWN_WORDS = 12
+#: Dots of a braille character by row and column (Unicode 2800).
+_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+
+
+def braille(points: np.ndarray, aspect: float, bones: Sequence[tuple[int, int]]) -> str:
+    """(543, 3) points in image widths, NaN where not seen → lines of braille, WIDTH × HEIGHT cells."""
+    dots = np.zeros((4 * HEIGHT, 2 * WIDTH), dtype=bool)
+    scale = min(2 * WIDTH, 4 * HEIGHT * aspect)  # dots an image width
+    for first, last in bones:
+        ends = points[[first, last], :2] * scale
+        if np.isfinite(ends).all():
+            steps = int(np.abs(ends[1] - ends[0]).max()) + 2
+            line = np.linspace(ends[0], ends[1], min(steps, 500)).round().astype(int)
+            line = line[(line >= 0).all(axis=1) & (line[:, 0] < 2 * WIDTH) & (line[:, 1] < 4 * HEIGHT)]
+            dots[line[:, 1], line[:, 0]] = True
+    cells = (dots.reshape(HEIGHT, 4, WIDTH, 2).transpose(0, 2, 1, 3) * _DOTS).sum(axis=(2, 3))
+    return "\n".join("".join(chr(0x2800 + cell) for cell in row) for row in cells)
+
+
+class LiveView:
+    """A panel on stderr where that is a terminal; else nothing but the words."""
+
+    def __init__(self, quiet: bool, bones: Sequence[tuple[int, int]]):
+        self.bones, self.words = bones, []
+        console = Console(stderr=True)
+        self.live = Live(console=console, refresh_per_second=12, transient=True) if console.is_terminal and not quiet else None
+
+    def __enter__(self) -> "LiveView":
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.live:
+            self.live.stop()
+
+    def show(self, moment) -> None:
+        self.words += moment.final
+        if self.live:
+            self.live.update(self._panel(moment))
+
+    def _panel(self, moment) -> Panel:
+        text = Text()
+        for word in (self.words + list(moment.open))[-SHOWN_WORDS:]:
+            style = "bold" if word.final else "dim italic"
+            text.append(f"{word.token.gloss} ", style)
+            text.append(f"{word.token.confidence:.2f}  ", "dim")
+        figures = moment.figures
+        late = 1000 * float(np.median(figures.delays[-50:])) if figures.delays else 0.0
+        status = f"{figures.frames} frames, {figures.dropped} dropped, {late:.0f} ms behind"
+        return Panel(Group(Text(braille(moment.points, moment.aspect, self.bones)), text), title="asl", subtitle=status)
+
+
+def write_word(word, as_json: bool) -> None:
+    """A final word on stdout, at once."""
+    import json
+
+    token = word.token
+    if as_json:
+        one = {"gloss": token.gloss, "start": round(token.start, 3), "end": round(token.end, 3)}
+        one |= {"confidence": round(token.confidence, 4), "delay_ms": round(1000 * word.delay, 1)}
+        one |= {"runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]}
+        print(json.dumps(one, ensure_ascii=False))
+    else:
+        others = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
+        extra = f"   (else {others})" if others else ""
+        print(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}  {token.confidence:.2f}{extra}")
+    sys.stdout.flush()
