@@ -17,7 +17,7 @@ import numpy as np
 from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash
 from pipelines.model_cards import CARD as MODEL_CARD
-from pipelines.model_cards import Model, Output, find_model
+from pipelines.model_cards import STREAMING_HINT, Model, Output, find_model
 from pipelines.settings import FeatureSettings
 from pipelines.tensors import load_arrays
 from pipelines.workspace import Workspace
@@ -58,10 +58,7 @@ class Bundle(Model):
     def stream(self, count: int) -> "Stream":
         """A stream of `count` views. Raises BadInput: the encoder has to see the whole clip."""
         if not self.card.get("stream"):
-            raise BadInput(
-                f"the encoder of {self.folder.name} reads whole clips, not streams",
-                "train one with --encoder tcn, or conv-attention with --causal, and --causal-features; then asl export",
-            )
+            raise BadInput(f"the encoder of {self.folder.name} reads whole clips, not streams", STREAMING_HINT)
         return Stream(self, count)
 
     def _named(self, tiers: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

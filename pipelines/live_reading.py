@@ -6,6 +6,7 @@ again by the very reader that reads whole clips; at a pause it becomes final. So
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter as clock
 
 import numpy as np
 
@@ -50,6 +51,7 @@ class LiveReader:
         model = reader.model
         self.reader, self.model = reader, model
         self.words: list[Word] = []  # the open ones
+        self.spent: dict[str, float] = {}  # seconds of each step of the last frame
         self._features = FeatureStream(model.feature_set, model.features.fps, depth=model.features.depth, source_fps=source_fps)
         self._stream = model.stream(2 if reader.settings.mirror_average else 1)
         self._context = np.empty((0, model.feature_set.size), dtype=np.float32)
@@ -58,10 +60,14 @@ class LiveReader:
 
     def push(self, points: np.ndarray, time: float, now: float) -> list[Word]:
         """(543, 3) points of the frame at `time` seconds, seen at `now` on the same clock; the words that became final by it."""
+        self.spent = {}
+        started = clock()
         new = self._features.push(points, time)
+        self.spent["features"] = clock() - started
         if not len(new):
             return []
         self._hear(shown_parts(new, self.model.features))
+        self.spent["encoder"] = clock() - started - self.spent["features"]
         if self._unread >= STRIDE:
             self._read(now)
         return self._finished(now)
@@ -90,9 +96,13 @@ class LiveReader:
     def _read(self, now: float) -> None:
         """Reads the open part; a gloss that was shown before keeps the time of its first appearance."""
         self._unread = 0
+        started = clock()
+        found = self.reader.decoded(self._open)
+        decoded = clock()
         before, offset = self.words, self._features.time(self._first)
-        tokens = [replace(one, start=one.start + offset, end=one.end + offset) for one in self.reader.tokens(self._open)]
+        tokens = [replace(one, start=one.start + offset, end=one.end + offset) for one in self.reader.tokens(self._open, found)]
         self.words = [Word(one, _appeared(one, before, now)) for one in tokens]
+        self.spent |= {"decoder": decoded - started, "post": clock() - decoded}
 
     # Finishing -------------------------------------------------------------------------------------------------------
     def _finished(self, now: float) -> list[Word]:

@@ -17,6 +17,8 @@ from transducers.alphabet import Alphabet
 WEIGHTS, CARD = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 64 << 20
+#: What to do where a model cannot read streams.
+STREAMING_HINT = "train one with --causal-features and --encoder tcn, or --encoder conv-attention --causal"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class Model:
 
     def read(self, inputs: np.ndarray) -> Output:
         """(N, T, D) encoder inputs of N views of one clip → what it says of each frame."""
+        raise NotImplementedError
+
+    def stream(self, count: int):
+        """What reads `count` views of a stream by `read`, with its memory. Raises BadInput: it needs whole clips."""
         raise NotImplementedError
 
     @property

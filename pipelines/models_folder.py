@@ -1,7 +1,8 @@
 """A trained model's folder: model.safetensors with weights and standardisation, model.json with everything else."""
 
+import copy
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from models.ctc import normalised
 from models.encoders import EncoderSpec
 from models.feature_sets import FEATURE_SETS
 from models.recogniser import Recogniser
+from models.streaming import StreamingRecogniser
 from models.tiers import BOUNDARY
 from pipelines.checkpoints import load_tensors, save_tensors
 from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash, write_json
-from pipelines.model_cards import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
+from pipelines.model_cards import CARD, FORMAT_VERSION, STREAMING_HINT, WEIGHTS, Model, Output, read_card
 from pipelines.settings import FeatureSettings
 from pipelines.tensors import part
 from transducers.alphabet import Alphabet
@@ -38,18 +40,50 @@ class TrainedModel(Model):
     def weights_hash(self) -> str:
         return file_hash(self.folder / WEIGHTS)
 
+    @property
+    def device(self) -> torch.device:
+        return self.recognisers[0].prior.device
+
+    def on(self, device: str) -> "TrainedModel":
+        """The same on another device."""
+        return replace(self, recognisers=tuple(copy.deepcopy(one).to(device) for one in self.recognisers))
+
     @torch.inference_mode()
     def read(self, inputs: np.ndarray) -> Output:
-        lengths = torch.full((len(inputs),), inputs.shape[1])
+        values = torch.from_numpy(inputs).to(self.device)
+        lengths = torch.full((len(inputs),), inputs.shape[1], device=self.device)
         views, phonology = [], {}
         for recogniser in self.recognisers:
-            encoded, _ = recogniser.encoder(torch.from_numpy(inputs), lengths)
-            views += list(normalised(recogniser.scores(encoded, lengths)).numpy())
+            encoded, _ = recogniser.encoder(values, lengths)
+            views += list(normalised(recogniser.scores(encoded, lengths)).cpu().numpy())
             for tier, logits in recogniser.phonology(encoded).items():
                 if tier != BOUNDARY:
-                    posteriors = torch.softmax(logits, dim=-1).mean(dim=0).numpy() / len(self.recognisers)
+                    posteriors = torch.softmax(logits, dim=-1).mean(dim=0).cpu().numpy() / len(self.recognisers)
                     phonology[tier] = phonology.get(tier, 0) + posteriors
         return Output(tuple(views), phonology)
+
+    def stream(self, count: int) -> "TorchStream":
+        return TorchStream(self, count)
+
+
+class TorchStream:
+    """A model's encoder on frames as they come, by torch. Raises BadInput: it reads whole clips."""
+
+    def __init__(self, model: TrainedModel, count: int):
+        if not (model.recognisers[0].encoder.spec.streaming and model.features.causal_features):
+            raise BadInput(f"the encoder of {model.folder.name} reads whole clips, not streams", STREAMING_HINT)
+        self._encoder = StreamingRecogniser(model.recognisers)
+        self._states = [torch.zeros(count, *shape, device=model.device) for _, shape in self._encoder.state_shapes()]
+        self._device = model.device
+
+    @torch.inference_mode()
+    def read(self, inputs: np.ndarray) -> Output:
+        """(N, t, D) the next frames → what the model says of them."""
+        tiers = self._encoder.tiers
+        views, *rest = self._encoder(torch.from_numpy(inputs).to(self._device), *self._states)
+        self._states = rest[len(tiers) :]
+        means = (one.mean(dim=0).cpu().numpy() for one in rest[: len(tiers)])
+        return Output(tuple(views.flatten(0, 1).cpu().numpy()), dict(zip(tiers, means, strict=True)))
 
 
 def save_model(

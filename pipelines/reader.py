@@ -23,24 +23,24 @@ class Reader:
     settings: DecodeSettings
     graph: Graph | None = None
 
+    def decoded(self, reading: Reading) -> "list[int] | BestPath":
+        """What the decoder finds: gloss labels, or a path of the cascade."""
+        return labels_of(reading, self.settings) if self.graph is None else self.graph.best_path(reading, self.settings)
+
     def words(self, reading: Reading) -> list[str]:
         """The glosses of a clip in signing order."""
-        if self.graph is None:
-            return self.model.alphabet.names(labels_of(reading, self.settings))
-        return self.graph.words(self.graph.best_path(reading, self.settings))
+        found = self.decoded(reading)
+        return self.model.alphabet.names(found) if self.graph is None else self.graph.words(found)
 
-    def tokens(self, reading: Reading) -> list[Token]:
-        """The glosses with times, confidence, runners-up and, of points and agreement, who is meant."""
+    def tokens(self, reading: Reading, found: "list[int] | BestPath | None" = None) -> list[Token]:
+        """The glosses with times, confidence, runners-up and, of points and agreement, who is meant. found: if it is known."""
+        found = self.decoded(reading) if found is None else found
         if self.graph is None:
-            return _referring(tokens_of(self.model, reading, self.settings), reading)
-        return self.tokens_on(self.graph.best_path(reading, self.settings), reading)
-
-    def tokens_on(self, path: BestPath, reading: Reading) -> list[Token]:
-        """The glosses of a path of the cascade."""
-        own = spans(path, self.graph.rest)
+            return _referring(tokens_of(self.model, reading, found, self.settings.runners_up), reading)
+        own = spans(found, self.graph.rest)
         return _referring([
             token_of(self.model, reading, word, own[begin][0], own[end - 1][1], self.settings.runners_up)
-            for word, begin, end in spelled_together(self.graph.alphabet.names(path.words))
+            for word, begin, end in spelled_together(self.graph.alphabet.names(found.words))
         ], reading)  # fmt: skip
 
     def with_decoder(self, name: str) -> "Reader":

@@ -110,12 +110,11 @@ def sequence_score(reading: Reading, labels: Sequence[int]) -> float:
     return float(logsumexp([label_score(view, labels) for view in reading.views]))
 
 
-def tokens_of(model: Model, reading: Reading, settings: DecodeSettings) -> list[Token]:
+def tokens_of(model: Model, reading: Reading, labels: Sequence[int], runners_up: int) -> list[Token]:
     """The glosses of a clip in signing order, with times, confidence and runners-up."""
-    labels = labels_of(reading, settings)
     spans = aligned_spans(reading, labels) if labels else []
     return [
-        token_of(model, reading, gloss, first, last, settings.runners_up)
+        token_of(model, reading, gloss, first, last, runners_up)
         for gloss, (first, last) in zip(model.alphabet.names(labels), spans, strict=True)
     ]
 

@@ -81,7 +81,7 @@ def _translation(task: workers.Task, reader: Reader, isolated: bool, phonology: 
     if isolated:
         tokens = [isolated_token(reader.model, reading, reader.settings.runners_up)]
     else:
-        tokens = reader.tokens_on(path, reading) if path else reader.tokens(reading)
+        tokens = reader.tokens(reading, path)
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
     why = tuple(explained(reader.graph, path)) if explain and path.words else ()

@@ -131,13 +131,13 @@ def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
     from pipelines.reader import reader_for
     from pipelines.settings import resolve
 
-    workspace = _workspace(call)
+    workspace = optional_workspace(call)
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
     decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
     return reader_for(workspace, load_any(find_any(workspace, model)), decode, graph), landmarks
 
 
-def _workspace(call: Call):
+def optional_workspace(call: Call):
     """The workspace; None where none is named and there is none here."""
     try:
         return call.find_workspace()

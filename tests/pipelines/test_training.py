@@ -192,7 +192,8 @@ def test_tokens_have_times_in_order_and_confidences(model):
     parts = [clip_features(signing(kind, 91), PHON36, 25.0)[0] for kind in (0, 2)]
     reading = read_features(model, np.concatenate(parts), mirror=False)
     for decoder in ("greedy", "ctc-beam"):
-        tokens = tokens_of(model, reading, DecodeSettings(decoder=decoder, runners_up=2, insertion_penalty=0.0))
+        settings = DecodeSettings(decoder=decoder, insertion_penalty=0.0)
+        tokens = tokens_of(model, reading, labels_of(reading, settings), 2)
         assert tokens
         for token in tokens:
             assert 0 <= token.start < token.end <= len(reading) / 25

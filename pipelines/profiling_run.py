@@ -1,0 +1,111 @@
+"""`asl profile` as a whole: which clips, which engines, and the report."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipelines import profiling
+from pipelines.bundles import Bundle, load_bundle
+from pipelines.errors import AslError, BadInput
+from pipelines.files import write_json
+from pipelines.graphs import load_graph
+from pipelines.model_cards import Model
+from pipelines.progress import Progress
+from pipelines.reader import Reader
+from pipelines.settings import LandmarkSettings
+from pipelines.video import probe
+
+#: Frames of each video that are looked at, at most.
+MOST_FRAMES = 250
+MAX_PROFILE_BYTES = 16 << 20
+
+
+def run_profile(
+    videos: Sequence[Path], reader: Reader, landmarks: LandmarkSettings, progress: Progress, *, device: str = "cpu",
+    page: Path | None = None, compare: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Measures every step on the videos, or on a synthetic signer without any; writes `page` and a .json beside it.
+
+    compare: the .json of an earlier profile. Raises AslError: device is cuda and there is none; BadInput: no video can be read.
+    """
+    earlier = read_profile(compare) if compare else None
+    if device == "cuda":
+        _check_cuda(reader.model)
+    for path in videos:
+        if not path.is_file():
+            raise BadInput(f"there is no {path}", "name a video")
+    with ExitStack() as open_:
+        folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="asl-")))
+        videos = list(videos) or [_rendered(folder, progress)]
+        seen = profiling.look(videos, landmarks, MOST_FRAMES, progress)
+        readers = engines(reader, folder, device, progress)
+        found = profiling.variants(readers, seen.clips, progress)
+        main = profiling.main_variant(found, reader.settings.decoder)
+        cold = None if device == "cuda" else profiling.cold_start(videos[0].resolve(), reader.model.folder.resolve())
+        made = profiling.record(seen, found, main, device, cold)
+        made["model"] = {"name": reader.model.folder.name, "glosses": len(reader.model.alphabet)}
+        made["throughput"] = {name: profiling.throughput(one.model) for name, one in readers.items()}
+        made["videos"] = [{"name": path.name, **vars(probe(path))} for path in videos]
+    if page:
+        from pipelines.profiling_report import write_report
+
+        write_json(page.with_suffix(".json"), made)
+        write_report(page, made, earlier)
+    return made
+
+
+def _check_cuda(model: Model) -> None:
+    if isinstance(model, Bundle):
+        raise BadInput("a bundle runs on the CPU; on CUDA it is torch that is profiled", "name a trained model with --model")
+    import torch
+
+    if not torch.cuda.is_available():
+        raise AslError("there is no CUDA device here; nothing was profiled", "asl profile --device cpu")
+
+
+def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> dict[str, Reader]:
+    """Engine → the reader by it: what is asked for first. On CUDA torch alone; else torch, ONNX and INT8 as far as they are there."""
+    if device == "cuda":
+        return {"torch": replace(reader, model=reader.model.on("cuda"))}
+    if isinstance(reader.model, Bundle):
+        return {"onnx": reader}
+    from pipelines.export import write_bundle
+    from pipelines.settings import ExportSettings
+
+    found = {"torch": reader}
+    for name, int8 in (("onnx", False), ("int8", True)):
+        settings = ExportSettings(int8=int8, most_drop=100.0)
+        write_bundle(folder / name, reader.model, reader.graph.folder if reader.graph else None, settings, None, "", (), progress)
+        bundle = load_bundle(folder / name)
+        graph = load_graph(bundle.graph, bundle) if bundle.graph else None
+        found[name] = Reader(bundle, reader.settings, graph)
+    return found
+
+
+def _rendered(folder: Path, progress: Progress) -> Path:
+    """A sign of a synthetic signer as a video: people are not at hand everywhere."""
+    from pipelines.synthetic import corpus
+
+    progress.say("no video named: a synthetic signer is rendered")
+    recipe = corpus.Recipe("everyday", 0, "HELLO", 0, 900, 0, 25.0, noise=False)
+    path = folder / "HELLO.mp4"
+    corpus.render(recipe, path)
+    return path
+
+
+def read_profile(path: Path) -> Mapping[str, Any]:
+    """The .json of an earlier profile. Raises BadInput: none, or of a newer asl."""
+    try:
+        if path.stat().st_size > MAX_PROFILE_BYTES:
+            raise ValueError("it is too large")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["version"] > profiling.SCHEMA_VERSION:
+            raise BadInput(f"{path} is of a newer asl", "update asl")
+        float(found["steps"]["total"]["p50"]), found["variants"], found["main"]["engine"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(f"{path} is no profile: {error}", "name the .json that asl profile wrote") from error
+    return found
