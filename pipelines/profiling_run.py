@@ -68,7 +68,7 @@ def _check_cuda(model: Model) -> None:
 
 
 def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> dict[str, Reader]:
-    """Engine → the reader by it: what is asked for first. On CUDA torch alone; else torch, ONNX and INT8 as far as they are there."""
+    """Engine → the reader by it, what is asked for first: on CUDA torch alone; else torch, ONNX and INT8, or the bundle."""
     if device == "cuda":
         return {"torch": replace(reader, model=reader.model.on("cuda"))}
     if isinstance(reader.model, Bundle):

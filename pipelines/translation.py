@@ -78,10 +78,8 @@ def _translation(task: workers.Task, reader: Reader, isolated: bool, phonology: 
     task.pose.unlink()
     reading = read_landmarks(reader.model, landmarks, mirror=reader.settings.mirror_average)
     path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
-    if isolated:
-        tokens = [isolated_token(reader.model, reading, reader.settings.runners_up)]
-    else:
-        tokens = reader.tokens(reading, path)
+    only = [isolated_token(reader.model, reading, reader.settings.runners_up)] if isolated else None
+    tokens = only or reader.tokens(reading, path)
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
     why = tuple(explained(reader.graph, path)) if explain and path.words else ()

@@ -14,7 +14,8 @@ COMMANDS = {
     "pretrain": ("pretrain", "encoder", "features", "phonology"), "train-ctc": ("train", "encoder", "features", "phonology"),
     "build-fst": ("graph",), "train-stage3": ("stage3",), "evaluate": ("decode",),
     "ablate": ("train", "encoder", "features", "phonology", "decode"),
-    "scale": ("train", "encoder", "features", "phonology", "decode"), "export": ("export",), "profile": ("decode", "landmarks"), "translate": ("decode", "landmarks"),
+    "scale": ("train", "encoder", "features", "phonology", "decode"), "export": ("export",),
+    "profile": ("decode", "landmarks"), "translate": ("decode", "landmarks"),
 }  # fmt: skip
 
 
