@@ -160,7 +160,7 @@ def clip_features(
     points = resample(landmarks.points[:, feature_set.points], landmarks.fps, fps)
     filled = 0
     if not causal:
-        points, filled = fill_hand_gaps(points, _hand_slices(feature_set.points), fps)
+        points, filled = fill_hand_gaps(points, hand_slices(feature_set.points), fps)
     left, right = (points[:, at] for at in shoulders(feature_set))
     frame = signer_frame(left, right, fps, depth=depth, causal=causal)
     return feature_set.compute(points, fps, frame=frame), filled
@@ -171,7 +171,8 @@ def shoulders(feature_set: FeatureSet) -> tuple[int, int]:
     return tuple(int(np.flatnonzero(feature_set.points == one)[0]) for one in (LEFT_SHOULDER, RIGHT_SHOULDER))
 
 
-def _hand_slices(points: np.ndarray) -> list[slice]:
+def hand_slices(points: np.ndarray) -> list[slice]:
+    """Where the left and the right hand stand among a set's points."""
     slices = []
     for hand in (LEFT_HAND, RIGHT_HAND):
         at = np.flatnonzero((points >= hand.start) & (points < hand.stop))

@@ -33,6 +33,17 @@ _SHOULDERS = [_BODY.index(LEFT_SHOULDER), _BODY.index(RIGHT_SHOULDER)]
 _MOUTH_CORNERS = [_LIPS.index(61), _LIPS.index(291)]
 _EYE_CORNERS = [_EYES.index(33), _EYES.index(263)]
 
+
+def relative_parts() -> dict[str, list]:
+    """Which points are taken from the first of their range, and which from the middle of two of it: for other programs."""
+    ranges = {name: [at.start, at.stop] for name, at in _AT.items()}
+    corners = {"lips": _MOUTH_CORNERS, "eyes": _EYE_CORNERS}
+    return {
+        "from_wrist": [ranges["left"], ranges["right"]],
+        "from_corners": [{"range": ranges[name], "corners": own} for name, own in corners.items()],
+    }
+
+
 SIZE = 2 * len(POINTS)
 #: Columns of x, then y, of each point.
 BODY, LEFT, RIGHT, LIPS, EYES = (slice(2 * at.start, 2 * at.stop) for at in _AT.values())

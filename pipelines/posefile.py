@@ -106,14 +106,19 @@ def _signature(header: PoseHeader) -> tuple:
     return tuple((component.name, tuple(component.points)) for component in header.components)
 
 
-@lru_cache(maxsize=64)
-def _point_map(signature: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Where each known point lies in a file with these components, and which of the 543 it is."""
-    known = {
+def known_points() -> dict[tuple[str, str], int]:
+    """(component, point) as `.pose` files name them → which of the 543 it is."""
+    return {
         (_COMPONENT_NAMES[name], point): COMPONENTS[name].start + i
         for name in COMPONENTS
         for i, point in enumerate(_POINT_NAMES[name])
     }
+
+
+@lru_cache(maxsize=64)
+def _point_map(signature: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Where each known point lies in a file with these components, and which of the 543 it is."""
+    known = known_points()
     flat = [(component, point) for component, points in signature for point in points]
     found = [(i, known[key]) for i, key in enumerate(flat) if key in known]
     pairs = np.array(found, dtype=np.int64).reshape(-1, 2)

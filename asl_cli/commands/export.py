@@ -25,6 +25,13 @@ def export(
     accuracy: Annotated[
         list[str] | None, typer.Option("--accuracy", help="For the card: a figure on clips that nobody trained on.")
     ] = None,
+    web: Annotated[
+        Path | None,
+        typer.Option("--web", help="Also write a static page into this folder: it reads .pose files in a browser."),
+    ] = None,
+    web_runtime: Annotated[
+        Path | None, typer.Option("--web-runtime", help="Folder of npm's onnxruntime-web; without it, npm fetches the package.")
+    ] = None,
 ) -> None:
     """Write a model and its cascade as a bundle: all that asl translate --model BUNDLE needs, without torch and Pynini.
 
@@ -39,6 +46,14 @@ def export(
             accuracy=accuracy or (), force=call.force, dry_run=call.dry_run,
         )  # fmt: skip
     ran = result.decision.run and not call.dry_run
+    if web and not call.dry_run:
+        from pipelines.bundles import load_bundle
+        from pipelines.web_export import write_web
+
+        result.metrics |= {
+            "web": str(web),
+            "web_megabytes": round(write_web(web, load_bundle(Path(result.folder)), web_runtime) / 1e6, 2),
+        }
     if call.as_json:
         variants = [vars(one) for one in result.variants]
         why = result.decision.reason
@@ -54,6 +69,8 @@ def export(
         _show(result)
         progress.say(f"the bundle is in {result.folder}; its card: {Path(result.folder) / 'README.md'}")
         progress.say(f"next: asl translate VIDEO --model {result.folder}")
+    if web:
+        progress.say(f"the page is in {web}; try it with: python -m http.server -d {web}")
 
 
 def _show(result) -> None:
