@@ -22,7 +22,7 @@ MISUSE = (
 )
 
 
-def card_of(model: TrainedModel, clips: Sequence[Clip], states: Any, graph: bool, licence: str) -> dict[str, Any]:
+def card_of(model: TrainedModel, clips: Sequence[Clip], states: Any, graph: bool) -> dict[str, Any]:
     """The card without the hashes. states: of the streaming graph, None without one."""
     encoder = model.recognisers[0].encoder.spec
     metrics = model.card.get("metrics", {})
@@ -44,7 +44,7 @@ def card_of(model: TrainedModel, clips: Sequence[Clip], states: Any, graph: bool
         "metrics": metrics,
         "sources": sources_of(clips, model),
         "accuracy": [],
-        "licence": licence or "not stated: ask whoever trained it, and mind the licences of the sources",
+        "licence": "not stated: ask whoever trained it, and mind the licences of the sources",
         "limits": LIMITS,
         "misuse": MISUSE,
     }
@@ -67,7 +67,8 @@ def readme(card: Mapping[str, Any]) -> str:
     """The model card in Markdown, after Mitchell et al. (FAT* 2019)."""
     encoder, features = card["encoder"], card["features"]
     size = f"{encoder['hidden']} × {encoder['layers']}"
-    kind = f"{'causal ' if card['stream'] else ''}{encoder['kind']}, {size}, {card['members']} of them"
+    several = f", {card['members']} averaged" if card["members"] > 1 else ""
+    kind = f"{'causal ' if card['stream'] else ''}{encoder['kind']}, {size}{several}"
     lines = [
         f"# {card['name']}",
         "",
@@ -103,7 +104,7 @@ def readme(card: Mapping[str, Any]) -> str:
     if card.get("checks"):
         lines += [
             "",
-            "## Checked when it was exported",
+            f"## Checked when it was exported, on {card['checked_on']}",
             "",
             "| | MB | off, nats | same top-1 | top-1 | ms a clip |",
             "|---|---|---|---|---|---|",

@@ -70,7 +70,8 @@ def run_export(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as beside:
             made = Path(beside) / "bundle"
-            variants = write_bundle(made, trained, cascade, settings, store, licence, accuracy, progress)
+            said = {"name": name or folder.name, "accuracy": list(accuracy)} | ({"licence": licence} if licence else {})
+            variants = write_bundle(made, trained, cascade, settings, store, said, progress)
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
         metrics = _metrics(folder, trained, cascade, variants)
@@ -98,10 +99,10 @@ def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, g
 
 
 def write_bundle(
-    folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None, licence: str,
-    accuracy: Sequence[str], progress: Progress,
+    folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None,
+    said: Mapping[str, Any], progress: Progress,
 ) -> list[Variant]:  # fmt: skip
-    """Writes a bundle into a new folder and checks it; the ways to run it that were compared."""
+    """Writes a bundle into a new folder and checks it; the ways to run it that were compared. said: for the card."""
     progress.start("export", 2 + settings.int8)
     folder.mkdir(parents=True)
     write_encoder(folder / bundles.ENCODER, trained.recognisers)
@@ -111,11 +112,13 @@ def write_bundle(
     if graph:
         _copy_graph(graph, folder / bundles.GRAPH, settings.prune_graph)
     clips: Sequence[Clip] = store.clips if store else ()
-    card = card_of(trained, clips, states, graph is not None, licence) | {"accuracy": list(accuracy)}
+    card = card_of(trained, clips, states, graph is not None) | said
     seal(folder, card)
     progress.advance()
-    variants = _checked(folder, trained, check_clips(trained, store, settings.check_clips), settings, card, progress)
-    seal(folder, card | {"int8": settings.int8, "checks": [asdict(one) for one in variants]})
+    found, where = check_clips(trained, store, settings.check_clips)
+    variants = _checked(folder, trained, found, settings, card, progress)
+    checks = {"checks": [asdict(one) for one in variants], "checked_on": f"{len(found)} {where}"}
+    seal(folder, card | {"int8": settings.int8} | checks)
     progress.advance()
     return variants
 

@@ -79,7 +79,7 @@ def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> di
     found = {"torch": reader}
     for name, int8 in (("onnx", False), ("int8", True)):
         settings = ExportSettings(int8=int8, most_drop=100.0)
-        write_bundle(folder / name, reader.model, reader.graph.folder if reader.graph else None, settings, None, "", (), progress)
+        write_bundle(folder / name, reader.model, reader.graph.folder if reader.graph else None, settings, None, {}, progress)
         bundle = load_bundle(folder / name)
         graph = load_graph(bundle.graph, bundle) if bundle.graph else None
         found[name] = Reader(bundle, reader.settings, graph)

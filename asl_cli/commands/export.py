@@ -18,7 +18,7 @@ def export(
         typer.Option("--graph", help="A name below graphs/, or a folder. Default: the newest, if it was built for the model."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the new folder below bundles/. Default: the model's.")
+        str | None, typer.Option("--name", help="Name of the bundle, and of its folder below bundles/. Default: the model's.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the bundle into this folder instead.")] = None,
     licence: Annotated[str, typer.Option("--licence", help="For the card: under which licence the bundle may be used.")] = "",
