@@ -1,0 +1,103 @@
+"""Live translation of real clips at their own pace, and the start from cold, beside what MediaPipe alone takes.
+
+    python benchmarks/live.py DATA/videos [--clips 20] [--model BUNDLE] [--runs 3]
+
+Plays each clip by its own clock as `asl translate --live` does, then again without dropping frames, and reads it whole. Prints
+how late words are (from a sign's end to its first appearance), what a frame costs beside MediaPipe, how many frames were dropped, and
+whether the stream ends with the glosses of the whole clip; then the start from cold: `asl translate CLIP` in a fresh process
+against MediaPipe's own time for the frames of that clip in this run.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pipelines import workers
+from pipelines.bundles import default_bundle, load_bundle
+from pipelines.clips import ClipSource
+from pipelines.landmarks import Extractor
+from pipelines.live import live
+from pipelines.live_sources import FileSource
+from pipelines.posefile import read_pose
+from pipelines.reader import Reader
+from pipelines.recognition import read_landmarks
+from pipelines.settings import DecodeSettings, LandmarkSettings
+from pipelines.video import frames, probe
+
+
+def whole_glosses(reader: Reader, video: Path) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        task = workers.Task(ClipSource(video, "video", video.name), Path(folder) / "clip.pose")
+        list(workers.run([task], LandmarkSettings()))
+        landmarks = read_pose(task.pose)
+    return [one.gloss for one in reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))]
+
+
+def mediapipe_seconds(video: Path) -> float:
+    """Of all frames, after the graph has started."""
+    settings = LandmarkSettings()
+    extractor = Extractor(settings)
+    try:
+        extractor.track(np.zeros((64, 64, 3), np.uint8))
+        pictures = [one.picture for one in frames(video, max_side=settings.max_side)]
+        started = time.perf_counter()
+        for picture in pictures:
+            extractor.track(picture)
+        return time.perf_counter() - started
+    finally:
+        extractor.close()
+
+
+def cold_seconds(video: Path, model: Path) -> float:
+    command = [sys.executable, "-m", "asl_cli.main", "translate", str(video), "--model", str(model), "--quiet"]
+    started = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - started
+
+
+def percentiles(name: str, seconds: list[float]) -> None:
+    if seconds:
+        p50, p95 = (1000 * np.percentile(seconds, mark) for mark in (50, 95))
+        print(f"{name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms of {len(seconds)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--clips", type=int, default=20, help="of words, evenly chosen; all sentences come as well")
+    parser.add_argument("--model", type=Path, default=default_bundle())
+    parser.add_argument("--runs", type=int, default=3)
+    chosen = parser.parse_args()
+    reader = Reader(load_bundle(chosen.model), DecodeSettings())
+    words = sorted((chosen.data / "words").glob("*.mp4"))
+    videos = words[:: max(1, len(words) // chosen.clips)] + sorted((chosen.data / "sentences").glob("*.mp4"))
+    late, reading, seen, dropped, same = [], [], 0, 0, []
+    for video in videos:
+        source = FileSource(video, LandmarkSettings().max_side)
+        *_, last = live(source, reader, LandmarkSettings())
+        late, reading = late + last.figures.words, reading + last.figures.reading
+        seen, dropped = seen + last.figures.frames, dropped + last.figures.dropped
+        moments = live(source, reader, LandmarkSettings(), paced=False)
+        found = [word.token.gloss for moment in moments for word in moment.final]
+        same.append(found == whole_glosses(reader, video))
+        if not same[-1]:
+            print(f"{video.name}: {' '.join(found)} live, {' '.join(whole_glosses(reader, video))} whole", flush=True)
+    percentiles("words, from the sign's end to their appearance", late)
+    percentiles("a frame, all but MediaPipe", reading)
+    print(f"{seen} frames, {dropped} dropped; same glosses in {sum(same)} of {len(same)} clips")
+    video = min(videos, key=lambda one: abs(probe(one).seconds - 3))
+    alone = statistics.median(mediapipe_seconds(video) for _ in range(chosen.runs))
+    cold = statistics.median(cold_seconds(video, chosen.model) for _ in range(chosen.runs))
+    print(
+        f"{video.name}, {probe(video).seconds:.1f} s: cold {cold:.2f} s, MediaPipe alone {alone:.2f} s, {cold / alone:.2f} times"
+    )
+
+
+if __name__ == "__main__":
+    main()
