@@ -1,5 +1,7 @@
 // Glosses off CTC log-probabilities: the twin of transducers/ctc_search.py, models/ctc_scores.py and pipelines/recognition.py.
 
+import { even } from "./features.js";
+
 const WIDEN_SECONDS = 0.5;
 
 function logAdd(a, b) {
@@ -104,7 +106,7 @@ export function align(view, labels) {
 }
 
 function widened(spans, hands, fps) {
-  const most = Math.round(WIDEN_SECONDS * fps);
+  const most = even(WIDEN_SECONDS * fps);
   const ends = [0, ...spans.map((one) => one[1])], starts = [...spans.map((one) => one[0]), hands.length];
   return spans.map(([first, last], i) => {
     const lowest = i === 0 ? ends[0] : (ends[i] + first + 1) >> 1;

@@ -10,7 +10,8 @@ const length = (a) => Math.sqrt(dot(a, a));
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const mean = (points) => points[0].map((_, i) => points.reduce((sum, point) => sum + point[i], 0) / points.length);
 const turned = (rotation, vector) => rotation.map((row) => dot(row, vector));
-const even = (value) => { const low = Math.floor(value); return value - low === 0.5 ? low + (low % 2) : Math.round(value); };
+/** Rounded as Python rounds: halves to the even neighbour. */
+export const even = (value) => { const low = Math.floor(value); return value - low === 0.5 ? low + (low % 2) : Math.round(value); };
 
 /** (T, size) features of a clip, NaN where absent. frames: T arrays of K [x, y, z] at `fps`; web: web.json of the bundle. */
 export function clipFeatures(frames, fps, web) {
@@ -74,10 +75,10 @@ export function signerFrame(left, right, fps, depth, causal) {
   const widths = spans.map((span) => { const width = length(span); return width > 0 ? width : NaN; });
   const known = (list) => list.filter(Number.isFinite);
   const whole = causal ? null : median(known(widths));
-  const reach = Math.round(10 * fps);
+  const reach = even(10 * fps);
   const scale = widths.map((_, t) => (causal ? median(known(widths.slice(Math.max(0, t - reach + 1), t + 1))) : whole));
   const seen = widths.map((width, t) => width > 0.05 * scale[t]);
-  const window = Math.max(1, Math.round(0.5 * fps));
+  const window = Math.max(1, even(0.5 * fps));
   const back = causal ? window - 1 : window >> 1, ahead = causal ? 0 : window >> 1;
   const none = [NaN, NaN, NaN];
   const frames = spans.map((_, t) => {

@@ -1,0 +1,76 @@
+"""Live translation and profiling of real clips through the real executable, by the bundle that is shipped."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+from conftest import result, run_asl
+
+
+@pytest.fixture
+def word(real_data) -> Path:
+    return real_data / "videos" / "words" / "coffee.mp4"
+
+
+def glosses(text: str) -> list[str]:
+    return [json.loads(line)["gloss"] for line in text.splitlines()]
+
+
+def as_transport_stream(video: Path) -> bytes:
+    """The same pictures in a container that a pipe can carry."""
+    out = io.BytesIO()
+    with av.open(str(video)) as source, av.open(out, "w", format="mpegts") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.slow
+def test_a_real_clip_live_from_a_file_and_from_a_pipe(word, tmp_path):
+    whole = run_asl("translate", word, "--format", "json", cwd=tmp_path, check=0)
+    assert "no model of your own" in whole.stderr
+    assert "top-1" in whole.stderr
+    read = result(whole)["clips"][0]["glosses"]
+    live = run_asl("translate", word, "--live", "--no-pace", "--format", "json", cwd=tmp_path, check=0)
+    assert glosses(live.stdout) == read
+    assert "dropped 0" in live.stderr
+    data = as_transport_stream(word)
+    command = [sys.executable, "-m", "asl_cli.main", "translate", "--stream", "-", "--no-pace", "--format", "json"]
+    piped = subprocess.run(command, input=data, capture_output=True, timeout=120, cwd=tmp_path)
+    assert piped.returncode == 0, piped.stderr
+    assert glosses(piped.stdout.decode()) == read
+
+
+@pytest.mark.slow
+def test_a_profile_of_a_real_clip(word, tmp_path):
+    page = tmp_path / "first.html"
+    made = result(run_asl("profile", word, "-o", page, "--format", "json", cwd=tmp_path, check=0))
+    assert set(made["steps"]) == {"video", "keypoints", "features", "encoder", "decoder", "post", "total"}
+    assert all(0 <= one["p50"] <= one["p95"] <= one["p99"] for one in made["steps"].values())
+    assert made["steps"]["keypoints"]["p50"] > made["steps"]["encoder"]["p50"] > 0
+    assert {(one["decoder"], one["mode"]) for one in made["variants"]} == {
+        (decoder, mode) for decoder in ("greedy", "ctc-beam") for mode in ("stream", "batch")
+    }
+    assert made["cold_start_seconds"] > 0
+    assert "What a frame costs" in page.read_text()
+    again = run_asl(
+        "profile", word, "-o", tmp_path / "second.html", "--compare", page.with_suffix(".json"), cwd=tmp_path, check=0
+    )
+    assert "frames per second" in again.stdout
+    assert "earlier p50" in (tmp_path / "second.html").read_text()
+
+
+def test_what_cannot_be_profiled(word, trained, tmp_path):
+    cuda = run_asl("profile", word, "--device", "cuda", "-w", trained)
+    assert (cuda.returncode, "nothing was profiled" in cuda.stderr) == (1, True) or cuda.returncode == 0
+    assert "runs on the CPU" in run_asl("profile", word, "--device", "cuda", cwd=tmp_path, check=2).stderr
+    assert "there is no" in run_asl("profile", "nowhere.mp4", cwd=tmp_path, check=2).stderr
+    (tmp_path / "x.json").write_text("{}")
+    assert "is no profile" in run_asl("profile", word, "--compare", tmp_path / "x.json", cwd=tmp_path, check=2).stderr
