@@ -3,9 +3,9 @@
     python benchmarks/live.py DATA/videos [--clips 20] [--model BUNDLE] [--runs 3]
 
 Plays each clip by its own clock as `asl translate --live` does, then again without dropping frames, and reads it whole. Prints
-how late words are (from a sign's end to its first appearance), what a frame costs beside MediaPipe, how many frames were dropped, and
-whether the stream ends with the glosses of the whole clip; then the start from cold: `asl translate CLIP` in a fresh process
-against MediaPipe's own time for the frames of that clip in this run.
+how late words are (from a sign's end to its first appearance), what a frame costs beside MediaPipe, how many frames were
+dropped, and whether the stream ends with the glosses of the whole clip; then the start from cold: `asl translate CLIP` in a
+fresh process against MediaPipe's own time for the frames of that clip in this run.
 """
 
 import argparse

@@ -23,6 +23,7 @@ from pipelines.model_cards import WEIGHTS, find_model
 from pipelines.models_folder import TrainedModel, load_model
 from pipelines.onnx_export import quantise, write_encoder, write_stream
 from pipelines.progress import Progress
+from pipelines.pruning import smaller
 from pipelines.settings import ExportSettings
 from pipelines.tensors import save_arrays
 from pipelines.workspace import GRAPH_STAGES, Decision, Plan, Workspace, settings_of
@@ -71,7 +72,12 @@ def run_export(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as beside:
             made = Path(beside) / "bundle"
             said = {"name": name or folder.name, "accuracy": list(accuracy)} | ({"licence": licence} if licence else {})
-            variants = write_bundle(made, trained, cascade, settings, store, said, progress)
+            original = trained if settings.prune else None
+            if settings.prune:
+                place = workspace.models / f"{trained.folder.name}-pruned{round(100 * settings.prune)}"
+                trained = smaller(trained, settings.prune, settings.recovery_epochs, store, place, progress)
+                cascade = None  # it was tuned to what the larger one says
+            variants = write_bundle(made, trained, cascade, settings, store, said, progress, original)
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
         metrics = _metrics(folder, trained, cascade, variants)
@@ -100,9 +106,12 @@ def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, g
 
 def write_bundle(
     folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None,
-    said: Mapping[str, Any], progress: Progress,
+    said: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None,
 ) -> list[Variant]:  # fmt: skip
-    """Writes a bundle into a new folder and checks it; the ways to run it that were compared. said: for the card."""
+    """Writes a bundle into a new folder and checks it; the ways to run it that were compared.
+
+    said: for the card. original: the model before pruning.
+    """
     progress.start("export", 2 + settings.int8)
     folder.mkdir(parents=True)
     write_encoder(folder / bundles.ENCODER, trained.recognisers)
@@ -117,6 +126,9 @@ def write_bundle(
     progress.advance()
     found, where = check_clips(trained, store, settings.check_clips)
     variants = _checked(folder, trained, found, settings, card, progress)
+    if original:
+        says = [trained.read(one.inputs) for one in found]
+        variants.insert(0, measured("before pruning", (original.folder / WEIGHTS).stat().st_size, original, says, found))
     checks = {"checks": [asdict(one) for one in variants], "checked_on": f"{len(found)} {where}"}
     seal(folder, card | {"int8": settings.int8} | checks)
     progress.advance()
@@ -158,7 +170,7 @@ def _copy_graph(source: Path, target: Path, prune: float) -> None:
 
 
 def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[Variant]) -> dict[str, Any]:
-    last = variants[-1]
+    last, (exact,) = variants[-1], [one for one in variants if one.name == "onnx"]
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     made = {
         "bundle": str(folder),
@@ -167,5 +179,5 @@ def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Se
         "glosses": len(model.alphabet),
     }
     made |= {"streams": (folder / bundles.STREAM).is_file(), "megabytes": round(size / 1e6, 2)}
-    made |= {"off_nats": float(f"{variants[1].off:.1e}"), "same_top_1": round(last.agree, 4)}
+    made |= {"off_nats": float(f"{exact.off:.1e}"), "same_top_1": round(last.agree, 4)}
     return made | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})

@@ -107,6 +107,16 @@ def test_int8_is_smaller_and_checked(causal):
     assert load_bundle(causal / "bundles" / "small").read(np.zeros((1, 9, 38), np.float32)).views[0].shape == (9, 5)
 
 
+def test_a_pruned_model_is_smaller_and_trained_again(causal):
+    words = ("--prune", "0.5", "--recovery-epochs", "10", "--name", "half", "--format", "json")
+    made = result(run_asl("export", "-w", causal, *words, check=0))
+    before, after = made["variants"][:2]
+    assert (before["name"], after["name"]) == ("before pruning", "torch")
+    assert after["bytes"] < 0.5 * before["bytes"]
+    assert after["top_1"] >= 0.5
+    assert (causal / "models" / "causal-pruned50" / "model.json").is_file()
+
+
 def test_damaged_and_foreign_bundles_are_refused_with_words(causal, tmp_path):
     bundle = Path(shutil.copytree(causal / "bundles" / "causal", tmp_path / "bundle"))
     pose = next(causal.glob("landmarks/**/*.pose"))
