@@ -1,7 +1,7 @@
 """Glosses of a stream of landmarks, while the hands still move: tentative ones that may be corrected, then final ones.
 
-Frames are encoded as they come, by a causal encoder with its memory. What was heard since the last pause is read again and
-again by the very reader that reads whole clips; at a pause it becomes final. So a stream ends with the glosses of the whole clip.
+Frames are encoded as they come, by a causal encoder with its memory. What was heard since the last pause is read as the beams
+go; at a pause the very reader that reads whole clips reads it, and it becomes final. So a stream ends with the clip's glosses.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from models.feature_stream import FeatureStream
 from pipelines.features import shown_parts
 from pipelines.reader import Reader
 from pipelines.recognition import Reading, Token, hands_seen
+from transducers.ctc_search import PrefixBeam
 
 #: Frames after which the open part is read again.
 STRIDE = 2
@@ -22,7 +23,7 @@ STRIDE = 2
 HANDS_DOWN_SECONDS, BLANK_SECONDS = 0.4, 1.2
 SURE_BLANK = 0.9
 #: What stays open at most, so that reading it stays fast: then all words but the last become final.
-LONGEST_OPEN_SECONDS = 10.0
+LONGEST_OPEN_SECONDS = 8.0
 #: A gloss that moves by less than this is still the same one.
 SAME_SECONDS = 0.4
 
@@ -56,7 +57,8 @@ class LiveReader:
         self._stream = model.stream(2 if reader.settings.mirror_average else 1)
         self._context = np.empty((0, model.feature_set.size), dtype=np.float32)
         self._open: Reading | None = None
-        self._first, self._heard, self._unread = 0, 0, 0
+        self._first, self._unread = 0, 0
+        self._views, self._beams, self._shown = 0, [], None
 
     def push(self, points: np.ndarray, time: float, now: float) -> list[Word]:
         """(543, 3) points of the frame at `time` seconds, seen at `now` on the same clock; the words that became final by it."""
@@ -76,7 +78,7 @@ class LiveReader:
         """The stream has ended: what was open becomes final."""
         if self._open is None:
             return []
-        self._read(now)
+        self._read(now, exactly=True)
         return self._cut(len(self._open), self.words)
 
     # Hearing ---------------------------------------------------------------------------------------------------------
@@ -91,29 +93,57 @@ class LiveReader:
         self._context = together[-max(LAGS) :]
         new = Reading(said.views, hands, model.features.fps, said.phonology, features, model.feature_set)
         self._open = _joined(self._open, new)
-        self._heard, self._unread = self._heard + len(new), self._unread + len(new)
+        if len(self._beams) != len(said.views):
+            self._views = len(said.views)
+            self._start_beams()
+        else:
+            for beam, view in zip(self._beams, said.views, strict=True):
+                beam.advance(view)
+        self._unread += len(new)
 
-    def _read(self, now: float) -> None:
-        """Reads the open part; a gloss that was shown before keeps the time of its first appearance."""
+    def _read(self, now: float, *, exactly: bool = False) -> None:
+        """Reads the open part; a gloss that was shown before keeps the time of its first appearance.
+
+        exactly: as a whole clip is read. Between, CTC's beams are carried on, and what they still say is not looked at again.
+        """
         self._unread = 0
         started = clock()
-        found = self.reader.decoded(self._open)
+        found = self._tentative() if self.reader.graph is None and not exactly else self.reader.decoded(self._open)
         decoded = clock()
-        before, offset = self.words, self._features.time(self._first)
-        tokens = [replace(one, start=one.start + offset, end=one.end + offset) for one in self.reader.tokens(self._open, found)]
-        self.words = [Word(one, _appeared(one, before, now)) for one in tokens]
+        if exactly or found != self._shown:
+            before, offset = self.words, self._features.time(self._first)
+            tokens = self.reader.tokens(self._open, found)
+            tokens = [replace(one, start=one.start + offset, end=one.end + offset) for one in tokens]
+            self.words, self._shown = [Word(one, _appeared(one, before, now)) for one in tokens], found
         self.spent |= {"decoder": decoded - started, "post": clock() - decoded}
+
+    def _tentative(self) -> list[int]:
+        """What the beams of all views say so far, each sequence by the sum of its probabilities."""
+        scores: dict[tuple[int, ...], float] = {}
+        for beam in self._beams:
+            for one in beam.found():
+                scores[one.labels] = float(np.logaddexp(scores.get(one.labels, -np.inf), one.log_prob))
+        return list(max(scores, key=scores.get))
+
+    def _start_beams(self) -> None:
+        """Beams over what is open now."""
+        settings = self.reader.settings
+        width, penalty = (settings.beam, settings.insertion_penalty) if settings.decoder == "ctc-beam" else (1, 0.0)
+        self._beams = [PrefixBeam(width, penalty) for _ in range(self._views)]
+        self._shown = None
+        if self._open is not None:
+            for beam, view in zip(self._beams, self._open.views, strict=True):
+                beam.advance(view)
 
     # Finishing -------------------------------------------------------------------------------------------------------
     def _finished(self, now: float) -> list[Word]:
         """What a pause, or too long a part without one, makes final."""
         fps, part = self.model.features.fps, self._open
         if self._paused(part, fps):
-            if self._unread:
-                self._read(now)
+            self._read(now, exactly=True)
             return self._cut(len(part), self.words)
         if len(part) > LONGEST_OPEN_SECONDS * fps:
-            self._read(now)
+            self._read(now, exactly=True)
             done, last = self.words[:-1], self.words[-1:]
             offset = self._features.time(self._first)
             at = round((last[0].token.start - offset) * fps) if done else len(part)
@@ -133,6 +163,7 @@ class LiveReader:
         """The open part begins at its frame `at` now; the words before it are final."""
         self._open = _since(self._open, at) if at < len(self._open) else None
         self._first += at
+        self._start_beams()
         self.words = [one for one in self.words if one not in done]
         return [replace(one, final=True) for one in done]
 

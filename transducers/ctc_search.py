@@ -27,18 +27,37 @@ class Hypothesis:
     log_prob: float = field(compare=False)
 
 
+class PrefixBeam:
+    """The `beam` most probable label sequences of the frames so far: all of a clip at once, or as they come."""
+
+    def __init__(self, beam: int, insertion_penalty: float = 0.0):
+        if beam < 1:
+            raise ValueError(f"the beam must be at least 1, got {beam}")
+        self.beam, self.penalty = beam, insertion_penalty
+        self._prefixes: list[Labels] = [()]
+        self._blank, self._label = np.zeros(1), np.full(1, -np.inf)
+
+    def advance(self, log_probs: np.ndarray) -> None:
+        """(T, V + 1) the next frames."""
+        for frame in np.asarray(log_probs, dtype=np.float64):
+            self._prefixes, self._blank, self._label = _extended(
+                self._prefixes, self._blank, self._label, frame, self.beam, self.penalty
+            )
+
+    def found(self) -> list[Hypothesis]:
+        """Best first."""
+        found = [Hypothesis(*one) for one in zip(self._prefixes, np.logaddexp(self._blank, self._label).tolist(), strict=True)]
+        return sorted(found, key=lambda one: (-one.log_prob, one.labels))
+
+
 def beam_search(log_probs: np.ndarray, beam: int, insertion_penalty: float = 0.0) -> list[Hypothesis]:
     """The `beam` most probable label sequences, best first. Exact if no prefix was ever dropped.
 
     log_probs: (T, V + 1). insertion_penalty: nats that each label costs. Raises ValueError for a beam below 1.
     """
-    if beam < 1:
-        raise ValueError(f"the beam must be at least 1, got {beam}")
-    prefixes, blank, label = [()], np.zeros(1), np.full(1, -np.inf)
-    for frame in np.asarray(log_probs, dtype=np.float64):
-        prefixes, blank, label = _extended(prefixes, blank, label, frame, beam, insertion_penalty)
-    found = [Hypothesis(*one) for one in zip(prefixes, np.logaddexp(blank, label).tolist(), strict=True)]
-    return sorted(found, key=lambda one: (-one.log_prob, one.labels))
+    search = PrefixBeam(beam, insertion_penalty)
+    search.advance(log_probs)
+    return search.found()
 
 
 def _extended(
