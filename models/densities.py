@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 
 #: Frames of a window, counted from the frame itself.
 OFFSETS = (-4, -2, 0, 2, 4)
@@ -71,6 +70,8 @@ def fit(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -
 
 def _directions(points: np.ndarray, label: np.ndarray, count: np.ndarray) -> np.ndarray:
     """(D, R): those with the largest variance between units against that within them, at most as many as tell them apart."""
+    from scipy.linalg import eigh  # reading does without
+
     means = _sums(points, label, len(count)) / np.maximum(count, 1)[:, None]
     apart = points - means[label]
     within = apart.T @ apart / len(points)

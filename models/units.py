@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
 
 #: Weight of the background in every table, frames.
 SMOOTHING = 5.0
@@ -217,6 +216,8 @@ def variants(segments: Sequence[np.ndarray], sizes: Mapping[str, int], most: int
 
     k-means on what is seen in each third of a segment (square roots of shares: Hellinger's distance).
     """
+    from scipy.cluster.vq import kmeans2  # a quarter of a second that reading does without
+
     label = np.zeros(len(segments), dtype=int)
     if not sizes:
         return label

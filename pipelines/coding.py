@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from models.feature_sets import PHON36, FeatureSet, encoder_input
 from models.phon36 import MOVEMENT, PARTS, SIZE
@@ -25,6 +24,8 @@ class Coder:
 
     def codes(self, features: np.ndarray) -> np.ndarray:
         """(T, 36 or more) features that begin with phon36 → (T, 5) codes, UNKNOWN where a part is not seen."""
+        from scipy.spatial.distance import cdist  # slow to load, and most readers have no codes
+
         own = features[:, :SIZE]
         values = encoder_input(own, self.mean, self.deviation, PHON36)[:, :SIZE]
         columns = []

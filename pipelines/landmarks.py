@@ -1,11 +1,13 @@
 """MediaPipe Holistic on a clip: 543 points a frame with the frame's own time (SPEC §1). The only user of mediapipe."""
 
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import LazyLoader, find_spec, module_from_spec
 
 import numpy as np
 
@@ -51,6 +53,7 @@ class Extractor:
     def __init__(self, settings: LandmarkSettings):
         self._silence = ExitStack()
         self._silence.enter_context(_silenced())
+        _when_used("matplotlib.pyplot")
         from mediapipe.python.solutions.holistic import Holistic
 
         self._holistic = Holistic(
@@ -166,6 +169,14 @@ def _on_even_grid(times: np.ndarray, points: np.ndarray, visibility: np.ndarray,
         fps = (len(times) - 1) / (times[-1] - times[0])
     height, width = pictures.picture.shape[:2]
     return Extraction(Landmarks(points, float(fps), width / height, width), visibility, pictures.picture, middle)
+
+
+def _when_used(name: str) -> None:
+    """Lets a module be loaded when it is first used: MediaPipe's drawing helpers would load this one, and nobody draws here."""
+    if name not in sys.modules and (spec := find_spec(name)):
+        spec.loader = LazyLoader(spec.loader)
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
 
 
 @contextmanager

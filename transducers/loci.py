@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 #: Height of a locus and distance at which it lies, in metres: what sets the smallest angle between two (SPEC §8).
 LOCUS_METRES, REACH_METRES = 0.08, 1.0
@@ -138,6 +138,7 @@ def calibrated_tau(same: Sequence[float], other: Sequence[float]) -> float:
 
 def calibrated_alpha(angles: Sequence[np.ndarray], truth: Sequence[int]) -> float:
     """α under which the true referents are likeliest. angles: of each point to all loci then bound; truth: the right place."""
+    from scipy import optimize  # slow to load, and reading does without
 
     def surprise(log_alpha: float) -> float:
         return -sum(special.log_softmax(-math.exp(log_alpha) * one)[at] for one, at in zip(angles, truth, strict=True))
