@@ -37,7 +37,9 @@ class LiveView:
     def __init__(self, quiet: bool, bones: Sequence[tuple[int, int]]):
         self.bones, self.words = bones, []
         console = Console(stderr=True)
-        self.live = Live(console=console, refresh_per_second=12, transient=True) if console.is_terminal and not quiet else None
+        # Words go above the panel where both are one terminal; into a file or a pipe they go as they are.
+        how = {"console": console, "refresh_per_second": 12, "transient": True, "redirect_stdout": sys.stdout.isatty()}
+        self.live = Live(**how) if console.is_terminal and not quiet else None
 
     def __enter__(self) -> "LiveView":
         if self.live:

@@ -44,8 +44,13 @@ _FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 
 _PALM = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
 HAND_BONES = [*_PALM, *(bone for finger in _FINGERS for bone in pairwise(finger))]
 BODY_BONES = [(11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)]
-#: Of both among the 543 points.
-FRAME_BONES = [*BODY_BONES, *((part.start + a, part.start + b) for part in (LEFT_HAND, RIGHT_HAND) for a, b in HAND_BONES)]
+_HEAD = [(8, 6), (6, 5), (5, 4), (4, 0), (0, 1), (1, 2), (2, 3), (3, 7), (9, 10)]
+#: Of the whole signer, among the 543 points.
+FRAME_BONES = [
+    *_HEAD,
+    *BODY_BONES,
+    *((part.start + a, part.start + b) for part in (LEFT_HAND, RIGHT_HAND) for a, b in HAND_BONES),
+]
 _BONES = {"pose": BODY_BONES, "face": [], "left_hand": HAND_BONES, "right_hand": HAND_BONES}
 _COLOURS = {"pose": (90, 90, 90), "face": (200, 160, 60), "left_hand": (30, 110, 220), "right_hand": (220, 70, 40)}
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import result, run_asl
 
 from pipelines.bundles import load_bundle
+from pipelines.files import file_hash
 from pipelines.live_reading import LiveReader
 from pipelines.posefile import read_pose
 from pipelines.reader import Reader
@@ -145,6 +146,37 @@ def test_damaged_and_foreign_bundles_are_refused_with_words(causal, tmp_path):
         "asl build-fst"
         in run_asl("translate", pose, "--model", causal / "bundles/causal", "--decoder", "cascade", check=4).stderr
     )
+
+
+def test_an_operator_that_nobody_knows_is_said(causal, tmp_path):
+    import onnx
+
+    bundle = Path(shutil.copytree(causal / "bundles" / "causal", tmp_path / "bundle"))
+    graph = onnx.load(bundle / "encoder.onnx")
+    graph.graph.node[0].op_type = "Divination"
+    onnx.save(graph, bundle / "encoder.onnx")
+    card = json.loads((bundle / "bundle.json").read_text())
+    card["files"]["encoder.onnx"] = file_hash(bundle / "encoder.onnx")
+    (bundle / "bundle.json").write_text(json.dumps(card))
+    said = run_asl("translate", next(causal.glob("landmarks/**/*.pose")), "--model", bundle, cwd=tmp_path, check=2).stderr
+    assert "onnxruntime cannot run" in said
+    assert "Divination" in said
+
+
+@pytest.mark.slow
+def test_a_bundle_carries_its_cascade(signed, tmp_path):
+    """Read with the bundle alone, sentences come out as in the workspace; a pruned graph is smaller."""
+    run_asl("export", "-w", signed, "--name", "whole", check=0)
+    run_asl("export", "-w", signed, "--name", "pruned", "--prune-graph", "20", check=0)
+    sizes = [(signed / "bundles" / name / "graph" / "HCMDLG.fst").stat().st_size for name in ("whole", "pruned")]
+    assert sizes[1] < sizes[0]
+    poses = sorted(signed.glob("landmarks/**/sentence*.pose"))[:6]
+    own = result(run_asl("translate", *poses, "-w", signed, "--decoder", "cascade", "--format", "json", check=0))["clips"]
+    done = without_torch(
+        "translate", *poses, "--model", signed / "bundles/whole", "--decoder", "cascade", "--format", "json", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert [one["glosses"] for one in json.loads(done.stdout)["clips"]] == [one["glosses"] for one in own]
 
 
 def test_what_cannot_be_translated_live(causal, trained, tmp_path):
