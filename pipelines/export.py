@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def run_export(
     with workspace.locked("asl export"):
         trained = load_model(find_model(workspace, model))
         cascade = _graph_of(workspace, trained, graph)
-        folder = output or workspace.bundles / (name or f"{trained.folder.name}{'-int8' if settings.int8 else ''}")
+        folder = output or workspace.bundles / (name or _name(trained, settings))
         plan = _plan(workspace, settings, trained, cascade, {"licence": licence, "accuracy": list(accuracy), "to": str(folder)})
         decision = workspace.decide(plan, force=force)
         if not decision.run and not is_bundle(folder):
@@ -74,9 +74,11 @@ def run_export(
             said = {"name": name or folder.name, "accuracy": list(accuracy)} | ({"licence": licence} if licence else {})
             original = trained if settings.prune else None
             if settings.prune:
-                place = workspace.models / f"{trained.folder.name}-pruned{round(100 * settings.prune)}"
+                place = workspace.models / _name(trained, replace(settings, int8=False))
                 trained = smaller(trained, settings.prune, settings.recovery_epochs, store, place, progress)
-                cascade = None  # it was tuned to what the larger one says
+                if cascade:
+                    progress.warn(f"without a cascade: it was built for the larger model; asl build-fst --model {place.name}")
+                cascade = None
             variants = write_bundle(made, trained, cascade, settings, store, said, progress, original)
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
@@ -85,6 +87,12 @@ def run_export(
         outputs = {workspace.relative(folder / bundles.CARD): file_hash(folder / bundles.CARD)} if inside else {}
         workspace.record(plan, started, outputs, metrics)
         return Result(decision, str(folder), variants, metrics)
+
+
+def _name(model: TrainedModel, settings: ExportSettings) -> str:
+    """Of a bundle that nobody named."""
+    pruned = f"-pruned{round(100 * settings.prune)}" if settings.prune else ""
+    return f"{model.folder.name}{pruned}{'-int8' if settings.int8 else ''}"
 
 
 def _graph_of(workspace: Workspace, model: TrainedModel, given: str | None) -> Path | None:

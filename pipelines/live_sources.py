@@ -1,5 +1,6 @@
 """Where a live picture comes from: a camera, a stream on stdin, or a file at its own pace."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -85,7 +86,8 @@ def _camera(cv2, number: int) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class ContainerSource:
-    """A video container (MPEG-TS, Matroska, fragmented MP4…) from a pipe; frames count from when they are read."""
+    """A video container (MPEG-TS, Matroska, fragmented MP4…) from a pipe. Frames have the container's times, else those at which
+    they are read."""
 
     stream: BinaryIO
     max_side: int
@@ -93,15 +95,19 @@ class ContainerSource:
 
     def frames(self) -> Iterator[Frame]:
         """Raises BadInput: no video in it; AslError: it broke off in the middle of a frame."""
-        count, begun = 0, None
+        count = 0
         try:
             with av.open(self.stream, metadata_errors="replace") as container:
                 if not container.streams.video:
                     raise BadInput("there is no video in the stream", "raw pictures need --raw WIDTHxHEIGHT")
+                begun, first, last = time.perf_counter(), None, -1.0
                 for frame in container.decode(container.streams.video[0]):
-                    begun = time.perf_counter() if begun is None else begun
                     count += 1
-                    yield Frame(time.perf_counter() - begun, picture_of(frame, self.max_side))
+                    first = frame.time if first is None else first
+                    at = time.perf_counter() - begun if frame.time is None else frame.time - first
+                    if at > last:
+                        last = at
+                        yield Frame(at, picture_of(frame, self.max_side))
         except av.error.FFmpegError as error:
             if not count:
                 raise BadInput(f"stdin is no video: {error.strerror or error}", "raw pictures need --raw WIDTHxHEIGHT") from error
@@ -110,13 +116,13 @@ class ContainerSource:
 
 @dataclass(frozen=True)
 class RawSource:
-    """Raw pictures from a pipe, red green blue, one byte each."""
+    """Raw pictures from a pipe, red green blue, one byte each. fps: their rate; without it, they are of when they are read."""
 
     stream: BinaryIO
     width: int
     height: int
     max_side: int
-    fps = None
+    fps: float | None = None
 
     def frames(self) -> Iterator[Frame]:
         """Raises AslError: the stream ended in the middle of a frame."""
@@ -125,7 +131,7 @@ class RawSource:
             if len(data) < size:
                 raise AslError(f"the stream ended in the middle of frame {count + 1}", "what was recognised stands")
             picture = np.frombuffer(data, np.uint8).reshape(self.height, self.width, CHANNELS)
-            yield Frame(time.perf_counter() - begun, scaled(picture, self.max_side))
+            yield Frame(count / self.fps if self.fps else time.perf_counter() - begun, scaled(picture, self.max_side))
             count += 1
 
 
@@ -138,9 +144,11 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     return b"".join(parts)
 
 
-def raw_size(text: str) -> tuple[int, int]:
-    """'640x360' → (640, 360). Raises BadInput."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and 0 < int(width) <= MAX_RAW_SIDE and 0 < int(height) <= MAX_RAW_SIDE):
-        raise BadInput(f"'{text}' is no picture size", "for example --raw 640x360")
-    return int(width), int(height)
+def raw_format(text: str) -> tuple[int, int, float | None]:
+    """'640x360' → (640, 360, None), '640x360@25' → (640, 360, 25.0). Raises BadInput."""
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})(?:@(\d{1,3}(?:\.\d+)?))?", text.lower())
+    width, height, fps = found.groups() if found else ("0", "0", None)
+    sizes = int(width), int(height)
+    if not all(0 < one <= MAX_RAW_SIDE for one in sizes) or (fps and not float(fps)):
+        raise BadInput(f"'{text}' is no picture size", "for example --raw 640x360, or with frames a second --raw 640x360@25")
+    return *sizes, float(fps) if fps else None

@@ -60,7 +60,7 @@ def translate(
         int | None, typer.Option("--camera", min=0, help="Translate what this camera sees; 0 is the first.")
     ] = None,
     stream: Annotated[str | None, typer.Option("--stream", help="- reads a video container, or --raw, from stdin.")] = None,
-    raw: Annotated[str | None, typer.Option("--raw", help="WIDTHxHEIGHT of raw RGB pictures on stdin, a byte a colour.")] = None,
+    raw: Annotated[str | None, typer.Option("--raw", help="Raw RGB pictures on stdin: WIDTHxHEIGHT or WIDTHxHEIGHT@FPS.")] = None,
     pace: Annotated[bool, typer.Option("--pace/--no-pace", help="Drop frames that come too late, or read every one.")] = True,
 ) -> None:
     """Translate clips to glosses, with times, confidence and the next-best glosses.

@@ -39,7 +39,7 @@ def translate_live(
 
 
 def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str | None, max_side: int):
-    from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_size
+    from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_format
 
     given = len(inputs) + (camera is not None) + (stream is not None)
     if given != 1:
@@ -51,5 +51,8 @@ def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str
     if stream is not None:
         if stream != "-":
             raise BadInput(f"--stream reads stdin, not '{stream}'", "--stream -, or a file with --live")
-        return RawSource(sys.stdin.buffer, *raw_size(raw), max_side) if raw else ContainerSource(sys.stdin.buffer, max_side)
+        if not raw:
+            return ContainerSource(sys.stdin.buffer, max_side)
+        width, height, fps = raw_format(raw)
+        return RawSource(sys.stdin.buffer, width, height, max_side, fps)
     return FileSource(inputs[0], max_side)

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import live_sources
 from pipelines.errors import AslError, BadInput
-from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_size
+from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_format
 
 
 class Camera:
@@ -71,15 +71,18 @@ def test_raw_pictures_are_whole_or_said_to_be_broken():
         next(broken)
 
 
-def test_sizes_of_raw_pictures():
-    assert raw_size("640x360") == (640, 360)
-    for text in ("", "640", "0x3", "-1x3", "9999999x2", "axb"):
+def test_sizes_and_rates_of_raw_pictures():
+    assert raw_format("640x360") == (640, 360, None)
+    assert raw_format("640x360@12.5") == (640, 360, 12.5)
+    for text in ("", "640", "0x3", "-1x3", "9999999x2", "axb", "4x4@0", "4x4@"):
         with pytest.raises(BadInput, match="no picture size"):
-            raw_size(text)
+            raw_format(text)
+    frames = list(RawSource(io.BytesIO(bytes(4 * 2 * 3 * 3)), 4, 2, 100, 10.0).frames())
+    assert [one.time for one in frames] == [0.0, 0.1, 0.2]
 
 
 def test_what_is_no_video(tmp_path: Path):
     with pytest.raises(BadInput, match="no video"):
         next(ContainerSource(io.BytesIO(b"nothing of the kind" * 100), 640).frames())
-    with pytest.raises(BadInput, match="nowhere.mp4"):
+    with pytest.raises(BadInput, match=r"nowhere\.mp4"):
         _ = FileSource(tmp_path / "nowhere.mp4", 640).fps
