@@ -15,7 +15,7 @@ from pipelines.columns import Columns
 from pipelines.densities import frame_densities
 from pipelines.errors import BadInput
 from pipelines.frame_densities import densities_of
-from pipelines.glossing import referent
+from pipelines.glossing import referent, spelled_together
 from pipelines.graphs import encoder_scores, table_scores
 from pipelines.language import language, read_text
 from pipelines.material import Material, Spot
@@ -32,7 +32,6 @@ from pipelines.sign_units import (
     letters,
     letters_of,
     signs_of,
-    spelled_together,
     stretches,
     unseen_forms,
 )
