@@ -81,7 +81,7 @@ def test_version_and_bare_call(asl):
         (("extract", "--no-such-option"), 2, "--no-such-option"),
         (("train-ctc", "--epochs", "many"), 2, "valid integer"),
         (("evaluate", "--split", "tset"), 2, "tset"),
-        (("translate",), 2, "INPUTS"),
+        (("translate",), 2, "nothing to translate"),
         (("translate", "nowhere.mp4"), 2, "does not exist"),
         (("status",), 2, "no workspace"),
         (("extract", "-w", "nowhere", "--videos", "x"), 2, "not a workspace"),
@@ -105,7 +105,7 @@ def test_no_colour_codes_where_nobody_sees_them(asl, tmp_path):
 
 
 def test_the_shell_completes_commands():
-    typed = {"_ASL_COMPLETE": "complete_bash", "COMP_WORDS": "asl ex", "COMP_CWORD": "1"}
+    typed = {"_ASL_COMPLETE": "complete_bash", "COMP_WORDS": "asl ext", "COMP_CWORD": "1"}
     executable = Path(sys.executable).parent / "asl"
     done = subprocess.run([executable], env=os.environ | typed, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["extract"]

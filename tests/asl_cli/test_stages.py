@@ -110,10 +110,12 @@ def test_copies_across_splits_are_refused_dropped_or_allowed(workspace, asl, tmp
 
 
 def test_earlier_stages_are_asked_for(workspace, asl, tmp_path):
-    write_pose(tmp_path / "a.pose", signing(0))
-    for words in (("train-ctc",), ("evaluate",), ("translate", tmp_path / "a.pose")):
+    for words in (("train-ctc",), ("evaluate",), ("build-fst",), ("export",)):
         done = asl(*words, "-w", workspace, check=4)
         assert "hint: asl " in done.stderr
+    # Only reading needs no earlier stage: asl has a model of its own, and says that it is that one.
+    write_pose(tmp_path / "a.pose", signing(0))
+    assert "no model of your own" in asl("translate", tmp_path / "a.pose", "-w", workspace, check=0).stderr
 
 
 def test_pretraining_must_fit(copy, asl):
