@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import LazyLoader, find_spec, module_from_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from pipelines.video import Frame, is_even, nominal_fps
 MIN_FRAMES = 2
 #: Frames that are not timed, while a graph starts.
 WARM_UP_FRAMES = 5
+#: By complexity.
+POSE_MODELS = ("lite", "full", "heavy")
 FIRST_WITHOUT_HOLISTIC = (0, 10, 30)
 WANTED = 'pip install "mediapipe>=0.10.14,<0.10.30"'
 
@@ -32,6 +35,13 @@ class Extraction:
     visibility: np.ndarray
     picture: np.ndarray
     picture_frame: int
+
+
+def complexities() -> list[int]:
+    """The model complexities whose files lie here: MediaPipe would download the others, and nothing is downloaded."""
+    package = find_spec("mediapipe")
+    folder = Path(package.origin).parent / "modules" / "pose_landmark" if package and package.origin else Path()
+    return [number for number, name in enumerate(POSE_MODELS) if (folder / f"pose_landmark_{name}.tflite").is_file()]
 
 
 def check_mediapipe() -> None:

@@ -81,6 +81,10 @@ class Model:
         return bool(made) and made == metrics.get("train_clips")
 
 
+def is_model(folder: Path) -> bool:
+    return (folder / CARD).is_file() and (folder / WEIGHTS).is_file()
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """model.json. Raises BadInput if the folder holds no model of a version known here."""
     file = folder / CARD

@@ -49,10 +49,12 @@ class Times:
         return np.sum(list(self.steps.values()), axis=0)
 
     def table(self) -> dict[str, dict[str, float]]:
-        rows = {**self.steps, "total": self.total}
-        return {
-            name: {f"p{mark}": round(float(np.percentile(values, mark)), 3) for mark in MARKS} for name, values in rows.items()
-        }
+        return {name: marks(values) for name, values in {**self.steps, "total": self.total}.items()}
+
+
+def marks(values: Sequence[float]) -> dict[str, float]:
+    """Percentiles of milliseconds by name."""
+    return {f"p{mark}": round(float(one), 3) for mark, one in zip(MARKS, np.percentile(values, MARKS), strict=True)}
 
 
 @dataclass(frozen=True)

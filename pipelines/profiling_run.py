@@ -13,7 +13,8 @@ from pipelines.bundles import Bundle, load_bundle
 from pipelines.errors import AslError, BadInput
 from pipelines.files import write_json
 from pipelines.graphs import load_graph
-from pipelines.model_cards import Model
+from pipelines.landmarks import complexities
+from pipelines.model_cards import Model, is_model
 from pipelines.progress import Progress
 from pipelines.reader import Reader
 from pipelines.settings import LandmarkSettings
@@ -49,6 +50,7 @@ def run_profile(
         made = profiling.record(seen, found, main, device, cold)
         made["model"] = {"name": reader.model.folder.name, "glosses": len(reader.model.alphabet)}
         made["throughput"] = {name: profiling.throughput(one.model) for name, one in readers.items()}
+        made["complexities"] = by_complexity(videos, landmarks, seen, progress)
         made["videos"] = [{"name": path.name, **vars(probe(path))} for path in videos]
     if page:
         from pipelines.profiling_report import write_report
@@ -58,22 +60,42 @@ def run_profile(
     return made
 
 
+def by_complexity(
+    videos: Sequence[Path], landmarks: LandmarkSettings, seen: profiling.Seen, progress: Progress
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of keypoints a frame with every complexity of MediaPipe whose files are here."""
+    own = {landmarks.complexity: seen.times["keypoints"]}
+    for number in complexities():
+        if number not in own:
+            other = profiling.look(videos, replace(landmarks, complexity=number), MOST_FRAMES, progress)
+            own[number] = other.times["keypoints"]
+    return {str(number): profiling.marks(own[number]) for number in sorted(own)}
+
+
 def _check_cuda(model: Model) -> None:
+    try:
+        import torch
+
+        found = torch.cuda.is_available()
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        raise AslError("there is no CUDA device here, or no torch to use it; nothing was profiled", "asl profile --device cpu")
     if isinstance(model, Bundle):
         raise BadInput("a bundle runs on the CPU; on CUDA it is torch that is profiled", "name a trained model with --model")
-    import torch
-
-    if not torch.cuda.is_available():
-        raise AslError("there is no CUDA device here; nothing was profiled", "asl profile --device cpu")
 
 
 def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> dict[str, Reader]:
-    """Engine → the reader by it, what is asked for first: on CUDA torch alone; else torch, ONNX and INT8, or the bundle."""
+    """Engine → the reader by it, what is asked for first.
+
+    On CUDA torch alone; else torch, ONNX, INT8 and what `asl export --prune` made of the model, or just the bundle.
+    """
     if device == "cuda":
         return {"torch": replace(reader, model=reader.model.on("cuda"))}
     if isinstance(reader.model, Bundle):
         return {"onnx": reader}
     from pipelines.export import write_bundle
+    from pipelines.models_folder import load_model
     from pipelines.settings import ExportSettings
 
     found = {"torch": reader}
@@ -83,6 +105,11 @@ def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> di
         bundle = load_bundle(folder / name)
         graph = load_graph(bundle.graph, bundle) if bundle.graph else None
         found[name] = Reader(bundle, reader.settings, graph)
+    name = reader.model.folder.name
+    for pruned in filter(is_model, sorted(reader.model.folder.parent.glob(f"{name}-pruned*"))):
+        own = pruned.name.removeprefix(f"{name}-")
+        write_bundle(folder / own, load_model(pruned), None, ExportSettings(), None, {}, progress)
+        found[own] = Reader(load_bundle(folder / own), reader.settings)
     return found
 
 

@@ -63,15 +63,19 @@ def test_a_profile_of_a_real_clip(word, tmp_path):
         (decoder, mode) for decoder in ("greedy", "ctc-beam") for mode in ("stream", "batch")
     }
     assert made["cold_start_seconds"] > 0
+    assert made["complexities"]["1"]["p50"] == made["steps"]["keypoints"]["p50"]
     assert "What a frame costs" in page.read_text()
     write_report(tmp_path / "second.html", made, read_profile(page.with_suffix(".json")))
     assert "earlier p50" in (tmp_path / "second.html").read_text()
 
 
-def test_what_cannot_be_profiled(word, trained, tmp_path):
-    cuda = run_asl("profile", word, "--device", "cuda", "-w", trained)
-    assert (cuda.returncode, "nothing was profiled" in cuda.stderr) == (1, True) or cuda.returncode == 0
-    assert "runs on the CPU" in run_asl("profile", word, "--device", "cuda", cwd=tmp_path, check=2).stderr
+def test_what_cannot_be_profiled(word, tmp_path):
+    import torch
+
+    if not torch.cuda.is_available():
+        assert "nothing was profiled" in run_asl("profile", word, "--device", "cuda", cwd=tmp_path, check=1).stderr
+    else:
+        assert "runs on the CPU" in run_asl("profile", word, "--device", "cuda", cwd=tmp_path, check=2).stderr
     assert "there is no" in run_asl("profile", "nowhere.mp4", cwd=tmp_path, check=2).stderr
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(BadInput, match="is no profile"):
