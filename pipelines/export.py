@@ -31,6 +31,8 @@ from transducers.levels import WHOLE, file_name
 
 STAGE = "export"
 CODE = 1
+#: Figures of asl evaluate that a card shows.
+ON_CARD = ("top_1", "top_5", "read_exactly", "wer_greedy", "wer_ctc_beam", "wer_cascade")
 
 
 @dataclass
@@ -71,7 +73,8 @@ def run_export(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as beside:
             made = Path(beside) / "bundle"
-            said = {"name": name or folder.name, "accuracy": list(accuracy)} | ({"licence": licence} if licence else {})
+            figures = [*accuracy, *_measured_here(workspace, trained)]
+            said = {"name": name or folder.name, "accuracy": figures} | ({"licence": licence} if licence else {})
             original = trained if settings.prune else None
             if settings.prune:
                 place = workspace.models / _name(trained, replace(settings, int8=False))
@@ -87,6 +90,16 @@ def run_export(
         outputs = {workspace.relative(folder / bundles.CARD): file_hash(folder / bundles.CARD)} if inside else {}
         workspace.record(plan, started, outputs, metrics)
         return Result(decision, str(folder), variants, metrics)
+
+
+def _measured_here(workspace: Workspace, model: TrainedModel) -> list[str]:
+    """What asl evaluate last found of this very model, for the card."""
+    found = workspace.state("evaluate").get("metrics", {})
+    if found.get("model") != model.folder.name or workspace.state("evaluate")["inputs"].get("model") != model.weights_hash:
+        return []
+    figures = ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in ON_CARD if key in found)
+    synthetic = f"; {found['synthetic']}" if found.get("synthetic") else ""
+    return [f"{figures} on the {found['split']} split of its workspace (split by {found['split_by']}){synthetic}"]
 
 
 def _name(model: TrainedModel, settings: ExportSettings) -> str:

@@ -39,6 +39,7 @@ def causal(trained, tmp_path_factory) -> Path:
     workspace = Path(shutil.copytree(trained, tmp_path_factory.mktemp("causal") / "ws"))
     words = ("--encoder", "tcn", "--hidden", "64", "--causal-features", "--epochs", "120", "--patience", "0", "--threads", "1")
     run_asl("train-ctc", "-w", workspace, *words, "--name", "causal", check=0)
+    run_asl("evaluate", "-w", workspace, check=0)
     run_asl("export", "-w", workspace, "--licence", "test only", "--accuracy", "top-1 unknown", check=0)
     return workspace
 
@@ -55,6 +56,7 @@ def test_a_bundle_says_what_its_model_says_and_needs_no_torch(causal, tmp_path):
     assert card["checks"][1]["off"] < 1e-4
     assert "test only" in (bundle / "README.md").read_text()
     assert "top-1 unknown" in (bundle / "README.md").read_text()
+    assert "on the test split of its workspace (split by group)" in (bundle / "README.md").read_text()
     poses = sorted(causal.parent.glob("ws/landmarks/**/*.pose"))[:6]
     own = result(run_asl("translate", *poses, "-w", causal, "--insertion-penalty", "0", "--format", "json", check=0))["clips"]
     done = without_torch("translate", *poses, "--model", bundle, "--insertion-penalty", "0", "--format", "json", cwd=tmp_path)
