@@ -20,7 +20,7 @@ from asl_cli.commands import (
     extract,
     init,
     pretrain,
-    profile,
+    profiling,
     scale,
     status,
     train_ctc,
@@ -67,7 +67,7 @@ app.command("train-stage3")(train_stage3.train_stage3)
 app.command("ablate")(ablate.ablate)
 app.command("scale")(scale.scale)
 app.command("export")(export.export)
-app.command("profile")(profile.profile)
+app.command("profile")(profiling.profile)
 app.command("translate")(translate.translate)
 
 
