@@ -4,16 +4,15 @@ A folder of bundle.json (what it is, and the hash of every other file), encoder.
 memory as explicit state, arrays.safetensors with the standardisation, README.md, the card for people, and graph/, the cascade.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipelines.cards import read_record
 from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash
 from pipelines.model_cards import CARD as MODEL_CARD
@@ -115,7 +114,7 @@ def is_bundle(folder: Path) -> bool:
 
 def load_bundle(folder: Path, threads: int = 0) -> Bundle:
     """Raises BadInput: no bundle, damaged, or of a newer asl."""
-    card = read_card(folder)
+    card = read_record(folder / CARD, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=EXPORT_AGAIN)
     try:
         for name, digest in card["files"].items():
             path = (folder / name).resolve()
@@ -138,21 +137,6 @@ def load_bundle(folder: Path, threads: int = 0) -> Bundle:
         raise BadInput(f"the bundle {folder} is damaged: {error}", EXPORT_AGAIN) from error
     except AslError as error:
         raise BadInput(error.message, EXPORT_AGAIN) from error
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """bundle.json. Raises BadInput: not there, not JSON, or of a newer asl."""
-    file = folder / CARD
-    try:
-        if file.stat().st_size > MAX_CARD_BYTES:
-            raise ValueError("it is too large")
-        card = json.loads(file.read_text(encoding="utf-8"))
-        version = card["version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{file} is damaged: {error}", EXPORT_AGAIN) from error
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise BadInput(f"{file} has version {version!r}; this asl knows {FORMAT_VERSION}", "update asl")
-    return card
 
 
 def default_bundle() -> Path:

@@ -1,6 +1,5 @@
 """A built cascade's folder: its transducers as OpenFst files, tables and codebooks in safetensors, the rest in graph.json."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.units import part_scores
+from pipelines.cards import read_record
 from pipelines.clips import FUSED, PLAIN
 from pipelines.coding import Coder, coder_of
 from pipelines.columns import BETWEEN, Columns
@@ -32,6 +32,7 @@ CARD, TABLES = "graph.json", "tables.safetensors"
 RIVALS = "rivals.fst"
 WEIGHTS_OF_SCORES = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
 NEITHER = -1
+BUILD_AGAIN = "build it again: asl build-fst --force"
 #: What a posterior is at least before its logarithm is taken.
 SMALLEST = 1e-6
 FORMAT_VERSION = 2
@@ -129,7 +130,7 @@ class Graph:
         try:
             return read_levels(self.folder)
         except ValueError as error:
-            raise BadInput(f"the graph in {self.folder} is damaged: {error}", "build it again: asl build-fst --force") from error
+            raise BadInput(f"the graph in {self.folder} is damaged: {error}", BUILD_AGAIN) from error
 
     @cached_property
     def whole(self):
@@ -137,7 +138,7 @@ class Graph:
         try:
             return read_graph(self.folder / file_name(WHOLE))
         except (ValueError, OSError) as error:
-            raise BadInput(f"the graph in {self.folder} is damaged: {error}", "build it again: asl build-fst --force") from error
+            raise BadInput(f"the graph in {self.folder} is damaged: {error}", BUILD_AGAIN) from error
 
 
 def encoder_scores(log_probs: np.ndarray, gloss: np.ndarray, peak: np.ndarray) -> np.ndarray:
@@ -197,13 +198,9 @@ def load_graph(folder: Path, model: Model) -> Graph:
     if not file.is_file():
         raise BadInput(f"{folder} holds no graph (no {CARD})", "name a folder below graphs/, or build one: asl build-fst")
     try:
-        if file.stat().st_size > MAX_CARD_BYTES:
-            raise ValueError("it is too large")
-        card = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(card["version"], int) or card["version"] > FORMAT_VERSION:
-            raise BadInput(f"{file} has version {card['version']!r}; this asl knows {FORMAT_VERSION}", "update asl")
+        card = read_record(file, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=BUILD_AGAIN)
         if card["version"] < FORMAT_VERSION:
-            raise BadInput(f"{file} is of an earlier asl (version {card['version']})", "build it again: asl build-fst --force")
+            raise BadInput(f"{file} is of an earlier asl (version {card['version']})", BUILD_AGAIN)
         if card["model"] != model.weights_hash:
             raise BadInput(
                 f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
@@ -211,9 +208,9 @@ def load_graph(folder: Path, model: Model) -> Graph:
             )
         return _graph(folder, card, len(model.alphabet))
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, RecursionError) as error:
-        raise BadInput(f"the graph in {folder} is damaged: {error}", "build it again: asl build-fst --force") from error
+        raise BadInput(f"the graph in {folder} is damaged: {error}", BUILD_AGAIN) from error
     except AslError as error:
-        raise BadInput(error.message, error.hint or "build it again: asl build-fst --force") from error
+        raise BadInput(error.message, error.hint or BUILD_AGAIN) from error
 
 
 def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:

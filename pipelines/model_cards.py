@@ -1,6 +1,5 @@
 """What every model is, whoever runs it, and where models lie: readable without torch."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.feature_sets import FEATURE_SETS, FeatureSet
+from pipelines.cards import read_record
 from pipelines.errors import BadInput, StageMissing
 from pipelines.settings import FeatureSettings, nearest_hint
 from pipelines.workspace import MODEL_STAGES, Workspace
@@ -90,16 +90,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     file = folder / CARD
     if not file.is_file():
         raise BadInput(f"{folder} holds no model (no {CARD})", "name a folder below models/, or train one: asl train-ctc")
-    try:
-        if file.stat().st_size > MAX_CARD_BYTES:
-            raise ValueError("it is too large")
-        card = json.loads(file.read_text(encoding="utf-8"))
-        version = card["version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{file} is damaged: {error}", "train it again: asl train-ctc --force") from error
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise BadInput(f"{file} has version {version!r}; this asl knows {FORMAT_VERSION}", "update asl")
-    return card
+    again = "train it again: asl train-ctc --force"
+    return read_record(file, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=again)
 
 
 def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[str] = MODEL_STAGES) -> Path:
