@@ -89,7 +89,7 @@ def must_be_exact(variant: Variant, bundle: Bundle, clips: Sequence[CheckClip]) 
     """Raises AslError: the encoder, or the stream read in chunks, says something else than torch."""
     if variant.off > TOLERANCE:
         raise AslError(f"the exported encoder is {variant.off:.1e} nats off, more than {TOLERANCE:.0e}", "nothing was written")
-    if not bundle.card["stream"]:
+    if not bundle.streams:
         return
     for one in clips[:: max(1, len(clips) // 20)]:
         stream, whole = bundle.stream(1), bundle.read(one.inputs)

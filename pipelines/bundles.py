@@ -16,7 +16,7 @@ from pipelines.cards import read_record
 from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash
 from pipelines.model_cards import CARD as MODEL_CARD
-from pipelines.model_cards import STREAMING_HINT, Model, Output, find_model
+from pipelines.model_cards import Model, Output, find_model
 from pipelines.settings import FeatureSettings
 from pipelines.tensors import load_arrays
 from pipelines.workspace import Workspace
@@ -54,11 +54,12 @@ class Bundle(Model):
         views, *tiers = self._encoder.run(None, {"features": inputs, "lengths": lengths})
         return Output(tuple(views.reshape(-1, *views.shape[2:])), self._named(tiers))
 
-    def stream(self, count: int) -> "Stream":
-        """A stream of `count` views. Raises BadInput: the encoder has to see the whole clip."""
-        if not self.card.get("stream"):
-            raise BadInput(f"the encoder of {self.folder.name} reads whole clips, not streams", STREAMING_HINT)
-        return Stream(self, count)
+    @property
+    def streams(self) -> bool:
+        return bool(self.card["stream"])
+
+    def _stream(self, count: int) -> "OnnxStream":
+        return OnnxStream(self, count)
 
     def _named(self, tiers: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         names = [name for name in self.tiers if name in self.card["outputs"]]
@@ -73,7 +74,7 @@ class Bundle(Model):
         return session(self.folder / STREAM, self.threads)
 
 
-class Stream:
+class OnnxStream:
     """A bundle's encoder on frames as they come."""
 
     def __init__(self, bundle: Bundle, count: int):
@@ -122,7 +123,7 @@ def load_bundle(folder: Path, threads: int = 0) -> Bundle:
                 raise ValueError(f"'{name}' leads out of the bundle")
             if path.stat().st_size > MAX_FILE_BYTES or file_hash(path) != digest:
                 raise ValueError(f"{name} is not what it was exported as")
-        if ENCODER not in card["files"] or ARRAYS not in card["files"] or (card.get("stream") and STREAM not in card["files"]):
+        if ENCODER not in card["files"] or ARRAYS not in card["files"] or (card["stream"] and STREAM not in card["files"]):
             raise ValueError("it has no encoder")
         arrays = load_arrays(folder / ARRAYS)
         features = FeatureSettings(**card["features"])

@@ -136,8 +136,7 @@ def write_bundle(
     progress.start("export", 2 + settings.int8)
     folder.mkdir(parents=True)
     write_encoder(folder / bundles.ENCODER, trained.recognisers)
-    streaming = trained.recognisers[0].encoder.spec.streaming and trained.features.causal_features
-    states = write_stream(folder / bundles.STREAM, trained.recognisers) if streaming else None
+    states = write_stream(folder / bundles.STREAM, trained.recognisers) if trained.streams else None
     save_arrays(folder / bundles.ARRAYS, {"mean": trained.mean, "deviation": trained.deviation})
     if graph:
         _copy_graph(graph, folder / bundles.GRAPH, settings.prune_graph)
@@ -199,6 +198,6 @@ def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Se
         "graph": graph.name if graph else None,
         "glosses": len(model.alphabet),
     }
-    made |= {"streams": (folder / bundles.STREAM).is_file(), "megabytes": round(size / 1e6, 2)}
+    made |= {"streams": model.streams, "megabytes": round(size / 1e6, 2)}
     made |= {"off_nats": float(f"{exact.off:.1e}"), "same_top_1": round(last.agree, 4)}
     return made | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})

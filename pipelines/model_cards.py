@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,6 +27,13 @@ class Output:
 
     views: tuple[np.ndarray, ...]
     phonology: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Stream(Protocol):
+    """An encoder on frames as they come."""
+
+    def read(self, inputs: np.ndarray) -> Output:
+        """(N, t, D) the next frames of N views → what the model says of them."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,18 @@ class Model:
         """(N, T, D) encoder inputs of N views of one clip → what it says of each frame."""
         raise NotImplementedError
 
-    def stream(self, count: int):
-        """What reads `count` views of a stream by `read`, with its memory. Raises BadInput: it needs whole clips."""
+    @property
+    def streams(self) -> bool:
+        """Whether frames can be read as they come: a causal encoder on causal features."""
+        raise NotImplementedError
+
+    def stream(self, count: int) -> "Stream":
+        """What reads `count` views of a stream, with its memory. Raises BadInput: the encoder reads whole clips."""
+        if not self.streams:
+            raise BadInput(f"the encoder of {self.folder.name} reads whole clips, not streams", STREAMING_HINT)
+        return self._stream(count)
+
+    def _stream(self, count: int) -> "Stream":
         raise NotImplementedError
 
     @property

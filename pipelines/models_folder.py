@@ -18,7 +18,7 @@ from models.tiers import BOUNDARY
 from pipelines.checkpoints import load_tensors, save_tensors
 from pipelines.errors import AslError, BadInput
 from pipelines.files import file_hash, write_json
-from pipelines.model_cards import CARD, FORMAT_VERSION, STREAMING_HINT, WEIGHTS, Model, Output, read_card
+from pipelines.model_cards import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
 from pipelines.settings import FeatureSettings
 from pipelines.tensors import part
 from transducers.alphabet import Alphabet
@@ -62,16 +62,18 @@ class TrainedModel(Model):
                     phonology[tier] = phonology.get(tier, 0) + posteriors
         return Output(tuple(views), phonology)
 
-    def stream(self, count: int) -> "TorchStream":
+    @property
+    def streams(self) -> bool:
+        return self.recognisers[0].encoder.spec.streaming and self.features.causal_features
+
+    def _stream(self, count: int) -> "TorchStream":
         return TorchStream(self, count)
 
 
 class TorchStream:
-    """A model's encoder on frames as they come, by torch. Raises BadInput: it reads whole clips."""
+    """A model's encoder on frames as they come, by torch."""
 
     def __init__(self, model: TrainedModel, count: int):
-        if not (model.recognisers[0].encoder.spec.streaming and model.features.causal_features):
-            raise BadInput(f"the encoder of {model.folder.name} reads whole clips, not streams", STREAMING_HINT)
         self._encoder = StreamingRecogniser(model.recognisers)
         self._states = [torch.zeros(count, *shape, device=model.device) for _, shape in self._encoder.state_shapes()]
         self._device = model.device

@@ -146,7 +146,7 @@ def variants(readers: Mapping[str, Reader], clips: Sequence[Landmarks], progress
     progress.start("variants", len(names))
     for engine, reader, decoder in names:
         own = reader if decoder == "cascade" else reader.with_decoder(decoder)
-        if streams(own.model):
+        if own.model.streams:
             found.append(Variant(engine, decoder, "stream", streamed(own, clips)))
         found.append(Variant(engine, decoder, "batch", batched(own, clips)))
         progress.advance()
@@ -155,14 +155,6 @@ def variants(readers: Mapping[str, Reader], clips: Sequence[Landmarks], progress
 
 def decoders(reader: Reader) -> tuple[str, ...]:
     return ("greedy", "ctc-beam", *(("cascade",) if reader.graph else ()))
-
-
-def streams(model: Model) -> bool:
-    try:
-        model.stream(1)
-    except BadInput:
-        return False
-    return True
 
 
 def main_variant(found: Sequence[Variant], decoder: str) -> Variant:

@@ -1,9 +1,8 @@
-"""Named arrays and a JSON record in one safetensors file; readable without torch."""
+"""Named arrays in a safetensors file; readable without torch."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -15,10 +14,10 @@ from pipelines.files import write_atomically
 Value = TypeVar("Value")
 
 
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any] | None = None) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Written whole or not at all."""
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, save(plain, {"record": json.dumps(record or {})}))
+    write_atomically(path, save(plain))
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
