@@ -1,5 +1,6 @@
 """What a person sees of a live translation: the skeleton in braille, the words, how late they are."""
 
+import json
 import sys
 from collections.abc import Sequence
 
@@ -51,7 +52,7 @@ class LiveView:
             self.live.stop()
 
     def show(self, moment) -> None:
-        self.words += moment.final
+        self.words = [*self.words, *moment.final][-SHOWN_WORDS:]
         if self.live:
             self.live.update(self._panel(moment))
 
@@ -62,15 +63,13 @@ class LiveView:
             text.append(f"{word.token.gloss} ", style)
             text.append(f"{word.token.confidence:.2f}  ", "dim")
         figures = moment.figures
-        late = 1000 * float(np.median(figures.delays[-50:])) if figures.delays else 0.0
+        late = 1000 * float(np.median(list(figures.delays)[-50:])) if figures.delays else 0.0
         status = f"{figures.frames} frames, {figures.dropped} dropped, {late:.0f} ms behind"
         return Panel(Group(Text(braille(moment.points, moment.aspect, self.bones)), text), title="asl", subtitle=status)
 
 
 def write_word(word, as_json: bool) -> None:
     """A final word on stdout, at once."""
-    import json
-
     token = word.token
     if as_json:
         one = {"gloss": token.gloss, "start": round(token.start, 3), "end": round(token.end, 3)}

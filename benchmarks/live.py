@@ -74,7 +74,7 @@ def play(videos: list[Path], reader: Reader) -> None:
     for video in videos:
         source = FileSource(video, LandmarkSettings().max_side)
         *_, last = live(source, reader, LandmarkSettings())
-        late, reading = late + last.figures.words, reading + last.figures.reading
+        late, reading = [*late, *last.figures.words], [*reading, *last.figures.reading]
         seen, dropped = seen + last.figures.frames, dropped + last.figures.dropped
         moments = live(source, reader, LandmarkSettings(), paced=False)
         found = [word.token.gloss for moment in moments for word in moment.final]

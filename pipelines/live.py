@@ -8,6 +8,7 @@ import multiprocessing
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,19 +28,22 @@ from pipelines.video import Frame
 
 #: Pictures that may wait for MediaPipe before the oldest is dropped.
 WAITING = 2
+#: A stream may go on for days.
+KEPT = 10_000
 _END = object()
 
 
 @dataclass
 class Figures:
-    """Of a stream. delays: seconds from each frame's time to its words; words: seconds from a sign's end to its gloss."""
+    """Of a stream; seconds, of the last KEPT frames and words. delays: from each frame's time until it was read; reading: all but
+    MediaPipe for it; words: from a sign's end to the first appearance of its gloss."""
 
     frames: int = 0
     dropped: int = 0
     seconds: float = 0.0
-    delays: list[float] = field(default_factory=list)
-    reading: list[float] = field(default_factory=list)
-    words: list[float] = field(default_factory=list)
+    delays: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    reading: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    words: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def summary(self) -> dict[str, float]:
         made: dict[str, float] = {"frames": self.frames, "dropped": self.dropped, "seconds": round(self.seconds, 2)}
@@ -74,7 +78,7 @@ def live(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = T
         with _running(source, landmarks, paced, figures) as (tracked, clock):
             for frame, points in tracked:
                 started = time.perf_counter()
-                final = reading.push(points, frame.time, clock() if paced else frame.time)
+                final = reading.push(points, frame.time, clock if paced else lambda at=frame.time: at)
                 figures.reading.append(time.perf_counter() - started)
                 now = clock() if paced else frame.time
                 figures.seconds = clock()
@@ -83,7 +87,7 @@ def live(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = T
                 yield Moment(points, aspect, final, reading.words, figures)
     except AslError as error:
         broken = error
-    final = reading.finish(now)
+    final = reading.finish(lambda: now)
     figures.words += [one.delay for one in final]
     yield Moment(empty_points(1)[0], 1.0, final, [], figures)
     if broken:

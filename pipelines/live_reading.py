@@ -4,7 +4,7 @@ Frames are encoded as they come, by a causal encoder with its memory. What was h
 go; at a pause the very reader that reads whole clips reads it, and it becomes final. So a stream ends with the clip's glosses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter as clock
 
@@ -16,6 +16,7 @@ from pipelines.features import shown_parts
 from pipelines.reader import Reader
 from pipelines.recognition import Reading, Token, hands_seen
 from transducers.ctc_search import PrefixBeam
+from transducers.decoder import BestPath
 
 #: Frames after which the open part is read again.
 STRIDE = 2
@@ -43,7 +44,7 @@ class Word:
 
 
 class LiveReader:
-    """reader: of a bundle that streams. source_fps: the rate of the frames, where it is even and known.
+    """reader: of a model that streams. source_fps: the rate of the frames, where it is even and known.
 
     Raises BadInput: the encoder needs whole clips.
     """
@@ -58,10 +59,11 @@ class LiveReader:
         self._context = np.empty((0, model.feature_set.size), dtype=np.float32)
         self._open: Reading | None = None
         self._first, self._unread = 0, 0
-        self._views, self._beams, self._shown = 0, [], None
+        self._beams: list[PrefixBeam] = []
+        self._shown: list[int] | BestPath | None = None
 
-    def push(self, points: np.ndarray, time: float, now: float) -> list[Word]:
-        """(543, 3) points of the frame at `time` seconds, seen at `now` on the same clock; the words that became final by it."""
+    def push(self, points: np.ndarray, time: float, now: Callable[[], float]) -> list[Word]:
+        """(543, 3) points of the frame at `time` seconds; the words that became final by it. now: the stream's clock, seconds."""
         self.spent = {}
         started = clock()
         new = self._features.push(points, time)
@@ -74,7 +76,7 @@ class LiveReader:
             self._read(now)
         return self._finished(now)
 
-    def finish(self, now: float) -> list[Word]:
+    def finish(self, now: Callable[[], float]) -> list[Word]:
         """The stream has ended: what was open becomes final."""
         if self._open is None:
             return []
@@ -93,28 +95,24 @@ class LiveReader:
         self._context = together[-max(LAGS) :]
         new = Reading(said.views, hands, model.features.fps, said.phonology, features, model.feature_set)
         self._open = _joined(self._open, new)
-        if len(self._beams) != len(said.views):
-            self._views = len(said.views)
-            self._start_beams()
-        else:
-            for beam, view in zip(self._beams, said.views, strict=True):
-                beam.advance(view)
+        self._carry_on(said.views)
         self._unread += len(new)
 
-    def _read(self, now: float, *, exactly: bool = False) -> None:
+    def _read(self, now: Callable[[], float], *, exactly: bool = False) -> None:
         """Reads the open part; a gloss that was shown before keeps the time of its first appearance.
 
         exactly: as a whole clip is read. Between, CTC's beams are carried on, and what they still say is not looked at again.
         """
         self._unread = 0
         started = clock()
-        found = self._tentative() if self.reader.graph is None and not exactly else self.reader.decoded(self._open)
+        found = self._tentative() if self._beams and not exactly else self.reader.decoded(self._open)
         decoded = clock()
         if exactly or found != self._shown:
             before, offset = self.words, self._features.time(self._first)
             tokens = self.reader.tokens(self._open, found)
             tokens = [replace(one, start=one.start + offset, end=one.end + offset) for one in tokens]
-            self.words, self._shown = [Word(one, _appeared(one, before, now)) for one in tokens], found
+            appeared = now()
+            self.words, self._shown = [Word(one, _appeared(one, before, appeared)) for one in tokens], found
         self.spent |= {"decoder": decoded - started, "post": clock() - decoded}
 
     def _tentative(self) -> list[int]:
@@ -125,18 +123,16 @@ class LiveReader:
                 scores[one.labels] = float(np.logaddexp(scores.get(one.labels, -np.inf), one.log_prob))
         return list(max(scores, key=scores.get))
 
-    def _start_beams(self) -> None:
-        """Beams over what is open now."""
+    def _carry_on(self, views: Sequence[np.ndarray]) -> None:
+        """Carries the beams on over (T, V + 1) more frames of each view; greedy reading needs none, a cascade has its own."""
         settings = self.reader.settings
-        width, penalty = (settings.beam, settings.insertion_penalty) if settings.decoder == "ctc-beam" else (1, 0.0)
-        self._beams = [PrefixBeam(width, penalty) for _ in range(self._views)]
-        self._shown = None
-        if self._open is not None:
-            for beam, view in zip(self._beams, self._open.views, strict=True):
+        if self.reader.graph is None and settings.decoder == "ctc-beam":
+            self._beams = self._beams or [PrefixBeam(settings.beam, settings.insertion_penalty) for _ in views]
+            for beam, view in zip(self._beams, views, strict=True):
                 beam.advance(view)
 
     # Finishing -------------------------------------------------------------------------------------------------------
-    def _finished(self, now: float) -> list[Word]:
+    def _finished(self, now: Callable[[], float]) -> list[Word]:
         """What a pause, or too long a part without one, makes final."""
         fps, part = self.model.features.fps, self._open
         if self._paused(part, fps):
@@ -163,7 +159,9 @@ class LiveReader:
         """The open part begins at its frame `at` now; the words before it are final."""
         self._open = _since(self._open, at) if at < len(self._open) else None
         self._first += at
-        self._start_beams()
+        self._beams, self._shown = [], None
+        if self._open is not None:
+            self._carry_on(self._open.views)
         self.words = [one for one in self.words if one not in done]
         return [replace(one, final=True) for one in done]
 

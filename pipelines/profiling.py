@@ -115,7 +115,7 @@ def streamed(reader: Reader, clips: Sequence[Landmarks]) -> Times:
     for clip in clips:
         live = LiveReader(reader, clip.fps)
         for number, points in enumerate(clip.points):
-            live.push(points, number / clip.fps, number / clip.fps)
+            live.push(points, number / clip.fps, lambda at=number / clip.fps: at)
             if number >= WARM_UP:
                 for name, values in steps.items():
                     values.append(1000 * live.spent.get(name, 0.0))

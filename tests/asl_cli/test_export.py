@@ -77,8 +77,8 @@ def test_a_stream_ends_with_the_glosses_of_the_whole_clip(causal):
         landmarks = read_pose(file)
         live, words = LiveReader(reader, landmarks.fps), []
         for frame, points in enumerate(landmarks.points):
-            words += live.push(points, frame / landmarks.fps, frame / landmarks.fps)
-        words += live.finish(len(landmarks) / landmarks.fps)
+            words += live.push(points, frame / landmarks.fps, lambda at=frame / landmarks.fps: at)
+        words += live.finish(lambda at=landmarks.seconds: at)
         whole = reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))
         assert [one.token.gloss for one in words] == [one.gloss for one in whole]
         for one, token in zip(words, whole, strict=True):
@@ -96,7 +96,7 @@ def test_pauses_make_words_final_and_memory_stays_bounded(causal):
     clip = [*landmarks.points, *[nobody] * 15]
     live, words = LiveReader(reader, 25.0), []
     for frame in range(10 * len(clip)):
-        words += live.push(clip[frame % len(clip)], frame / 25, frame / 25)
+        words += live.push(clip[frame % len(clip)], frame / 25, lambda at=frame / 25: at)
         assert live._open is None or len(live._open) <= len(clip)
     assert len(words) >= 8
     assert all(one.final for one in words)
