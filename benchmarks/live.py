@@ -11,8 +11,6 @@ is imported already) to the last frame.
 
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +24,7 @@ from pipelines.landmarks import Extractor
 from pipelines.live import live
 from pipelines.live_sources import FileSource
 from pipelines.posefile import read_pose
+from pipelines.profiling import cold_start
 from pipelines.reader import Reader
 from pipelines.recognition import read_landmarks
 from pipelines.settings import DecodeSettings, LandmarkSettings
@@ -52,15 +51,6 @@ def mediapipe_seconds(video: Path) -> float:
         return time.perf_counter() - started
     finally:
         extractor.close()
-
-
-def cold_seconds(video: Path, model: Path) -> float:
-    """From starting the process to the first line of its output."""
-    command = [sys.executable, "-m", "asl_cli.main", "translate", str(video), "--model", str(model), "--quiet"]
-    started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        process.stdout.readline()
-        return time.perf_counter() - started
 
 
 def percentiles(name: str, seconds: list[float]) -> None:
@@ -102,7 +92,7 @@ def main() -> None:
     mediapipe_seconds(videos[0])  # imports it
     video = min(videos, key=lambda one: abs(probe(one).seconds - 3))
     alone = statistics.median(mediapipe_seconds(video) for _ in range(chosen.runs))
-    cold = statistics.median(cold_seconds(video, chosen.model) for _ in range(chosen.runs))
+    cold = statistics.median(cold_start(video.resolve(), chosen.model.resolve()) for _ in range(chosen.runs))
     print(
         f"{video.name}, {probe(video).seconds:.1f} s: cold {cold:.2f} s, MediaPipe alone {alone:.2f} s, {cold / alone:.2f} times"
     )

@@ -70,11 +70,15 @@ def _silent_opencv() -> Iterator[Any]:
     yield cv2
 
 
-@contextmanager
-def _camera(cv2, number: int) -> Iterator[Any]:
+def check_camera(number: int) -> None:
+    """Raises BadInput where it can be seen at once that there is no such camera."""
     if sys.platform == "linux" and not Path(f"/dev/video{number}").exists():
         known = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
         raise BadInput(f"there is no camera {number}", f"there are: {', '.join(known)}" if known else "no camera is plugged in")
+
+
+@contextmanager
+def _camera(cv2, number: int) -> Iterator[Any]:
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():

@@ -39,7 +39,7 @@ def translate_live(
 
 
 def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str | None, max_side: int):
-    from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_format
+    from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, check_camera, raw_format
 
     given = len(inputs) + (camera is not None) + (stream is not None)
     if given != 1:
@@ -47,6 +47,7 @@ def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str
     if raw and stream is None:
         raise BadInput("--raw says what is on stdin", "add --stream -")
     if camera is not None:
+        check_camera(camera)
         return CameraSource(camera, max_side)
     if stream is not None:
         if stream != "-":

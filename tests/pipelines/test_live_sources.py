@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipelines import live_sources
 from pipelines.errors import AslError, BadInput
 from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_format
 
@@ -37,7 +36,6 @@ def plugged_in(monkeypatch):
     def plug(camera: Camera) -> CameraSource:
         cv2 = SimpleNamespace(VideoCapture=lambda number: camera, setLogLevel=lambda level: None)
         monkeypatch.setitem(sys.modules, "cv2", cv2)
-        monkeypatch.setattr(live_sources.sys, "platform", "elsewhere")
         return CameraSource(0, 32)
 
     return plug
