@@ -84,7 +84,7 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:
-            complain("interrupted; what was finished is kept", "the same command goes on from there")
+            _say_interrupted()
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except TyperException as error:
@@ -94,13 +94,18 @@ def _run() -> int:
         complain(error.message, error.hint)
         return error.exit_code
     except KeyboardInterrupt:
-        complain("interrupted; what was finished is kept", "the same command goes on from there")
+        _say_interrupted()
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
         return _unexpected(error)
+
+
+def _say_interrupted() -> None:
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # once, of several processes that train together
+        complain("interrupted; what was finished is kept", "the same command goes on from there")
 
 
 def _unexpected(error: Exception) -> int:

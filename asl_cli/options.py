@@ -16,6 +16,7 @@ PANELS = {
     "sources": "Sources",
     "synthetic": "Synthetic signers",
     "landmarks": "MediaPipe",
+    "cluster": "Cluster",
     "split": "Split",
     "features": "Features",
     "encoder": "Encoder",

@@ -15,6 +15,7 @@ from pipelines.checkpoints import load_tensors, optimiser_tensors, restore_optim
 from pipelines.files import write_atomically
 from pipelines.labels import Labels
 from pipelines.progress import Progress
+from pipelines.ranks import ALONE, Ranks
 from pipelines.tensors import part
 
 WARM_UP_SHARE = 0.15
@@ -25,11 +26,13 @@ LENGTH_WINDOW = 8
 class ResumableRun:
     """A model trained epoch by epoch in a folder: checkpoint.safetensors and metrics.jsonl are written after each.
 
-    settings: with epochs, learning_rate, weight_decay, clip_gradient, seed.
+    settings: with epochs, learning_rate, weight_decay, clip_gradient, seed. ranks: the processes that train it together; all
+    compute the same, and the first writes.
     """
 
-    def __init__(self, model: nn.Module, settings: Any, folder: Path, device: torch.device):
+    def __init__(self, model: nn.Module, settings: Any, folder: Path, device: torch.device, ranks: Ranks = ALONE):
         self.model, self.settings, self.folder, self.device = model.to(device), settings, folder, device
+        self.ranks = ranks
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.scaler = torch.amp.GradScaler(device.type, enabled=half(device) is torch.float16)
         self.history: list[dict[str, Any]] = []
@@ -45,7 +48,8 @@ class ResumableRun:
         progress.advance(len(self.history))
         while len(self.history) < self.settings.epochs and not self.done():
             self.history.append(self.epoch(len(self.history)))
-            self._save()
+            if self.ranks.rank == 0:
+                self._save()
             progress.advance(1, self.note(self.history[-1]))
 
     # What a loop is, beside that -------------------------------------------------------------------------------------

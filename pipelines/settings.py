@@ -70,6 +70,23 @@ class LandmarkSettings:
     max_side: int = setting(1280, "Larger pictures are scaled down to this many pixels a side first.", low=64)
     max_minutes: float = setting(30.0, "Longer clips are refused, minutes.", low=0)
     workers: int = setting(0, "Worker processes; 0 takes one a core.", low=0)
+    time_limit: float = setting(
+        60.0, "A clip that takes longer is tried once more and then given up, minutes; 0 waits for ever.", low=0
+    )
+    face_mesh: bool = setting(True, "Store the points of the face; without them what the face says is lost to every model.")
+    anonymise: bool = setting(
+        False, "Store only the points that the features need, and no pictures; what is left still tells signers apart."
+    )
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Other machines: a dask cluster that sees the workspace and the sources under the same paths."""
+
+    cluster: str = setting("", "Address of a dask scheduler, tcp://host:port, whose workers do the work; empty: processes here.")
+    run_limit: float = setting(
+        0.0, "ablate, scale: a run that takes longer is tried once more and then given up, hours; 0 waits for ever.", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -197,7 +214,9 @@ class TrainSettings:
     )
     epochs: int = setting(60, "Passes over the training clips.", low=1)
     batch_size: int = setting(16, "Clips a step.", low=1)
-    accumulate: int = setting(1, "Batches whose gradients are summed before a step, for cards with little memory.", low=1)
+    accumulate: int = setting(
+        1, "Batches whose gradients are summed before a step, one after another or shared out among the devices.", low=1
+    )
     learning_rate: float = setting(4e-3, "Peak learning rate; it warms up and then falls along a cosine.", low=0)
     weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
     label_smoothing: float = setting(0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1)
@@ -237,6 +256,10 @@ class TrainSettings:
     seed: int = setting(0, "Seed of weights, order and augmentation.", low=0)
     device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda"))
     threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.", low=0)
+    devices: int = setting(
+        1, "Processes a machine, with CUDA each on a card of its own, that train together; a batch a step each.", low=1, high=1024
+    )
+    nodes: int = setting(1, "Machines that train together; the same command is started on each.", low=1, high=4096)
 
 
 @dataclass(frozen=True)
@@ -397,6 +420,7 @@ SECTIONS: dict[str, type] = {
     "sources": SourceSettings,
     "synthetic": SyntheticSettings,
     "landmarks": LandmarkSettings,
+    "cluster": ClusterSettings,
     "split": SplitSettings,
     "features": FeatureSettings,
     "encoder": EncoderSettings,

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ from pipelines.files import file_hash, write_json
 from pipelines.labels import LabelTable, lexicon_input, table_of
 from pipelines.model_cards import CARD, WEIGHTS, find_model, read_card
 from pipelines.models_folder import save_model
-from pipelines.progress import Progress
+from pipelines.progress import Progress, Silent
+from pipelines.ranks import ALONE, Ranks, join, shards_of
 from pipelines.settings import EncoderSettings, FeatureSettings, PhonologySettings, TrainSettings
 from pipelines.tensors import part
 from pipelines.training import Data, Example, Outcome, Run
@@ -32,18 +34,24 @@ from transducers.alphabet import Alphabet
 STAGE = "train-ctc"
 CODE = 4
 MOST_PARAMETERS_PER_CLIP = 1000
+#: Settings that nothing of a model follows from.
+WHERE_IT_RUNS = ("device", "threads", "devices", "nodes")
 #: How far the seeds of two members of a model lie apart: farther than anybody's series of seeds.
 MEMBER_SEEDS = 100_003
 
 
 @dataclass
 class TrainingResult:
-    """What `asl train-ctc` did. folder: the model's; metrics: flat figures; warnings: for a person."""
+    """What `asl train-ctc` did. folder: the model's; metrics: flat figures; warnings: for a person.
+
+    leads: whether this process is the one that writes and speaks, among those that train together.
+    """
 
     decision: Decision
     folder: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    leads: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,28 +94,74 @@ def run_train_ctc(
 ) -> TrainingResult:
     """Trains on the train split, validates on the validation split if there is one, and writes models/<name>.
 
-    pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch.
+    pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch. Of several
+    processes that train together only the first writes; what the others return is of no use.
     """
     choice = Choice.of(workspace, flags)
-    choose_device(choice.train.device)
-    with workspace.locked("asl train-ctc"):
-        clips = read_clips(workspace.clips_file)
-        corpus = select(clips, choice.train.min_clips)
-        start = find_model(workspace, pretrained) if pretrained else None
-        inputs = lexicon_input(choice.phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
-        plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
-        folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
-        decision = decide(workspace, plan, folder, force)
-        if dry_run or not decision.run:
-            metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
-            return TrainingResult(decision, str(folder), dict(metrics))
-        begin(folder, plan, anew=force)
-        started = datetime.now().astimezone()
-        store = open_features(workspace, clips, choice.features, progress)
-        metrics, warnings = train_model(folder, choice, store, corpus, start, plan.fingerprint, progress)
+    device = choose_device(choice.train.device)
+    ranks = ALONE if dry_run else join(device, choice.train.devices, choice.train.nodes, choice.train.threads)
+    choice = replace(choice, train=replace(choice.train, accumulate=shards_of(choice.train.accumulate, ranks)))
+    if ranks.rank:
+        return _follow(workspace, choice, pretrained, ranks)
+    with ExitStack() as held:
+        ready = None
+        try:
+            held.enter_context(workspace.locked("asl train-ctc"))
+            ready = _prepare(workspace, choice, pretrained, name, progress, force=force, dry_run=dry_run)
+        finally:  # the others wait for it, whatever comes
+            ranks.tell(ready.folder if isinstance(ready, _Ready) else None)
+        if isinstance(ready, TrainingResult):
+            return ready
+        folder, plan = ready.folder, ready.plan
+        metrics, warnings = train_model(folder, choice, ready.store, ready.corpus, ready.start, plan.fingerprint, progress, ranks)
         outputs = {workspace.relative(folder / part_): file_hash(folder / part_) for part_ in (WEIGHTS, CARD)}
-        workspace.record(plan, started, outputs, metrics)
-        return TrainingResult(decision, str(folder), metrics, warnings)
+        workspace.record(plan, ready.started, outputs, metrics)
+        return TrainingResult(ready.decision, str(folder), metrics, warnings)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """All that a training needs."""
+
+    decision: Decision
+    plan: Plan
+    folder: Path
+    store: FeatureStore
+    corpus: Corpus
+    start: Path | None
+    started: datetime
+
+
+def _prepare(
+    workspace: Workspace, choice: Choice, pretrained: str | None, name: str | None, progress: Progress, *, force: bool,
+    dry_run: bool,
+) -> _Ready | TrainingResult:  # fmt: skip
+    """Decides, and makes what the training needs; where nothing is to be trained, what there is to say."""
+    clips = read_clips(workspace.clips_file)
+    corpus = select(clips, choice.train.min_clips)
+    start = find_model(workspace, pretrained) if pretrained else None
+    inputs = lexicon_input(choice.phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
+    plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
+    folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
+    decision = decide(workspace, plan, folder, force)
+    if dry_run or not decision.run:
+        metrics = workspace.state(STAGE).get("metrics", {}) if not decision.run else {}
+        return TrainingResult(decision, str(folder), dict(metrics))
+    begin(folder, plan, anew=force)
+    started = datetime.now().astimezone()
+    store = open_features(workspace, clips, choice.features, progress)
+    return _Ready(decision, plan, folder, store, corpus, start, started)
+
+
+def _follow(workspace: Workspace, choice: Choice, pretrained: str | None, ranks: Ranks) -> TrainingResult:
+    """Trains with the others what the first has prepared, and writes nothing."""
+    folder = ranks.tell(None)
+    if folder is not None:
+        clips = read_clips(workspace.clips_file)
+        start = find_model(workspace, pretrained) if pretrained else None
+        store = open_features(workspace, clips, choice.features, Silent())
+        train_model(folder, choice, store, select(clips, choice.train.min_clips), start, "", Silent(), ranks)
+    return TrainingResult(Decision(False, "the first process has the word"), leads=False)
 
 
 def begin(folder: Path, plan: Plan, *, anew: bool = False) -> None:
@@ -126,13 +180,14 @@ def train_model(
     start: Path | None,
     fingerprint: str,
     progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> tuple[dict[str, Any], list[str]]:
     """Trains the recognisers of a model, resuming what the folder holds, and writes it there; its figures and warnings.
 
     start: the folder of the model whose encoder they start from.
     """
     train, clips = choice.train, store.clips
-    if train.threads:
+    if train.threads and ranks.size == 1:
         torch.set_num_threads(train.threads)
     table = table_of([clips[i] for i in corpus.train], choice.phonology.asl_lex)
     data = prepare(store, corpus, table, standardisation_of(start))
@@ -144,7 +199,9 @@ def train_model(
             load_encoder(recogniser, start)
         place = folder / f"member{number}" if number else folder
         place.mkdir(exist_ok=True)
-        outcomes.append(Run(recogniser, data, own, place, choose_device(train.device)).run(progress))
+        outcomes.append(Run(recogniser, data, own, place, ranks.device(choose_device(train.device)), ranks).run(progress))
+    if ranks.rank:
+        return {}, []
     metrics = _metrics(corpus, clips, outcomes, folder)
     card = {"stage": STAGE, "fingerprint": fingerprint, "training": settings_of(choice.encoder, choice.phonology, train)}
     card |= {"metrics": metrics}
@@ -158,7 +215,7 @@ def train_model(
 def forget(folder: Path) -> None:
     """Deletes the checkpoints of a run and of its members."""
     for file in folder.rglob("checkpoint.safetensors"):
-        file.unlink()
+        file.unlink(missing_ok=True)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -262,7 +319,7 @@ def load_encoder(recogniser: Recogniser, folder: Path) -> None:
 
 def plan_of(stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapping[str, str], code: int) -> Plan:
     """The plan of a stage that makes a model of the clips and `inputs`. parts: its settings; where it computes is none."""
-    settings = {key: value for key, value in settings_of(*parts).items() if key not in ("device", "threads")}
+    settings = {key: value for key, value in settings_of(*parts).items() if key not in WHERE_IT_RUNS}
     return Plan(stage, settings, {"clips": file_hash(workspace.clips_file), **inputs}, code)
 
 

@@ -22,6 +22,7 @@ from pipelines.errors import AslError
 from pipelines.labels import GLOSS_TIER, Labels
 from pipelines.measures import greedy_error_rate
 from pipelines.progress import Progress
+from pipelines.ranks import ALONE, Ranks, StepSum, share_out
 from pipelines.runs import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from pipelines.settings import TrainSettings
 from pipelines.tensors import part
@@ -68,8 +69,10 @@ class Run(ResumableRun):
 
     model: Recogniser
 
-    def __init__(self, model: Recogniser, data: Data, settings: TrainSettings, folder: Path, device: torch.device):
-        super().__init__(model, settings, folder, device)
+    def __init__(
+        self, model: Recogniser, data: Data, settings: TrainSettings, folder: Path, device: torch.device, ranks: Ranks = ALONE
+    ):
+        super().__init__(model, settings, folder, device, ranks)
         self.data = data
         # Validation score, negative validation loss (it breaks ties) and epoch of the weights to keep.
         self.best: tuple[float, float, int] = (-math.inf, -math.inf, -1)
@@ -92,47 +95,65 @@ class Run(ResumableRun):
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
         rng, settings = self.randomness(number), self.settings
-        clock, losses, blanks, frames, seen = time.monotonic(), [], 0.0, 0, 0
+        clock, losses, seen = time.monotonic(), [], 0
         self.model.train()
         late = (number + 1) / settings.epochs > settings.late_from
         self.model.late.share = settings.late_dropout if late else 0.0
-        for group in self._groups(rng):
-            count = sum(len(examples) for examples, _, _ in group)
-            for examples, inputs, sources in group:
-                share = len(examples) / count
+        whole = StepSum(self.model, self.ranks) if settings.accumulate > 1 else None
+        for step, group in enumerate(self._steps(number, rng)):
+            for shard, examples, inputs, sources in group:
+                if whole:
+                    torch.manual_seed(_seed_of(settings.seed, number, step, shard))
+                weight = len(examples) if whole else 1
                 loss, blank, length = self._loss(examples, inputs, sources)
-                self.scaler.scale(loss * share).backward()
+                self.scaler.scale(loss * weight).backward()
                 if late and settings.adversarial:
                     with self._moved_uphill():
-                        self.scaler.scale(self._loss(examples, inputs, sources)[0] * share).backward()
-                losses.append((float(loss.detach()), len(examples)))
-                blanks, frames = blanks + blank, frames + length
+                        self.scaler.scale(self._loss(examples, inputs, sources)[0] * weight).backward()
+                losses.append((float(loss.detach()), len(examples), blank, length))
+                if whole:
+                    whole.add(len(examples))
+            count = whole.finish() if whole else losses[-1][1]
             self.step((number + seen / len(self.data.train)) / settings.epochs)
             seen += count
+        losses = self.ranks.gather(losses)
+        blanks, frames = (sum(one[i] for one in losses) for i in (2, 3))
         if settings.average and number >= settings.epochs * (1 - settings.average):
             self._add_weights()
-        figures = {"epoch": number, "loss": weighted_mean(losses), "blank_share": blanks / frames}
+        figures = {"epoch": number, "loss": weighted_mean([one[:2] for one in losses]), "blank_share": blanks / frames}
         figures |= self._validate()
         if "validation_score" in figures and (figures["validation_score"], -figures["validation_loss"]) > self.best[:2]:
             self.best = (figures["validation_score"], -figures["validation_loss"], number)
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         return figures | {"seconds": round(time.monotonic() - clock, 3)}
 
-    def _groups(self, rng: np.random.Generator) -> Iterator[list[tuple[list[Example], list[np.ndarray], list[np.ndarray]]]]:
-        """The batches of an epoch, varied clips of like length together, `accumulate` of them a step.
+    def _steps(
+        self, number: int, rng: np.random.Generator
+    ) -> Iterator[list[tuple[int, list[Example], list[np.ndarray], list[np.ndarray]]]]:
+        """The steps of an epoch: `accumulate` batches each, its shards, of which this rank has its own.
 
-        A batch is its clips, their inputs, and the frames that these came from.
+        A batch is its shard's number, its clips, varied and of like length, their inputs, and the frames that these came from.
         """
-        train, size, group = self.data.train, self.settings.batch_size, []
-        for window in windows(epoch_order([one.labels.level for one in train], rng), size):
-            inputs, sources = zip(*(self._varied(train[i], rng) for i in window), strict=True)
-            for batch in make_batches([len(one) for one in inputs], size, rng):
-                group.append(([train[window[i]] for i in batch], [inputs[i] for i in batch], [sources[i] for i in batch]))
-                if len(group) == self.settings.accumulate:
-                    yield group
-                    group = []
-        if group:
-            yield group
+        size, shards, seed = self.settings.batch_size, self.settings.accumulate, self.settings.seed
+        order = epoch_order([one.labels.level for one in self.data.train], rng)
+        for place, window in enumerate(windows(order, size * shards)):
+            mine = [
+                self._batches(
+                    shard, window[shard::shards], np.random.default_rng([seed, number, place, shard]) if shards > 1 else rng
+                )
+                for shard in range(self.ranks.rank, shards, self.ranks.size)
+            ]
+            # The first shard is the longest; on its last step others may have nothing left.
+            for _ in range(-(-len(window[::shards]) // size)):
+                yield [batch for own in mine if (batch := next(own, None))]
+
+    def _batches(
+        self, shard: int, clips: np.ndarray, rng: np.random.Generator
+    ) -> Iterator[tuple[int, list[Example], list[np.ndarray], list[np.ndarray]]]:
+        train = self.data.train
+        varied = [self._varied(train[i], rng) for i in clips]
+        for batch in make_batches([len(one) for one, _ in varied], self.settings.batch_size, rng):
+            yield shard, [train[clips[i]] for i in batch], [varied[i][0] for i in batch], [varied[i][1] for i in batch]
 
     def _varied(self, one: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return augmented_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set, self.augmentation, rng)
@@ -230,7 +251,8 @@ class Run(ResumableRun):
         examples = self.data.validation
         if not examples:
             return {}
-        scores = [score for batch in _chunks(examples, 64) for score in self._log_probs(batch)]
+        own = [score.numpy() for batch in _chunks(share_out(examples, self.ranks), 64) for score in self._log_probs(batch)]
+        scores = [torch.from_numpy(score) for score in self.ranks.gather(own)]
         losses = [_clip_loss(score, one.glosses) for score, one in zip(scores, examples, strict=True)]
         if all(len(one.glosses) == 1 for one in examples):
             ranks = [
@@ -300,6 +322,10 @@ def epoch_order(levels: Sequence[int], rng: np.random.Generator) -> np.ndarray:
         rounds = [rng.permutation(own) for _ in range(-(-count // len(own)))]
         chosen.append(np.concatenate(rounds)[:count])
     return rng.permutation(np.concatenate(chosen))
+
+
+def _seed_of(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def _clip_loss(scores: Tensor, labels: Sequence[int]) -> float:

@@ -31,6 +31,8 @@ def train_ctc(
         )
         for warning in result.warnings:
             progress.warn(warning)
+    if not result.leads:
+        return None
     if call.as_json:
         ran = result.decision.run and not call.dry_run
         return print_json(
