@@ -3,8 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +12,16 @@ from typing import Any
 
 import tomli
 import tomlkit
-from filelock import FileLock, Timeout
 
 from pipelines import settings as settings_module
 from pipelines.errors import AslError, BadInput
 from pipelines.files import value_hash, write_atomically, write_json
+from pipelines.locks import owned
 
 FILE_NAME = "asl.toml"
 #: The stages that make models that read, and cascades, in the order in which they need each other.
 MODEL_STAGES, GRAPH_STAGES = ("train-ctc", "train-stage3"), ("build-fst", "train-stage3")
+TABLES_OF_A_RECORD = ("settings", "inputs", "outputs", "metrics")
 FORMAT_VERSION = 1
 MAX_TOML_BYTES = 4 << 20
 
@@ -74,6 +75,10 @@ class Workspace:
     def thumbnails(self) -> Path:
         return self.folder / "thumbnails"
 
+    def thumbnail(self, clip: str) -> Path:
+        """A clip's picture, by its id; as with landmarks, no folder gets too large for a file system."""
+        return self.thumbnails / clip[-2:] / f"{clip}.jpg"
+
     @property
     def synthetic(self) -> Path:
         """Videos of synthetic signers."""
@@ -119,7 +124,11 @@ class Workspace:
 
     def inside(self, name: str) -> Path:
         """A path recorded in the workspace. Raises BadInput if it leads out of it."""
-        path = (self.folder / name).resolve()
+        try:
+            path = (self.folder / name).resolve()
+            path.exists()
+        except (OSError, ValueError) as error:
+            raise BadInput(f"'{name[:60]!r}' is no name of a file", "records may only name files inside the workspace") from error
         if not path.is_relative_to(self.folder.resolve()):
             raise BadInput(f"'{name}' leads out of the workspace", "records may only name files inside it")
         return path
@@ -140,15 +149,15 @@ class Workspace:
     # State -----------------------------------------------------------------------------------------------------------
     def state(self, stage: str) -> dict[str, Any]:
         """The record of a stage's last complete run, or {}."""
-        states = self.document.get("state", {})
-        record = states.get(stage, {}) if isinstance(states, Mapping) else {}
-        return record if isinstance(record, dict) else {}
+        record = self._waiting.get(stage) or self.document.get("state", {}).get(stage, {})
+        whole = isinstance(record, dict) and all(isinstance(record.get(part, {}), dict) for part in TABLES_OF_A_RECORD)
+        return record if whole else {}
 
     def newest(self, stages: Sequence[str], what: str) -> str:
         """The model or graph, by name, of the stage that finished last of these; "" if none has made one."""
         records = [self.state(stage) for stage in stages]
         made = [record for record in records if record.get("metrics", {}).get(what)]
-        return str(max(made, key=_finished)["metrics"][what]) if made else ""
+        return str(max(made, key=_order)["metrics"][what]) if made else ""
 
     def decide(self, plan: Plan, *, force: bool = False) -> Decision:
         """Whether the stage has to run: its fingerprint and its outputs against the record."""
@@ -166,9 +175,10 @@ class Workspace:
         return Decision(False, f"up to date since {record.get('finished', '?')}")
 
     def record(self, plan: Plan, started: datetime, outputs: Mapping[str, str], metrics: Mapping[str, Any]) -> None:
-        """Writes a stage's record into asl.toml. The file is read again first: it may have been edited meanwhile."""
-        document = _read_toml(self.file, tomlkit.parse)
-        states = document.setdefault("state", tomlkit.table(is_super_table=True))
+        """Writes a stage's record into asl.toml. The file is read again first: it may have been edited meanwhile.
+
+        Raises BadInput where it was edited into something that is no TOML; the record waits then, and is not lost.
+        """
         record = {
             "fingerprint": plan.fingerprint,
             "code": plan.code,
@@ -180,39 +190,39 @@ class Workspace:
             "outputs": dict(outputs),
             "metrics": {key: value for key, value in metrics.items() if value is not None},
         }
-        states[plan.stage] = tomlkit.item(record)
+        numbers = [_order(one) for one in self.document.get("state", {}).values() if isinstance(one, dict)]
+        waiting = self._waiting | {plan.stage: record | {"number": max(numbers, default=0) + 1}}
+        write_json(self._waiting_file, waiting)
+        document = _read_toml(self.file, tomlkit.parse)
+        states = document.setdefault("state", tomlkit.table(is_super_table=True))
+        for stage, one in waiting.items():
+            states[stage] = tomlkit.item(one)
         write_atomically(self.file, tomlkit.dumps(document))
+        self._waiting_file.unlink(missing_ok=True)
         self.document = _read_toml(self.file, tomli.loads)
 
-    # Lock ------------------------------------------------------------------------------------------------------------
-    @contextmanager
-    def locked(self, command: str) -> Iterator[None]:
+    @property
+    def _waiting_file(self) -> Path:
+        """Records of finished stages that could not be written into asl.toml."""
+        return self.private / "records.json"
+
+    @property
+    def _waiting(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._waiting_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return {stage: one for stage, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
+
+    def locked(self, command: str) -> AbstractContextManager[None]:
         """One writer at a time. Raises AslError naming the owner if another one is at work."""
-        try:
-            self.private.mkdir(exist_ok=True)
-        except OSError as error:
-            raise AslError(f"cannot write in {self.folder}: {error.strerror}", "check the folder's permissions") from error
-        owner_file = self.private / "owner.json"
-        lock = FileLock(self.private / "lock")
-        try:
-            lock.acquire(timeout=0.2)
-        except Timeout as error:
-            raise AslError(f"another asl is at work here: {_owner(owner_file)}", "wait for it, or stop it") from error
-        try:
-            now = datetime.now().astimezone().isoformat(timespec="seconds")
-            write_json(owner_file, {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": now})
-            yield
-        finally:
-            owner_file.unlink(missing_ok=True)
-            lock.release()
+        return owned(self.private, command)
 
 
-def _finished(record: Mapping[str, Any]) -> float:
-    """When, in seconds; a record that does not say was first."""
-    try:
-        return datetime.fromisoformat(str(record.get("finished"))).timestamp()
-    except ValueError:
-        return 0.0
+def _order(record: Mapping[str, Any]) -> int:
+    """Of records: which was made later. Clocks are set back; numbers are not."""
+    number = record.get("number")
+    return number if isinstance(number, int) else 0
 
 
 def output_holds(path: Path, digest: str) -> bool:
@@ -261,6 +271,8 @@ def open_workspace(folder: Path) -> Workspace:
     for key in document:
         if key not in known:
             raise BadInput(f"{file}: unknown section [{key}]", settings_module.nearest_hint(key, known - {"state"}))
+    if not isinstance(document.get("state", {}), dict):
+        raise BadInput(f"{file}: state is not a table", "delete that line; asl writes it anew")
     return Workspace(folder, document)
 
 
@@ -273,14 +285,6 @@ def _read_toml(file: Path, parse):
         raise BadInput(f"cannot read {file}: {error.strerror}", "check the file's permissions") from error
     except (ValueError, RecursionError, tomlkit.exceptions.TOMLKitError) as error:
         raise BadInput(f"{file} is not valid TOML: {error}", "mend that line, or start anew with: asl init") from error
-
-
-def _owner(file: Path) -> str:
-    try:
-        owner = json.loads(file.read_text())
-        return f"'{owner['command']}', process {owner['pid']} on {owner['host']} since {owner['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "(it has not said its name yet)"
 
 
 def _differences(record: Mapping[str, Any], plan: Plan) -> list[str]:
