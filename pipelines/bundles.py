@@ -4,11 +4,12 @@ A folder of bundle.json (what it is, and the hash of every other file), encoder.
 memory as explicit state, arrays.safetensors with the standardisation, README.md, the card for people, and graph/, the cascade.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -128,16 +129,28 @@ def load_bundle(folder: Path, threads: int = 0) -> Bundle:
         arrays = load_arrays(folder / ARRAYS)
         features = FeatureSettings(**card["features"])
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
+        _check_outputs(card)
         made = Bundle(alphabet, features, arrays["mean"], arrays["deviation"], folder, card, threads)
         if made.mean.shape != (made.feature_set.expanded,) or made.deviation.shape != made.mean.shape:
             raise ValueError(f"a standardisation of {made.mean.shape} for {features.features}")
         return made
     except OSError as error:
         raise BadInput(f"the bundle {folder} is damaged: {error.strerror}: {error.filename}", EXPORT_AGAIN) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadInput(f"the bundle {folder} is damaged: {error}", EXPORT_AGAIN) from error
     except AslError as error:
         raise BadInput(error.message, EXPORT_AGAIN) from error
+
+
+def _check_outputs(card: Mapping[str, Any]) -> None:
+    """Raises ValueError, TypeError, AttributeError or KeyError where what the encoder gives is not said as it has to be."""
+    if not all(isinstance(one, str) for classes in card["tiers"].values() for one in classes):
+        raise ValueError("tiers of other things than classes")
+    if not set(card["outputs"]) <= set(card["tiers"]):
+        raise ValueError("outputs that are no tiers")
+    states = card["stream"]["states"] if card["stream"] else []
+    if not all(isinstance(name, str) and all(isinstance(size, int) and size > 0 for size in shape) for name, shape in states):
+        raise ValueError("states without names or sizes")
 
 
 def default_bundle() -> Path:

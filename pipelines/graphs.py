@@ -36,6 +36,8 @@ BUILD_AGAIN = "build it again: asl build-fst --force"
 #: What a posterior is at least before its logarithm is taken.
 SMALLEST = 1e-6
 FORMAT_VERSION = 2
+#: What reading a damaged graph raises, one or the other.
+DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, RecursionError, OverflowError)
 MAX_CARD_BYTES, MAX_LABELS = 256 << 20, 5_000_000
 
 
@@ -206,8 +208,9 @@ def load_graph(folder: Path, model: Model) -> Graph:
                 f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
                 f"build one for it: asl build-fst --model {model.folder.name}",
             )
+        _check_files(folder, card.get("files", {}))
         return _graph(folder, card, len(model.alphabet))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, RecursionError) as error:
+    except DAMAGED as error:
         raise BadInput(f"the graph in {folder} is damaged: {error}", BUILD_AGAIN) from error
     except AslError as error:
         raise BadInput(error.message, error.hint or BUILD_AGAIN) from error
@@ -239,6 +242,13 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     alphabet = Alphabet(tuple(map(str, card["glosses"])))
     own = bias, gate_weight, fused
     return Graph(folder, alphabet, coder, tables, *arrays, int(card["rest"]), *weights, card, densities, *own)
+
+
+def _check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Raises ValueError for a file that is not what was built. What a bundle leaves out is not looked at."""
+    for name, digest in files.items():
+        if (file := folder / Path(name).name).is_file() and file_hash(file) != digest:
+            raise ValueError(f"{name} is not what was built")
 
 
 def columns_of(graph: Graph) -> Columns:

@@ -1,7 +1,7 @@
 """A trained model's folder: model.safetensors with weights and standardisation, model.json with everything else."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -127,15 +127,26 @@ def load_model(folder: Path) -> TrainedModel:
         tensors, _ = load_tensors(folder / WEIGHTS)
         recognisers = []
         for number in range(card["members"]):
-            recogniser = Recogniser(spec, len(alphabet), card["prior_weight"], card["tiers"])
-            recogniser.load_state_dict(part(tensors, prefix(number)))
+            own = part(tensors, prefix(number))
+            _check_shapes(own, spec, len(alphabet), card["tiers"])
+            recogniser = Recogniser(spec, len(alphabet), float(card["prior_weight"]), card["tiers"])
+            recogniser.load_state_dict(own)
             recognisers.append(recogniser.eval())
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
         raise BadInput(f"the model in {folder} is damaged: {error}", "train it again: asl train-ctc --force") from error
     except AslError as error:
         raise BadInput(error.message, "train it again: asl train-ctc --force") from error
     return TrainedModel(alphabet, features, mean, deviation, folder, card, tuple(recognisers))
+
+
+def _check_shapes(tensors: Mapping[str, torch.Tensor], spec: EncoderSpec, glosses: int, tiers: Mapping[str, Any]) -> None:
+    """Raises ValueError where the weights are not of the size that the card says, before room is made for that."""
+    with torch.device("meta"):
+        wanted = Recogniser(spec, glosses, 0.0, tiers).state_dict()
+    wrong = [name for name, one in wanted.items() if name not in tensors or tensors[name].shape != one.shape]
+    if wrong:
+        raise ValueError(f"the weights '{wrong[0]}' are not of this architecture")
 
 
 def prefix(member: int) -> str:

@@ -13,6 +13,8 @@ MAX_ORDER = 5
 LEAST_DISCOUNT, MOST_DISCOUNT = 0.1, 0.95
 #: What ARPA files say of a probability of 0.
 NEVER = -99.0
+#: What a perplexity is cut at: its exponential still is a number.
+MOST_NATS_A_WORD = 700.0
 MAX_ARPA_LINE = 10_000
 #: What is left to words that a history was never followed by, at least.
 _LEAST = 1e-12
@@ -53,7 +55,7 @@ class NGram:
             total, count = total + self.score(words), count + len(words) + 1
         if not count:
             raise ValueError("no sentences to measure perplexity on")
-        return math.exp(-total / count)
+        return math.exp(min(-total / count, MOST_NATS_A_WORD))
 
     def _known(self, word: str) -> str:
         return word if (word,) in self.log_probs or word == START else UNKNOWN
@@ -215,7 +217,7 @@ def _gram(line: str, size: int, number: int) -> tuple[Gram, float, float | None]
         if len(parts) not in (size + 1, size + 2):
             raise ValueError
         log, backoff = float(parts[0]), float(parts[size + 1]) if len(parts) == size + 2 else None
-        if not math.isfinite(log) or log > 0 or (backoff is not None and not math.isfinite(backoff)):
+        if not math.isfinite(log) or log > 0 or not abs(backoff or 0.0) <= -NEVER:
             raise ValueError
     except ValueError:
         raise ValueError(f"line {number} is no {size}-gram: {line[:60]}") from None

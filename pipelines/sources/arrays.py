@@ -4,7 +4,10 @@ The file holds `landmarks` (clips, frames, values) and `gloss` (clips,), and opt
 `signer` or `source`, and `split`. Layouts are tables like those of layouts.toml beside this module.
 """
 
+import sys
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +23,11 @@ from pipelines.settings import nearest_hint
 
 MAX_ARRAY_BYTES = 8 << 30
 MAX_LAYOUT_BYTES = 1 << 20
+#: What a damaged or hostile .npz raises, one or the other.
+DAMAGED = (
+    ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError, OverflowError,
+    SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 GROUP_KEYS = ("group", "collector", "signer", "source")
 #: Stored pictures have no size; files are written as if they had been this wide, in pixels.
 NOMINAL_WIDTH = 640
@@ -146,13 +154,23 @@ def _arrays(name: str) -> dict[str, np.ndarray]:
             raise BadInput(f"{file} unpacks to {size >> 30} GiB", f"at most {MAX_ARRAY_BYTES >> 30} GiB; cut it into several")
         with np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("it holds other files than arrays")
+        if not all(_is_text(array) for array in arrays.values() if array.dtype.kind == "U"):
+            raise ValueError("it holds characters that there are not")
     except OSError as error:
         raise BadInput(f"--landmarks: cannot read {file}: {error.strerror or error}", "name an .npz file") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise BadInput(
             f"{file} is not an .npz of plain arrays: {error}", "write it with numpy.savez; pickled objects are refused"
         ) from error
     return _checked(file, arrays)
+
+
+def _is_text(array: np.ndarray) -> bool:
+    """NumPy takes any number for a character, and Python then trips over it."""
+    native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    return bool((native.view(np.uint32) <= sys.maxunicode).all()) if native.size and native.itemsize else True
 
 
 def _checked(file: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def read(file: Path) -> tuple[list[ClipSource], list[str]]:
     clips, missing = [], []
     for line, row in _rows(file):
         clip = _clip(file, line, row)
-        if clip.path.exists():
+        if os.path.exists(clip.path):  # a name that no file can have is not there, either
             clips.append(clip)
         else:
             missing.append(str(row["path"]))

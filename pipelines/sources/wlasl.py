@@ -82,7 +82,7 @@ def _instances(file: Path) -> Iterator[Instance]:
             yield from _subset(data, _class_names(file))
         else:
             raise TypeError("neither a list of glosses nor a table of video ids")
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise BadInput(
             f"{file} is not WLASL metadata: {error}", "use WLASL_v0.3.json or nslt_100.json … nslt_2000.json"
         ) from error
@@ -108,13 +108,13 @@ def _full(data: list[dict[str, Any]]) -> Iterator[Instance]:
             fps = float(one.get("fps") or DEFAULT_FPS)
             start, end = int(one.get("frame_start", 1)), int(one.get("frame_end", -1))
             signer = str(one.get("signer_id", ""))
-            yield Instance(str(one["video_id"]), entry["gloss"], rank, split, signer, fps, start, end)
+            yield Instance(str(one["video_id"]), str(entry["gloss"]), rank, split, signer, fps, start, end)
 
 
 def _subset(data: dict[str, Any], names: dict[int, str]) -> Iterator[Instance]:
     for video_id, entry in data.items():
-        number, start, end = entry["action"]
-        split = split_name(entry["subset"])
+        number, start, end = map(int, entry["action"])
+        split = split_name(str(entry["subset"]))
         if split is None:
             raise ValueError(f"subset '{entry['subset']}' of video {video_id}")
         yield Instance(video_id, names[number], number, split, "", DEFAULT_FPS, start, end)
