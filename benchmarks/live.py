@@ -34,7 +34,7 @@ from pipelines.video import frames, probe
 def whole_glosses(reader: Reader, video: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         task = workers.Task(ClipSource(video, "video", video.name), Path(folder) / "clip.pose")
-        list(workers.run([task], LandmarkSettings()))
+        list(workers.run([task], LandmarkSettings(), None))
         landmarks = read_pose(task.pose)
     return [one.gloss for one in reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))]
 

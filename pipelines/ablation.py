@@ -16,7 +16,7 @@ from pipelines.conditions import Contrast, Design, check_matched, design, slug, 
 from pipelines.errors import BadInput
 from pipelines.files import write_json
 from pipelines.progress import Progress
-from pipelines.studies import METRICS, Metric, Outcomes, Runs, Study, common_clips, common_seeds, common_settings
+from pipelines.studies import METRICS, Metric, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, where_of
 from pipelines.workspace import Workspace
 
 STAGE = "ablate"
@@ -68,7 +68,7 @@ def run_ablate(
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry()
-        found = runs.carry_out(jobs, progress)
+        found = runs.carry_out(where_of(workspace, flags, jobs), progress)
         results = concluded(designed, found, metric)
         study = name or slug(designed)
         page = workspace.reports / f"ablate-{study}.html"

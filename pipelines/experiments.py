@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from pipelines.build_fst import build_graph, coder_for, graph_inputs
 from pipelines.clips import Clip, read_clips
@@ -23,6 +22,7 @@ from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.graphs import Graph, load_graph
 from pipelines.labels import lexicon_input
+from pipelines.locks import system_lock
 from pipelines.model_cards import CARD, WEIGHTS, find_model, read_card
 from pipelines.models_folder import TrainedModel, load_model
 from pipelines.pretrain import pretrain_model
@@ -131,7 +131,7 @@ def set_up(workspace: Workspace, variant: Variant, seed: int, split: str) -> Exp
 def run_experiment(one: Experiment) -> None:
     """Trains and tests, unless that has been done, and writes the outcome to the run's folder."""
     one.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(one.folder / "lock"):  # two tests of one training
+    with system_lock(one.folder / "lock"):  # two tests of one training: both may do it, once is cheaper
         if one.outcome:
             return
         clips = read_clips(one.workspace.clips_file)
@@ -191,7 +191,7 @@ def _stage_1_folder(one: Experiment, glosses: int) -> Path:
 
 def _run_stage_1(folder: Path, one: Experiment, store: FeatureStore, glosses: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    with system_lock(folder / "lock"):
         if not (folder / CARD).is_file():
             begin(folder, one.stage_1)
             lexicon, mark = one.choice.phonology.asl_lex, one.stage_1.fingerprint

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import workers
+from pipelines import privacy, workers
 from pipelines.clips import SPLITS, Clip, ClipSource, read_clips, slug, write_clips
 from pipelines.duplicates import Duplicate, find_duplicates, trace
 from pipelines.errors import BadClip, BadInput, SomeFailed
+from pipelines.fan_out import Where
 from pipelines.files import HashCache, file_hash, remove_unfinished, value_hash, write_atomically, write_json
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
@@ -28,6 +29,8 @@ from pipelines.workspace import Decision, Plan, Workspace, settings_of
 
 STAGE = "extract"
 CODE = 1
+#: The settings that a video's landmarks follow from.
+WHAT_MEDIAPIPE_DOES = ("complexity", "detection_confidence", "tracking_confidence", "max_side")
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def run_extract(
     """
     sources = _sources(workspace, flags)
     landmarks, split = workspace.settings("landmarks", flags), workspace.settings("split", flags)
-    synthetic = workspace.settings("synthetic", flags)
+    synthetic, cluster = workspace.settings("synthetic", flags), workspace.settings("cluster", flags)
+    where = Where(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
     with workspace.locked("asl extract"):
         gathered = gather(sources, synthetic, workspace.synthetic)
         if not add:  # else they may be among the clips that are kept
@@ -87,7 +91,7 @@ def run_extract(
         if unrendered and dry_run:
             metrics = {"clips": len(gathered.clips), "to_render": len(unrendered)}
             return ExtractionResult(Decision(True, "videos are to be rendered"), metrics, notes=gathered.notes)
-        render(unrendered, workspace.synthetic, landmarks.workers, progress)
+        render(unrendered, workspace.synthetic, where, progress)
         jobs, unreadable = _jobs(workspace, gathered.clips, landmarks)
         kept = _kept(workspace, jobs) if add else []
         plan = _plan(gathered, jobs, kept, sources, synthetic, landmarks, split)
@@ -100,7 +104,7 @@ def run_extract(
             return ExtractionResult(decision, metrics, missing=gathered.missing, notes=gathered.notes)
         started, clock = datetime.now().astimezone(), time.monotonic()
         failures = unreadable + [Failure(name, "bad-annotation", reason) for name, reason in gathered.broken]
-        failed, frames = _extract(workspace, jobs, landmarks, progress, force=force, fail_fast=fail_fast)
+        failed, frames = _extract(workspace, jobs, landmarks, where, progress, force=force, fail_fast=fail_fast)
         failures += failed
         seconds = time.monotonic() - clock
         clips = kept + [_clip(workspace, job) for job in jobs if job.pose.is_file()]
@@ -136,7 +140,7 @@ def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
 def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkSettings) -> tuple[list[_Job], list[Failure]]:
     """One job a readable clip. The id covers the file's content, the range taken and MediaPipe's settings."""
     hashes = HashCache(workspace.private / "hashes.json")
-    how = {key: value for key, value in asdict(settings).items() if key not in ("workers", "max_minutes")}
+    how = {key: getattr(settings, key) for key in WHAT_MEDIAPIPE_DOES}
     jobs, failures = [], []
     for clip in clips:
         try:
@@ -147,7 +151,8 @@ def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkS
             failures.append(Failure(clip.name, "unreadable", error.strerror or str(error)))
             continue
         video_settings = how if clip.kind == "video" else clip.layout
-        digest = value_hash([CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, video_settings])
+        kept = [dict(privacy.choices(settings))] if privacy.choices(settings) else []
+        digest = value_hash([CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, video_settings, *kept])
         id = f"{slug(Path(clip.name).stem)}-{value_hash([clip.name, digest])[:10]}"
         jobs.append(_Job(clip, id, workspace.landmarks / id[-2:] / f"{id}.pose"))
     hashes.save()
@@ -170,7 +175,7 @@ def _plan(gathered: Gathered, jobs, kept, sources: SourceSettings, synthetic: Sy
         "earlier clips": value_hash([clip.id for clip in kept]),
     }
     settings = settings_of(sources, synthetic, landmarks, split) if sources.synthetic else settings_of(sources, landmarks, split)
-    return Plan(STAGE, {key: value for key, value in settings.items() if key != "workers"}, inputs, CODE)
+    return Plan(STAGE, {key: value for key, value in settings.items() if key not in ("workers", "time_limit")}, inputs, CODE)
 
 
 def _decide(workspace: Workspace, plan: Plan, force: bool) -> Decision:
@@ -194,7 +199,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _extract(
-    workspace, jobs, settings: LandmarkSettings, progress: Progress, *, force: bool, fail_fast: bool
+    workspace, jobs, settings: LandmarkSettings, where: Where, progress: Progress, *, force: bool, fail_fast: bool
 ) -> tuple[list[Failure], int]:
     for folder in (workspace.landmarks, workspace.thumbnails):
         folder.mkdir(exist_ok=True)
@@ -205,9 +210,9 @@ def _extract(
     progress.start("extract", len(todo))
     # Large files first: at the end no worker is left alone with a long clip.
     todo.sort(key=lambda job: (-job.source.path.stat().st_size, job.id))
-    tasks = [workers.Task(job.source, job.pose, workspace.thumbnails / f"{job.id}.jpg") for job in todo]
+    tasks = [workers.Task(job.source, job.pose, workspace.thumbnail(job.id)) for job in todo]
     failures, frames, clock = [], 0, time.monotonic()
-    for task, outcome in workers.run(tasks, settings):
+    for task, outcome in workers.run(tasks, settings, where):
         if isinstance(outcome, BadClip):
             failures.append(Failure(task.source.name, outcome.reason, outcome.message))
             if fail_fast:

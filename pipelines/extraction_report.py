@@ -45,7 +45,7 @@ def _card(workspace: Workspace, clip: Clip) -> dict[str, object]:
 
 
 def _picture(workspace: Workspace, clip: Clip, landmarks: Landmarks) -> bytes:
-    file = workspace.thumbnails / f"{clip.id}.jpg"
+    file = workspace.thumbnail(clip.id)
     if file.is_file():
         return file.read_bytes()
     seen = landmarks.present.sum(axis=1)

@@ -1,49 +1,182 @@
-"""Jobs fanned out over worker processes that end when their parent does, however it ends."""
+"""Independent jobs fanned out through one interface: over processes of this machine, or over the workers of a dask cluster.
 
+A job whose process dies (a crash in a library, memory that ran out) or that takes too long is tried once more, alone; then it
+is one failure and the others go on. Worker processes end when their parent does, however it ends.
+"""
+
+import faulthandler
 import multiprocessing
 import os
 import resource
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import TypeVar
+from time import monotonic
+from typing import IO, TypeVar
 
 Job = TypeVar("Job")
 
 
-def fan_out(function: Callable, jobs: Sequence[Job], count: int = 0, *, fresh: bool = False) -> Iterator[tuple[Job, Future]]:
-    """Runs function(job) of every job in `count` processes (0: one a core) and yields each with its future as it ends.
+@dataclass(frozen=True)
+class Where:
+    """Where jobs run. processes: of this machine, 0 one a core. cluster: the address of a dask scheduler in their place.
 
-    fresh: a process for each job, so that its peak memory is its own. Interrupted, or left by the caller, the workers are
-    stopped at once: what they do must bear that.
+    seconds: the longest that a job may take, 0 for as long as it likes.
+    """
+
+    processes: int = 0
+    cluster: str = ""
+    seconds: float = 0.0
+
+
+class Died(Exception):
+    """A job's process died, or was ended as the job took too long, each time that it was tried."""
+
+
+def fan_out(
+    function: Callable, jobs: Sequence[Job], where: Where, *, fresh: bool = False, renew_after: int = 0, own_cores: bool = False
+) -> Iterator[tuple[Job, Future]]:
+    """Runs function(job) of every job and yields each with its future as it ends; the future of a lost job raises Died.
+
+    fresh: a process for each job, so that its peak memory is its own. renew_after: jobs after which a process is replaced by a
+    new one. own_cores: processes for all cores keep to one each. Interrupted, or left by the caller, the workers are stopped at
+    once: what they do must bear that. Raises BadInput, AslError: no such cluster, or none that can be worked with.
     """
     if not jobs:
         return
-    count = min(count or os.cpu_count() or 1, len(jobs))
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, start_worker, max_tasks_per_child=1 if fresh else None)
-    flying = {pool.submit(function, job): job for job in jobs}
-    left = len(flying)
-    try:
-        for future in as_completed(flying):
-            left -= 1
-            yield flying[future], future
-    finally:
-        pool.shutdown(wait=not left, cancel_futures=True)
-        if left:
+    with Pool(where, most=len(jobs), fresh=fresh, own_cores=own_cores) as pool:
+        waiting, flying, begun = deque(jobs), dict[Future, Job](), 0
+        while waiting or flying:
+            resting = renew_after and begun >= renew_after * pool.workers
+            while waiting and len(flying) < 2 * pool.workers and not resting:
+                job = waiting.popleft()
+                flying[pool.submit(function, job)] = job
+                begun += 1
+                resting = renew_after and begun >= renew_after * pool.workers
+            if not flying:
+                pool.renew()
+                begun = 0
+                continue
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            if any(_broken(future) for future in done):
+                # Nobody knows whose job it was: all that were under way go again one at a time, so that only the guilty fails.
+                done, suspects = {one for one in flying if one.done() and not _broken(one)}, flying
+                flying = {}
+                yield from ((suspects[future], future) for future in done)
+                yield from ((job, pool.alone(function, job)) for future, job in suspects.items() if future not in done)
+            else:
+                yield from ((flying.pop(future), future) for future in done)
+
+
+class Pool(AbstractContextManager):
+    """Workers that jobs are submitted to. workers: how many there are, at most as many as there are jobs."""
+
+    def __init__(self, where: Where, *, most: int = 1 << 30, fresh: bool = False, own_cores: bool = False):
+        self._where, self._fresh, self._own_cores, self._client = where, fresh, own_cores, None
+        self._flying: set[Future] = set()
+        if where.cluster:
+            from pipelines.cluster import connect
+
+            self._client, self.workers = connect(where.cluster)
+        else:
+            self.workers = min(where.processes or os.cpu_count() or 1, most)
+        self._executor = self._new_executor()
+
+    def submit(self, function: Callable, *arguments) -> Future:
+        """A future that raises BrokenProcessPool where a process died: then `alone` is for it."""
+        call = (_within, self._where.seconds, function, *arguments)
+        try:
+            future = self._executor.submit(*call)
+        except BrokenProcessPool:
+            self.renew()
+            future = self._executor.submit(*call)
+        self._flying.add(future)
+        future.add_done_callback(self._flying.discard)
+        return future
+
+    def alone(self, function: Callable, *arguments) -> Future:
+        """Tries once more what may have killed a process, and waits for it; its future, which may raise Died."""
+        started = monotonic()
+        future = self.submit(function, *arguments)
+        if _broken(future):
+            late = self._where.seconds and monotonic() - started >= self._where.seconds
+            what = f"took longer than {self._where.seconds / 60:g} minutes" if late else "its process died"
+            future = Future()
+            future.set_exception(Died(f"{what}, twice"))
+        return future
+
+    def renew(self) -> None:
+        """New processes in place of the old ones; a cluster's stay as they are."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor = self._new_executor()
+
+    def _new_executor(self) -> Executor:
+        if self._client:
+            from pipelines.cluster import ClusterExecutor
+
+            return ClusterExecutor(self._client, Died)
+        context = multiprocessing.get_context("spawn")
+        started = context.Value("i", 0) if self._own_cores else None
+        own = (start_worker, (started, self.workers))
+        return ProcessPoolExecutor(self.workers, context, *own, max_tasks_per_child=1 if self._fresh else None)
+
+    def __exit__(self, *_) -> None:
+        left = bool(self._flying)
+        self._executor.shutdown(wait=not left, cancel_futures=True)
+        if self._client:
+            self._client.close()
+        elif left:  # interrupted: nobody waits for what is under way
             for worker in multiprocessing.active_children():
                 worker.terminate()
 
 
-def start_worker() -> None:
-    """What every worker process does first."""
+def _broken(future: Future) -> bool:
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+# In the workers ------------------------------------------------------------------------------------------------------
+def _within(seconds: float, function: Callable, *arguments):
+    """Runs the function; if it takes longer, the process ends, whatever it is doing (no interpreter is needed for that)."""
+    if not seconds:
+        return function(*arguments)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_nowhere())
+    try:
+        return function(*arguments)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@lru_cache(maxsize=1)
+def _nowhere() -> IO:
+    return open(os.devnull, "w")  # kept open: the watch writes to it at the end
+
+
+def start_worker(started=None, count: int = 0) -> None:
+    """What every worker process does first. started: where workers keep to a core each, how many have been before (shared)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    if started is not None:
+        with started.get_lock():
+            number, started.value = started.value, started.value + 1
+        _take_core(number, count)
+
+
+def _take_core(number: int, count: int) -> None:
+    """With a worker for every core, each keeps to its own: MediaPipe's threads then do not chase each other (+5 %)."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        if count == len(cores):
+            os.sched_setaffinity(0, {cores[number % count]})
 
 
 def _die_with_parent() -> None:

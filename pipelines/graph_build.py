@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import BadInput
-from pipelines.fan_out import fan_out, peak_memory_mb
+from pipelines.fan_out import Pool, Where, peak_memory_mb
 from transducers.cascade import Knowledge, Size, build
 
 
@@ -31,9 +31,9 @@ class Built:
 
 def build_in(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> Built:
     """Writes the transducers into the folder. Raises BadInput: labels that do not fit, or more memory than allowed."""
-    for _, future in fan_out(_build, [Job(known, folder, prune, int(max_gb * 1e9))], 1, fresh=True):
+    with Pool(Where(processes=1)) as pool:
         try:
-            return future.result()
+            return pool.submit(_build, Job(known, folder, prune, int(max_gb * 1e9))).result()
         except (BrokenProcessPool, MemoryError) as error:
             raise BadInput(
                 f"the graph needs more than --max-memory {max_gb:g} GB",
@@ -41,7 +41,6 @@ def build_in(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: floa
             ) from error
         except ValueError as error:
             raise BadInput(f"the cascade cannot be built: {error}", "look at the text, the lexicon and --prune") from error
-    raise AssertionError
 
 
 def _build(job: Job) -> Built:

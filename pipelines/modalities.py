@@ -26,7 +26,7 @@ from pipelines.landmarks import milliseconds_a_frame
 from pipelines.measures import Interval
 from pipelines.progress import Progress
 from pipelines.settings import LandmarkSettings, SyntheticSettings
-from pipelines.studies import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings
+from pipelines.studies import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, where_of
 from pipelines.workspace import Workspace
 
 #: The study is one of `asl ablate`'s.
@@ -66,7 +66,7 @@ def run_modalities(
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry()
-        found = runs.carry_out(jobs, progress)
+        found = runs.carry_out(where_of(workspace, flags, jobs), progress)
         own = common_seeds(found, CHAIN)
         found = {(parts, seed): found[parts, seed] for parts in CHAIN for seed in own}
         labels = {clip.name: clip.glosses[0] for clip in read_clips(workspace.clips_file) if len(clip.glosses) == 1}

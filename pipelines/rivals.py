@@ -1,16 +1,17 @@
-"""What competes with each reference, searched by worker processes while the encoder learns (SPEC §11)."""
+"""What competes with each reference, searched by worker processes or a cluster while the encoder learns (SPEC §11)."""
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipelines.fan_out import start_worker
+from pipelines.fan_out import Died, Pool, Where
 from transducers.hypotheses import Competition, Hypothesis
 
 
@@ -24,49 +25,70 @@ class Rivals:
 
 @dataclass(frozen=True)
 class Searchers:
-    """Worker processes that each hold the graph."""
+    """Workers that each hold the graph. graph: the file, its beam and that of lattices. lost: clips whose search died, twice."""
 
-    pool: ProcessPoolExecutor
+    pool: Pool
+    graph: tuple[Path, float, float]
     most: int
+    lost: dict[str, str] = field(default_factory=dict)
 
-    def search(self, scores: np.ndarray, words: Sequence[int]) -> "Future[Rivals]":
-        """scores: (T, N); words: of the reference."""
-        return self.pool.submit(_search, scores, tuple(words), self.most)
+    def search(self, name: str, scores: np.ndarray, words: Sequence[int]) -> "Search":
+        """Rivals of a clip, by its name. scores: (T, N); words: of the reference."""
+        return self._begin(name, Rivals(None), _search, scores, tuple(words), self.most)
 
-    def fits(self, words: Sequence[int], frames: int, labels: int) -> "Future[int | None]":
+    def fits(self, name: str, words: Sequence[int], frames: int, labels: int) -> "Search":
         """None where the graph says these words in so many frames; else how many of them it can say at all."""
-        return self.pool.submit(_fits, tuple(words), frames, labels)
+        return self._begin(name, 0, _fits, tuple(words), frames, labels)
+
+    def _begin(self, name: str, lost: Any, *call) -> "Search":
+        call = (call[0], self.graph, *call[1:])
+        return Search(self, name, lost, call, self.pool.submit(*call))
 
 
-_own: list[Competition] = []
+@dataclass(frozen=True)
+class Search:
+    """One that is under way. instead: its result where it was lost."""
+
+    searchers: Searchers
+    name: str
+    instead: Any
+    call: tuple
+    future: Future
+
+    def result(self) -> Any:
+        """Waits for it. A search whose worker died is tried once more; then its clip is among the lost."""
+        try:
+            try:
+                return self.future.result()
+            except BrokenProcessPool:
+                return self.searchers.pool.alone(*self.call).result()
+        except Died as error:
+            self.searchers.lost[self.name] = str(error)
+            return self.instead
 
 
 @contextmanager
-def searchers(graph: Path, beam: float, lattice_beam: float, most: int, workers: int = 0) -> Iterator[Searchers]:
-    """workers: 0 takes one a core. They end when the block does, or with this process."""
-    count = workers or os.cpu_count() or 1
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, _start, (graph, beam, lattice_beam))
-    try:
-        yield Searchers(pool, most)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+def searchers(graph: Path, beam: float, lattice_beam: float, most: int, where: Where) -> Iterator[Searchers]:
+    """Workers end when the block does, or with this process."""
+    with Pool(where) as pool:
+        yield Searchers(pool, (graph, beam, lattice_beam), most)
 
 
-def _start(graph: Path, beam: float, lattice_beam: float) -> None:
-    start_worker()
-    _own.append(Competition(graph, beam, lattice_beam))
+@lru_cache(maxsize=1)
+def _competition(graph: Path, beam: float, lattice_beam: float) -> Competition:
+    """This process's own."""
+    return Competition(graph, beam, lattice_beam)
 
 
-def _search(scores: np.ndarray, words: tuple[int, ...], most: int) -> Rivals:
-    (own,) = _own
+def _search(graph: tuple[Path, float, float], scores: np.ndarray, words: tuple[int, ...], most: int) -> Rivals:
+    own = _competition(*graph)
     reference = own.aligned(scores, words)
     others = [one for one in own.best(scores, most) if one.words != words] if reference else []
     return Rivals(reference, tuple(others))
 
 
-def _fits(words: tuple[int, ...], frames: int, labels: int) -> int | None:
-    (own,) = _own
+def _fits(graph: tuple[Path, float, float], words: tuple[int, ...], frames: int, labels: int) -> int | None:
+    own = _competition(*graph)
     if own.aligned(np.zeros((frames, labels), dtype=np.float32), words):
         return None
     return own.breaks_at(words)

@@ -15,7 +15,7 @@ from pipelines.errors import AslError, BadInput
 from pipelines.experiments import Variant
 from pipelines.measures import LEVEL
 from pipelines.progress import Progress
-from pipelines.studies import METRICS, Outcomes, Runs, Study, common_clips, common_settings
+from pipelines.studies import METRICS, Outcomes, Runs, Study, common_clips, common_settings, where_of
 from pipelines.workspace import Workspace
 
 STAGE = "scale"
@@ -83,7 +83,7 @@ def run_scale(
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry()
-        found = runs.carry_out(jobs, progress, fresh=True)
+        found = runs.carry_out(where_of(workspace, flags, jobs), progress, fresh=True)
         own = [{key: one for key, one in found.items() if key[0] == point.name} for point in points]
         results = concluded([row(point, outcomes) for point, outcomes in zip(points, own, strict=True) if outcomes])
         results |= {"seeds": seeds, "pretrain": pretrain}

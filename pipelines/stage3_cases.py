@@ -33,12 +33,13 @@ def cases_of(
     clips = [store.clips[i] for i in chosen]
     words = [_words(clip, graph) for clip in clips]
     fits = [
-        pool.fits(own, len(example.features), len(graph.rows)) if own else None
+        pool.fits(example.name, own, len(example.features), len(graph.rows)) if own else None
         for own, example in zip(words, examples, strict=True)
     ]
     cases, refused = [], []
     for clip, example, own, said in zip(clips, examples, words, fits, strict=True):
-        reason = _refusal(clip, own, graph, said.result() if said else None)
+        found = said.result() if said else None
+        reason = pool.lost.get(clip.name) or _refusal(clip, own, graph, found)
         if reason:
             refused.append(Refused(clip.name, reason))
         example = replace(example, labels=_with_forms(example, clip, store.fps))

@@ -5,7 +5,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from pipelines.graphs import SMALLEST, WEIGHTS_OF_SCORES, Graph, encoder_scores,
 from pipelines.labels import FORM
 from pipelines.measures import word_distance
 from pipelines.progress import Progress
-from pipelines.rivals import Rivals, Searchers
+from pipelines.rivals import Rivals, Search, Searchers
 from pipelines.runs import ResumableRun, collate, collate_labels, make_batches, windows
 from pipelines.settings import Stage3Settings
 from pipelines.tensors import part
@@ -78,7 +77,7 @@ class Shown:
     source: np.ndarray
     codes: np.ndarray | None
     densities: np.ndarray | None
-    rivals: "Future[Rivals] | None"
+    rivals: Search | None
 
 
 class Stage3Model(nn.Module):
@@ -247,7 +246,8 @@ class Stage3Run(ResumableRun):
         if forms is not None:
             gate = self.model.cascade.gate.item() / self.temperature(number)
             scores = scores + gate * gate_scores(forms, graph.gate_columns)
-        return Shown(case, values, source, codes, densities, self.searchers.search(scores.astype(np.float32), case.words))
+        search = self.searchers.search(case.example.name, scores.astype(np.float32), case.words)
+        return Shown(case, values, source, codes, densities, search)
 
     def _encode(self, inputs: Sequence[np.ndarray]) -> Encoded:
         features, lengths = (tensor.to(self.device) for tensor in collate(inputs))

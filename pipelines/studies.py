@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.clips import read_clips
 from pipelines.errors import AslError, BadInput
 from pipelines.experiments import Variant, run_experiment, set_up
-from pipelines.fan_out import fan_out
+from pipelines.fan_out import Where, fan_out
 from pipelines.features import open_features
 from pipelines.files import file_hash, value_hash, write_json
 from pipelines.progress import Progress
@@ -40,6 +40,12 @@ def common_settings(workspace: Workspace, flags: Mapping[str, Any]) -> tuple[dic
     return given, workspace.settings("train", flags).seed
 
 
+def where_of(workspace: Workspace, flags: Mapping[str, Any], jobs: int) -> Where:
+    """Where the runs of a study are carried out. jobs: side by side here, 0 one a core."""
+    cluster = workspace.settings("cluster", flags)
+    return Where(jobs, cluster.cluster, 3600 * cluster.run_limit)
+
+
 class Runs:
     """The experiments of a study: every variant, by its name, from every seed."""
 
@@ -53,15 +59,15 @@ class Runs:
         """What would run."""
         return Study({"to_run": [f"{name}, seed {seed}" for name, seed in self.missing]}, kept=self._kept)
 
-    def carry_out(self, jobs: int, progress: Progress, *, fresh: bool = False) -> Outcomes:
-        """Runs what is missing over processes; the outcomes that are there then. Wrong settings or clips end it at once.
+    def carry_out(self, where: Where, progress: Progress, *, fresh: bool = False) -> Outcomes:
+        """Runs what is missing, several at a time; the outcomes that are there then. Wrong settings or clips end it at once.
 
         A run that fails otherwise is named in `failed`. fresh: each in a process of its own, as its peak memory is wanted.
         """
         self._make_features(progress)
         progress.start("runs", len(self.missing))
         names = {one.fingerprint: f"{name}, seed {seed}" for (name, seed), one in self.missing.items()}
-        for one, future in fan_out(run_experiment, list(self.missing.values()), jobs, fresh=fresh):
+        for one, future in fan_out(run_experiment, list(self.missing.values()), where, fresh=fresh):
             error, name = future.exception(), names[one.fingerprint]
             if isinstance(error, BadInput):
                 raise error

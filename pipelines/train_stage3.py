@@ -13,6 +13,7 @@ from models.discriminative import CascadeWeights
 from models.recogniser import Recogniser
 from pipelines.clips import read_clips
 from pipelines.errors import BadInput
+from pipelines.fan_out import Where
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash
 from pipelines.graphs import CARD as GRAPH_CARD
@@ -61,6 +62,7 @@ def run_train_stage3(
     """
     settings, decode = workspace.settings("stage3", flags), workspace.settings("decode", flags)
     device = choose_device(settings.device)
+    where = Where(settings.workers, workspace.settings("cluster", flags).cluster)
     with workspace.locked("asl train-stage3"):
         clips = read_clips(workspace.clips_file)
         built = find_graph(workspace, graph, stages=("build-fst",))
@@ -78,7 +80,7 @@ def run_train_stage3(
         started = datetime.now().astimezone()
         store = open_features(workspace, clips, trained.features, progress)
         result, history, changes = train(
-            folder, place, settings, decode, trained, first, store, device, plan.fingerprint, progress
+            folder, place, settings, decode, trained, first, store, device, where, plan.fingerprint, progress
         )
         page = workspace.reports / "train-stage3.html"
         write_report(page, result.metrics, history, changes, result.refused, command)
@@ -97,14 +99,14 @@ def _plan(workspace: Workspace, settings: Stage3Settings, decode: DecodeSettings
 
 def train(
     folder: Path, place: Path, settings: Stage3Settings, decode: DecodeSettings, trained: TrainedModel, first: Graph,
-    store: FeatureStore, device: torch.device, fingerprint: str, progress: Progress,
+    store: FeatureStore, device: torch.device, where: Where, fingerprint: str, progress: Progress,
 ) -> tuple[Result, list[dict[str, Any]], list[Change]]:  # fmt: skip
     """Trains and writes model and graph; the result, the figures of each epoch, and what changed on validation clips."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     validation = usable(store.clips, trained, "validation")
     listener = Listener(store, validation[:: max(1, -(-len(validation) // MOST_CLIPS))], decode)
-    run, better, refused = _run(folder, settings, trained, first, listener, device, progress)
+    run, better, refused = _run(folder, settings, trained, first, listener, device, where, progress)
     members, graph = run.result()
     card = {key: trained.card[key] for key in ("training", "metrics") if key in trained.card}
     card |= {"stage": STAGE, "fingerprint": fingerprint, "from": trained.folder.name, "stage3": settings_of(settings)}
@@ -124,7 +126,7 @@ def train(
 
 def _run(
     folder: Path, settings: Stage3Settings, trained: TrainedModel, first: Graph, listener: Listener, device: torch.device,
-    progress: Progress,
+    where: Where, progress: Progress,
 ) -> tuple[Stage3Run, bool, list[Refused]]:  # fmt: skip
     """A finished run, whether it is better than what was started from, and the clips that the cascade cannot say."""
     store = listener.store
@@ -138,7 +140,7 @@ def _run(
     graph = first.folder / RIVALS
     graph = graph if graph.is_file() else first.folder / file_name(WHOLE)
     beam = max(listener.decode.graph_beam, settings.lattice_beam)
-    with searchers(graph, beam, settings.lattice_beam, settings.n_best, settings.workers) as pool:
+    with searchers(graph, beam, settings.lattice_beam, settings.n_best, where) as pool:
         cases, refused = cases_of(store, chosen, trained, first, pool)
         if len(refused) == len(cases):
             one = refused[0]
@@ -148,7 +150,8 @@ def _run(
         torch.manual_seed(settings.seed)
         model = Stage3Model(members_of(trained, settings.dropout, cases), weights_of(first))
         run = Stage3Run(model, data, settings, folder, device, pool)
-        return run, run.run(progress), refused
+        better, told = run.run(progress), {one.name for one in refused}
+        return run, better, refused + [Refused(name, why) for name, why in pool.lost.items() if name not in told]
 
 
 def members_of(trained: TrainedModel, dropout: float, cases: Sequence[Case]) -> list[Recogniser]:

@@ -11,6 +11,7 @@ from pipelines import workers
 from pipelines.clips import ClipSource
 from pipelines.errors import BadClip, BadInput
 from pipelines.explanation import PathStep, explained
+from pipelines.fan_out import Where
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
 from pipelines.reader import Reader
@@ -62,9 +63,11 @@ def translate(
     progress.start("translate", len(clips))
     done: dict[ClipSource, Translation | BadClip] = {}
     waiting = list(clips)
+    # Alone, a clip is sooner read in this process.
+    where = Where(landmarks.workers, seconds=60 * landmarks.time_limit) if len(clips) > 1 else None
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
         tasks = [workers.Task(clip, Path(folder) / f"{i}.pose") for i, clip in enumerate(clips)]
-        for task, outcome in workers.run(tasks, landmarks):
+        for task, outcome in workers.run(tasks, landmarks, where):
             bad = isinstance(outcome, BadClip)
             done[task.source] = outcome if bad else _translation(task, reader, isolated, phonology, explain)
             progress.advance()

@@ -11,7 +11,7 @@ SOME_FAILED = 3
 FAILURES_SHOWN = 12
 
 
-@command("sources", "synthetic", "landmarks", "split", stage=True)
+@command("sources", "synthetic", "landmarks", "split", "cluster", stage=True)
 def extract(
     call: Call,
     add: Annotated[bool, typer.Option("--add", help="Keep the clips that the workspace has beside the new ones.")] = False,

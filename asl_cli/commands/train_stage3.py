@@ -10,7 +10,7 @@ from asl_cli.terminal import print_json, print_pairs, print_table, typed
 SOME_REFUSED, SHOWN = 3, 12
 
 
-@command("stage3", stage=True)
+@command("stage3", "cluster", stage=True)
 def train_stage3(
     call: Call,
     model: Annotated[

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.clips import ClipSource
-from pipelines.fan_out import fan_out
+from pipelines.errors import AslError
+from pipelines.fan_out import Died, Where, fan_out
 from pipelines.files import remove_unfinished
 from pipelines.progress import Progress
 from pipelines.synthetic import corpus
@@ -15,15 +16,21 @@ def is_rendered(clip: ClipSource) -> bool:
     return clip.kind == "video" and bool(clip.layout)
 
 
-def render(clips: Sequence[ClipSource], folder: Path, workers: int, progress: Progress) -> None:
-    """Renders clips into the folder. Interrupted, whole videos stay; the next call removes what was being written."""
+def render(clips: Sequence[ClipSource], folder: Path, where: Where, progress: Progress) -> None:
+    """Renders clips into the folder. Interrupted, whole videos stay; the next call removes what was being written.
+
+    Raises AslError: a process died of one, twice.
+    """
     if not clips:
         return
     if folder.is_dir():
         remove_unfinished(folder)
     progress.start("render", len(clips))
-    for _, future in fan_out(_render, clips, workers):
-        future.result()
+    for clip, future in fan_out(_render, clips, where):
+        try:
+            future.result()
+        except Died as error:
+            raise AslError(f"{clip.name} could not be rendered: {error}", "what was rendered is kept; try it again") from error
         progress.advance()
 
 

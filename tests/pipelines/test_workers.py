@@ -10,12 +10,13 @@ from models.holistic import Landmarks
 from pipelines import workers
 from pipelines.clips import ClipSource
 from pipelines.errors import AslError, BadClip
+from pipelines.fan_out import Where
 from pipelines.landmarks import check_mediapipe
 from pipelines.posefile import read_pose, write_pose
 from pipelines.settings import LandmarkSettings
 
 
-def kill_on_guilty(task):
+def kill_on_guilty(task, settings):
     if "guilty" in task.source.name:
         os.kill(os.getpid(), signal.SIGKILL)
     return 7
@@ -28,8 +29,7 @@ def videos(folder: Path, *names: str) -> list[workers.Task]:
 def test_a_worker_that_dies_costs_only_its_own_clip(tmp_path, monkeypatch):
     tasks = videos(tmp_path, "a", "guilty", "b", "c", "d", "e")
     monkeypatch.setattr(workers, "_work", kill_on_guilty)
-    monkeypatch.setattr(workers, "_start_worker", print)
-    outcomes = {task.source.name: outcome for task, outcome in workers.run(tasks, LandmarkSettings(workers=2))}
+    outcomes = {task.source.name: outcome for task, outcome in workers.run(tasks, LandmarkSettings(), Where(2))}
     assert outcomes.pop("guilty").reason == "worker-died"
     assert outcomes == dict.fromkeys("abcde", 7)
 
@@ -38,7 +38,7 @@ def test_what_a_library_says_of_one_clip_does_not_end_the_batch(tmp_path, monkey
     write_pose(tmp_path / "a.pose", signing(0))
     monkeypatch.setattr(workers, "write_pose", lambda *_: 1 / 0)
     task = workers.Task(ClipSource(tmp_path / "a.pose", "pose", "a"), tmp_path / "out.pose")
-    ((_, outcome),) = workers.run([task], LandmarkSettings())
+    ((_, outcome),) = workers.run([task], LandmarkSettings(), None)
     assert isinstance(outcome, BadClip)
     assert "ZeroDivisionError" in outcome.message
 
@@ -46,12 +46,12 @@ def test_what_a_library_says_of_one_clip_does_not_end_the_batch(tmp_path, monkey
 def test_a_range_of_a_pose_file_is_cut_out(tmp_path):
     write_pose(tmp_path / "a.pose", signing(0, seconds=3))
     task = workers.Task(ClipSource(tmp_path / "a.pose", "pose", "a", start=0.4, end=1.0), tmp_path / "out.pose")
-    assert [outcome for _, outcome in workers.run([task], LandmarkSettings())] == [15]
+    assert [outcome for _, outcome in workers.run([task], LandmarkSettings(), None)] == [15]
     whole, part = read_pose(tmp_path / "a.pose"), read_pose(tmp_path / "out.pose")
     assert isinstance(part, Landmarks)
     assert (part.points[0, 11] == whole.points[10, 11]).all()
     nothing = workers.Task(ClipSource(tmp_path / "a.pose", "pose", "a", start=50.0), tmp_path / "out2.pose")
-    assert next(workers.run([nothing], LandmarkSettings()))[1].reason == "empty-range"
+    assert next(workers.run([nothing], LandmarkSettings(), None))[1].reason == "empty-range"
 
 
 @pytest.mark.parametrize("version", ["0.10.30", "0.10.35", "1.0.0"])
@@ -71,7 +71,7 @@ def test_a_clip_is_the_same_alone_among_others_and_with_any_number_of_workers(re
 
     def extract(label: str, chosen, count: int) -> dict[str, bytes]:
         tasks = [workers.Task(one, tmp_path / label / f"{i}.pose") for i, one in chosen]
-        for task, outcome in workers.run(tasks, LandmarkSettings(workers=count)):
+        for task, outcome in workers.run(tasks, LandmarkSettings(), Where(count)):
             assert isinstance(outcome, int), (task, outcome)
         return {task.source.name: task.pose.read_bytes() for task in tasks}
 
@@ -87,11 +87,11 @@ def test_a_clip_is_the_same_alone_among_others_and_with_any_number_of_workers(re
 def test_a_real_clip_shows_its_signer(real_data, tmp_path):
     source = ClipSource(real_data / "videos" / "words" / "eat.mp4", "video", "eat")
     task = workers.Task(source, tmp_path / "eat.pose", tmp_path / "eat.jpg")
-    list(workers.run([task], LandmarkSettings()))
+    list(workers.run([task], LandmarkSettings(), None))
     seen = read_pose(task.pose).present.mean(axis=0)
     assert seen[0] > 0.95
     assert seen[2:].max() > 0.4
     assert task.thumbnail.read_bytes()[:2] == b"\xff\xd8"
     film(tmp_path / "gradient.mp4", frames=3)
     nobody = workers.Task(ClipSource(tmp_path / "gradient.mp4", "video", "g"), tmp_path / "g.pose")
-    assert next(workers.run([nobody], LandmarkSettings()))[1].reason == "no-signer"
+    assert next(workers.run([nobody], LandmarkSettings(), None))[1].reason == "no-signer"
