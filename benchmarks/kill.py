@@ -1,86 +1,147 @@
-"""kill -9 at random moments of extract and of train-ctc: what comes out at last must equal the undisturbed run's.
+"""kill -9 at random moments of every stage: what comes out at last must equal the undisturbed runs', byte for byte.
 
-python benchmarks/kill.py FOLDER-OF-VIDEOS FOLDER-OF-POSE-FILES [--kills 10] [--clips 12]
+    python benchmarks/kill.py WORK [--kills 100] [--videos FOLDER] [--stages extract,train-ctc,…] [--seed 0]
+
+Each stage is run once undisturbed in a workspace of synthetic signers (with --videos, also of a few real clips through MediaPipe)
+and then, from a copy of the workspace as it was before, killed again and again at random moments until it comes to its end, as
+often as it takes to share the kills out among the stages. Compared are all files that a stage makes but for times, memory and
+names of machines in records, and pages, which hold these. Afterwards `asl status` must read the workspace.
 """
 
 import argparse
+import json
+import os
 import random
+import re
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipelines.files import file_hash
 
+#: Keys of records that differ from run to run.
+OF_THE_MOMENT = re.compile(r"second|memory|started|finished|since|host|_ms$|milliseconds|created|checked_on")
+STAGES: dict[str, tuple[str, ...]] = {
+    "extract": ("--synthetic", "--signs", "16", "--clips", "6", "--sentences", "60", "--signers", "6", "--split-by", "group"),
+    "pretrain": ("--epochs", "8", "--threads", "1", "--name", "first"),
+    "train-ctc": ("--epochs", "14", "--threads", "1", "--name", "second"),
+    "evaluate": ("--split", "test"),
+    "build-fst": ("--name", "cascade"),
+    "train-stage3": ("--epochs", "2", "--threads", "1", "--name", "third", "--workers", "1"),
+    "ablate": ("--seeds", "2", "--factor", "mirror=0.5,0", "--epochs", "3", "--name", "study"),
+    "export": ("--name", "bundle", "--model", "second"),
+}
+MADE = ("clips.jsonl", "landmarks", "thumbnails", "features", "models", "graphs", "experiments", "bundles", "asl.toml")
+#: What is no result: locks, and which run a folder belongs to.
+BESIDE = ("lock", "run.json")
 
-def start(*words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "asl_cli.main", *words, "-q"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+def start(workspace: Path, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "asl_cli.main", words[0], "-w", str(workspace), *words[1:], "-q"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
 
-def undisturbed(*words: str) -> float:
+def undisturbed(workspace: Path, *words: str) -> float:
     clock = time.monotonic()
-    code = start(*words).wait()
-    if code:
-        sys.exit(f"asl {' '.join(words)}: exit {code}")
+    running = start(workspace, *words)
+    _, said = running.communicate()
+    if running.returncode:
+        sys.exit(f"asl {' '.join(words)}: exit {running.returncode}\n{said.decode()}")
     return time.monotonic() - clock
 
 
-def disturbed(kills: int, longest: float, rng: random.Random, *words: str) -> int:
-    """Kills the command after random times until `kills` hits; then lets it end. Returns how often it was hit."""
+def disturbed(workspace: Path, longest: float, rng: random.Random, *words: str) -> int:
+    """Kills the command after random times until it ends before; how often it was hit."""
     hits = 0
-    while hits < kills:
-        running = start(*words)
+    while True:
+        running = start(workspace, *words)
         try:
-            running.wait(timeout=rng.uniform(0.2, longest))
-            break
+            _, said = running.communicate(timeout=rng.uniform(0.2, longest))
         except subprocess.TimeoutExpired:
             running.kill()
-            running.wait()
+            running.communicate()
             hits += 1
-    undisturbed(*words)
-    return hits
+            continue
+        if running.returncode:
+            sys.exit(f"after {hits} kills: asl {' '.join(words)}: exit {running.returncode}\n{said.decode()}")
+        return hits
 
 
-def contents(folder: Path, *patterns: str) -> dict[str, str]:
-    files = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+def lasting(value: Any) -> Any:
+    """A record without what belongs to the moment."""
+    if isinstance(value, dict):
+        return {key: lasting(one) for key, one in value.items() if not OF_THE_MOMENT.search(str(key))}
+    return [lasting(one) for one in value] if isinstance(value, list) else value
+
+
+def contents(workspace: Path) -> Mapping[str, str]:
+    """File → its hash, or of a record what lasts of it."""
+    found = {}
+    for path in sorted(path for name in MADE for path in (workspace / name, *(workspace / name).rglob("*"))):
+        name = path.relative_to(workspace).as_posix()
+        if not path.is_file() or path.name in BESIDE or path.suffix == ".html" or "reports" in path.parts:
+            continue
+        if path.name == "asl.toml":
+            import tomli
+
+            states = tomli.loads(path.read_text()).get("state", {})
+            # Hashes of records with times in them differ as the records do.
+            found[name] = json.dumps({stage: [one["fingerprint"], sorted(one["outputs"])] for stage, one in states.items()})
+        elif path.suffix in (".json", ".jsonl") and path.name != "clips.jsonl":
+            lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+            found[name] = json.dumps([without_hashes(lasting(json.loads(line))) for line in lines])
+        elif path.suffix == ".md":
+            continue  # a card for people, with times
+        else:
+            found[name] = file_hash(path)
+    return found
+
+
+def without_hashes(record: Any) -> Any:
+    """A card that names the hashes of files in which there are times."""
+    return {key: value for key, value in record.items() if key != "files"} if isinstance(record, dict) else record
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("videos", type=Path)
-    parser.add_argument("poses", type=Path)
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--clips", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--videos", type=Path, help="a folder of gloss/clip.mp4")
+    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    rng = random.Random(0)  # noqa: S311 (moments, not secrets)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "videos" / "SIGN").mkdir(parents=True)
-        for file in sorted(chosen.videos.glob("*.mp4"))[: chosen.clips]:
-            (folder / "videos" / "SIGN" / file.name).symlink_to(file.resolve())
-        jobs = {
-            "extract": (["extract", "--videos", str(folder / "videos")], ("clips.jsonl", "landmarks/*/*", "thumbnails/*")),
-            "train-ctc": (["train-ctc", "--name", "run", "--epochs", str(chosen.epochs)], ("models/run/model.safetensors",)),
-        }
-        for stage, (words, outputs) in jobs.items():
-            results = []
-            for kills in (0, chosen.kills):
-                workspace = folder / f"{stage}-{kills}"
-                undisturbed("init", str(workspace))
-                if stage == "train-ctc":
-                    undisturbed("extract", "-w", str(workspace), "--poses", str(chosen.poses), "--allow-duplicates")
-                if kills == 0:
-                    seconds = undisturbed(*words, "-w", str(workspace))
-                    hits = 0
-                else:
-                    hits = disturbed(kills, max(3.0, seconds / 2), rng, *words, "-w", str(workspace))
-                results.append(contents(workspace, *outputs))
-            same = "equal" if results[0] == results[1] else "NOT EQUAL"
-            print(f"{stage}: {hits} kills, {len(results[0])} files, {same} to the undisturbed run's", flush=True)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    rng, names = random.Random(chosen.seed), chosen.stages.split(",")  # noqa: S311 (moments, not secrets)
+    whole, kills, broken = chosen.work / "undisturbed", 0, 0
+    shutil.rmtree(chosen.work, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "asl_cli.main", "init", str(whole), "-q"], check=True)
+    for stage, words in STAGES.items():
+        if stage == "extract" and chosen.videos:
+            words = (*words, "--videos", str(chosen.videos))
+        before = chosen.work / "before"
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.copytree(whole, before)
+        seconds = undisturbed(whole, stage, *words)
+        wanted, hits, rounds = -(-chosen.kills // len(names)) if stage in names else 0, 0, 0
+        differing: set[str] = set()
+        while hits < wanted:
+            disturbed_one = chosen.work / "disturbed"
+            shutil.rmtree(disturbed_one, ignore_errors=True)
+            shutil.copytree(before, disturbed_one)
+            hits += disturbed(disturbed_one, max(3.0, 0.7 * seconds), rng, stage, *words)
+            rounds += 1
+            one, other = contents(whole), contents(disturbed_one)
+            differing |= {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+            status = [sys.executable, "-m", "asl_cli.main", "status", "-w", str(disturbed_one), "--format", "json"]
+            broken += subprocess.run(status, capture_output=True).returncode != 0
+        kills += hits
+        same = "equal" if not differing else f"DIFFERENT: {', '.join(sorted(differing)[:6])}"
+        print(f"{stage} ({seconds:.1f} s): {hits} kills in {rounds} rounds, {len(contents(whole))} files, {same}", flush=True)
+    print(f"{kills} kills, {broken} workspaces that could not be read")
 
 
 if __name__ == "__main__":

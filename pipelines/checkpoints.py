@@ -1,5 +1,6 @@
 """Training states and model weights in safetensors: tensors and plain numbers, nothing pickled."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,31 @@ from pipelines.files import write_atomically
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-    """Tensors and a JSON record in one file, written whole or not at all."""
+    """Tensors and a JSON record in one file with their hash, written whole or not at all."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, {"record": json.dumps(record)}))
+    text = json.dumps(record)
+    write_atomically(path, save(plain, {"record": text, "sha256": _digest(plain, text)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_tensors` wrote. Raises AslError if the file is damaged."""
+    """What `save_tensors` wrote. Raises AslError if a single bit of it has changed."""
     try:
         with safe_open(path, framework="pt") as file:
-            record = json.loads((file.metadata() or {})["record"])
-            return {name: file.get_tensor(name) for name in file.keys()}, record  # noqa: SIM118 (not a dict)
+            written = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if _digest(tensors, written["record"]) != written["sha256"]:
+            raise ValueError("its hash does not fit")
+        return tensors, json.loads(written["record"])
     except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise AslError(f"{path} is damaged: {error}", "delete it and run the stage again") from error
+
+
+def _digest(tensors: dict[str, Tensor], record: str) -> str:
+    digest = hashlib.sha256(record.encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from pipelines.animation import animation, drawing
 from pipelines.clips import ClipSource
 from pipelines.errors import AslError, BadClip
 from pipelines.extraction import run_extract
+from pipelines.fan_out import Where
 from pipelines.html import write_page
 from pipelines.model_cards import find_model
 from pipelines.models_folder import load_model
@@ -75,7 +76,7 @@ def run_demo(folder: Path, progress: Progress) -> DemoResult:
     run_train_ctc(workspace, RECIPE, progress, name="demo")
     progress.say("3/4 rendering a synthetic signer that it has never seen, as video")
     clips = _clips(workspace, words)
-    render([clip for clip in clips if not clip.path.is_file()], workspace.synthetic, 0, progress)
+    render([clip for clip in clips if not clip.path.is_file()], Where(), progress)
     progress.say("4/4 MediaPipe looks at the videos, the recogniser reads them")
     result = DemoResult(folder, workspace.reports / "demo.html", training_clips=int(extracted.metrics.get("clips", 0)))
     for clip, outcome in _translated(workspace, clips, progress):

@@ -18,7 +18,7 @@ from pipelines.clips import SPLITS, Clip, ClipSource, read_clips, slug, write_cl
 from pipelines.duplicates import Duplicate, find_duplicates, trace
 from pipelines.errors import BadClip, BadInput, SomeFailed
 from pipelines.fan_out import Where
-from pipelines.files import HashCache, file_hash, remove_unfinished, value_hash, write_atomically, write_json
+from pipelines.files import HashCache, file_hash, value_hash, write_atomically, write_json
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
 from pipelines.settings import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
@@ -91,7 +91,7 @@ def run_extract(
         if unrendered and dry_run:
             metrics = {"clips": len(gathered.clips), "to_render": len(unrendered)}
             return ExtractionResult(Decision(True, "videos are to be rendered"), metrics, notes=gathered.notes)
-        render(unrendered, workspace.synthetic, where, progress)
+        render(unrendered, where, progress)
         jobs, unreadable = _jobs(workspace, gathered.clips, landmarks)
         kept = _kept(workspace, jobs) if add else []
         plan = _plan(gathered, jobs, kept, sources, synthetic, landmarks, split)
@@ -203,7 +203,6 @@ def _extract(
 ) -> tuple[list[Failure], int]:
     for folder in (workspace.landmarks, workspace.thumbnails):
         folder.mkdir(exist_ok=True)
-        remove_unfinished(folder)
     todo = [job for job in jobs if force or not job.pose.is_file()]
     if len(todo) < len(jobs) and todo:
         progress.say(f"{len(jobs) - len(todo)} of {len(jobs)} clips are extracted already")

@@ -1,8 +1,14 @@
-"""The feature store: every clip's features in one array on disk, made once a setting (SPEC §3)."""
+"""The feature store: every clip's features in arrays on disk, made once a setting and read where they lie (SPEC §3).
+
+The clips lie in shards of CLIPS_A_SHARD in their order, so that a corpus of any size is made in pieces, by several processes or
+machines, and is never in memory as a whole. A shard's hash is looked at before its first use.
+"""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +17,32 @@ from models.feature_sets import FEATURE_SETS, FeatureSet, clip_features
 from models.holistic import Landmarks
 from pipelines.clips import Clip
 from pipelines.errors import AslError, BadInput
-from pipelines.files import file_hash, value_hash, write_json
+from pipelines.fan_out import Died, Where, fan_out
+from pipelines.files import file_hash, value_hash, write_atomically, write_json
 from pipelines.posefile import read_pose
 from pipelines.progress import Progress
 from pipelines.settings import FeatureSettings
 from pipelines.workspace import Workspace
 
-CODE = 1
+CODE = 2
+CLIPS_A_SHARD = 1024
+INDEX, LENGTHS = "index.json", "lengths.npy"
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of the workspace's clips in their order. frames: (F, size) memory-mapped; starts: (clips + 1,)."""
+    """Features of the workspace's clips in their order. starts: (clips + 1,) frame of the store at which each clip begins.
+
+    digests: SHA-256 of each shard. interpolated: hand frames that were.
+    """
 
     settings: FeatureSettings
     clips: Sequence[Clip]
-    frames: np.ndarray
+    folder: Path
     starts: np.ndarray
+    digests: Sequence[str]
     interpolated: int
+    _open: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def feature_set(self) -> FeatureSet:
@@ -39,8 +53,19 @@ class FeatureStore:
         return self.settings.fps
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """(T, size) of one clip, NaN where absent."""
-        return shown_parts(np.asarray(self.frames[self.starts[index] : self.starts[index + 1]]), self.settings)
+        """(T, size) of one clip, NaN where absent; memory-mapped. Raises AslError if they are gone or damaged."""
+        number = index // CLIPS_A_SHARD
+        shard = self._open.get(number)
+        if shard is None:
+            shard = self._open[number] = self._shard(number)
+        before = self.starts[number * CLIPS_A_SHARD]
+        return shown_parts(np.asarray(shard[self.starts[index] - before : self.starts[index + 1] - before]), self.settings)
+
+    def _shard(self, number: int) -> np.ndarray:
+        file = _shard_file(self.folder, number)
+        if not file.is_file() or file_hash(file) != self.digests[number]:
+            raise AslError(f"the features in {file} are gone or damaged", f"delete {self.folder}; it is made anew")
+        return np.load(file, mmap_mode="r", allow_pickle=False)
 
 
 def features_of(landmarks: Landmarks, settings: FeatureSettings) -> tuple[np.ndarray, int]:
@@ -51,43 +76,104 @@ def features_of(landmarks: Landmarks, settings: FeatureSettings) -> tuple[np.nda
 
 def shown_parts(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """(T, size): the parts that the settings leave out made absent. Raises BadInput if the set has none of the others."""
+    hidden = _hidden(settings.features, settings.parts)
+    return np.where(hidden, np.float32(np.nan), features) if hidden.any() else features
+
+
+@lru_cache
+def _hidden(features: str, parts: str) -> np.ndarray:
+    """(size,) bool."""
+    feature_set = FEATURE_SETS[features]
     try:
-        return FEATURE_SETS[settings.features].only(features, settings.parts.split("+"))
+        return np.isnan(feature_set.only(np.zeros((1, feature_set.size), np.float32), parts.split("+")))[0]
     except ValueError as error:
         raise BadInput(str(error), "use --features landmarks or phon36+landmarks, or other --parts") from error
 
 
-def open_features(workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress) -> FeatureStore:
-    """The store for these clips and settings, computed where it is not there yet.
+def open_features(
+    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress, where: Where | None = None
+) -> FeatureStore:
+    """The store for these clips and settings; what of it is not there yet is computed. where: by whom, if it is much.
 
     Raises AslError if a clip's landmarks are gone or damaged.
     """
     # The key of offline features is what it was before there were causal ones.
     made = [CODE, settings.features, settings.fps, settings.depth, *(["causal"] if settings.causal_features else [])]
-    key = value_hash([*made, [[clip.id, clip.digest] for clip in clips]])
-    folder = workspace.features / key
-    if not (folder / "index.json").is_file():
-        _build(workspace, clips, settings, folder, progress)
-    index = json.loads((folder / "index.json").read_text())
-    frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    return FeatureStore(settings, clips, frames, np.array(index["starts"]), index["interpolated"])
+    folder = workspace.features / value_hash([*made, [[clip.id, clip.digest] for clip in clips]])
+    if not (folder / INDEX).is_file():
+        _build(workspace, clips, settings, folder, progress, where or Where())
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        if file_hash(folder / LENGTHS) != index["lengths"]:
+            raise ValueError("lengths that were changed")
+        lengths = np.load(folder / LENGTHS, allow_pickle=False)
+        starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        return FeatureStore(settings, clips, folder, starts, tuple(index["shards"]), int(index["interpolated"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AslError(f"the features in {folder} are damaged: {error}", "delete that folder; it is made anew") from error
 
 
-def _build(workspace: Workspace, clips, settings: FeatureSettings, folder: Path, progress: Progress) -> None:
-    progress.start("features", len(clips))
+@dataclass(frozen=True)
+class _Job:
+    """A shard to make: its number and its clips."""
+
+    number: int
+    clips: tuple[Clip, ...]
+
+
+def _build(
+    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, folder: Path, progress: Progress, where: Where
+) -> None:
+    """Makes the shards that are not there yet, each with a record that says that it is whole, and at last the index."""
+    jobs = [
+        _Job(number, tuple(clips[start : start + CLIPS_A_SHARD]))
+        for number, start in enumerate(range(0, len(clips), CLIPS_A_SHARD))
+    ]
+    missing = [job for job in jobs if not _record_file(folder, job.number).is_file()]
+    progress.start("features", sum(len(job.clips) for job in missing))
+    if len(jobs) == 1 and missing:
+        _make_shard(jobs[0], workspace, settings, folder, progress)
+    else:
+        for job, future in fan_out(partial(_make_shard, workspace=workspace, settings=settings, folder=folder), missing, where):
+            try:
+                future.result()
+            except Died as error:
+                name = job.clips[0].name
+                raise AslError(f"no features could be made of 1,024 clips from {name} on: {error}", "look at them") from error
+            progress.advance(len(job.clips))
+    records = [json.loads(_record_file(folder, job.number).read_text()) for job in jobs]
+    buffer = BytesIO()
+    np.save(buffer, np.concatenate([record["lengths"] for record in records]).astype(np.int64))
+    write_atomically(folder / LENGTHS, buffer.getvalue())
+    # Written last: its presence says that the store is whole.
+    index = {"settings": vars(settings), "interpolated": sum(record["interpolated"] for record in records)}
+    index |= {"lengths": file_hash(folder / LENGTHS), "shards": [record["sha256"] for record in records]}
+    write_json(folder / INDEX, index)
+
+
+def _make_shard(
+    job: _Job, workspace: Workspace, settings: FeatureSettings, folder: Path, progress: Progress | None = None
+) -> None:
     parts, interpolated = [], 0
-    for clip in clips:
+    for clip in job.clips:
         features, filled = features_of(_landmarks(workspace, clip), settings)
         parts.append(features)
         interpolated += filled
-        progress.advance()
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "frames.tmp.npy"
-    np.save(temporary, np.concatenate(parts))
-    temporary.replace(folder / "frames.npy")
-    starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-    # Written last: its presence says that the store is whole.
-    write_json(folder / "index.json", {"starts": starts.tolist(), "interpolated": interpolated, "settings": vars(settings)})
+        if progress:
+            progress.advance()
+    buffer = BytesIO()
+    np.save(buffer, np.concatenate(parts))
+    write_atomically(_shard_file(folder, job.number), buffer.getvalue())
+    record = {"sha256": file_hash(_shard_file(folder, job.number)), "lengths": [len(part) for part in parts]}
+    write_json(_record_file(folder, job.number), record | {"interpolated": interpolated})
+
+
+def _shard_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.npy"
+
+
+def _record_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.json"
 
 
 def _landmarks(workspace: Workspace, clip: Clip):

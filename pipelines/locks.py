@@ -28,8 +28,8 @@ DEAD_AFTER_SECONDS = 8.0
 
 
 @contextmanager
-def owned(folder: Path, command: str) -> Iterator[None]:
-    """Holds a folder, which is made if need be, for a command.
+def owned(folder: Path, command: str) -> Iterator[bool]:
+    """Holds a folder, which is made if need be, for a command; whether the owner before has died over its work.
 
     Raises AslError: another asl is at work, here or on another machine (it is named), or nothing can be written there.
     """
@@ -42,12 +42,12 @@ def owned(folder: Path, command: str) -> Iterator[None]:
             folder.mkdir(exist_ok=True)
             if not held.enter_context(system_lock(folder / LOCK, seconds=0.2)):
                 raise _refused(_read(folder / OWNER))
-            _claim(folder / OWNER, me)
+            died = _claim(folder / OWNER, me)
         except OSError as error:
             raise AslError(f"cannot write in {folder.parent}: {error.strerror}", "check the folder's permissions") from error
         beats.start()
         try:
-            yield
+            yield died
         finally:
             stop.set()
             beats.join()
@@ -78,14 +78,15 @@ def system_lock(file: Path, seconds: float = -1) -> Iterator[bool]:
         lock.release()
 
 
-def _claim(file: Path, me: dict[str, Any]) -> None:
-    """Writes the owner's name, unless another lives. One of this machine whose lock we hold does not."""
+def _claim(file: Path, me: dict[str, Any]) -> bool:
+    """Writes the owner's name, unless another lives; whether one has died. One of this machine whose lock we hold has."""
     other = _read(file)
     if other and other.get("host") != me["host"] and _counts_on(file, other):
         raise _refused(other)
     write_json(file, {**me, "beat": 0})
     if not _same(found := _read(file), me):  # two took it over at once
         raise _refused(found)
+    return bool(other)
 
 
 def _counts_on(file: Path, seen: dict[str, Any]) -> bool:

@@ -64,7 +64,7 @@ class Runs:
 
         A run that fails otherwise is named in `failed`. fresh: each in a process of its own, as its peak memory is wanted.
         """
-        self._make_features(progress)
+        self._make_features(where, progress)
         progress.start("runs", len(self.missing))
         names = {one.fingerprint: f"{name}, seed {seed}" for (name, seed), one in self.missing.items()}
         for one, future in fan_out(run_experiment, list(self.missing.values()), where, fresh=fresh):
@@ -78,11 +78,11 @@ class Runs:
             progress.advance(1, name)
         return {key: outcome for key, one in self.planned.items() if (outcome := one.outcome)}
 
-    def _make_features(self, progress: Progress) -> None:
+    def _make_features(self, where: Where, progress: Progress) -> None:
         """Once here, lest every process makes them."""
         clips = read_clips(self.workspace.clips_file) if self.missing else []
         for features in dict.fromkeys(one.choice.features for one in self.missing.values()):
-            open_features(self.workspace, clips, features, progress)
+            open_features(self.workspace, clips, features, progress, where)
 
     def report(
         self,

@@ -247,15 +247,29 @@ def prepare(store: FeatureStore, corpus: Corpus, table: LabelTable, given: tuple
 
     given: a standardisation to use in its place.
     """
-    feature_set, clips = store.feature_set, store.clips
-
-    def example(i: int) -> Example:
-        features, words = store[i], corpus.alphabet.labels(clips[i].glosses)
-        labels = table.labels(clips[i], len(features), store.fps, corpus.alphabet.label)
-        return Example(features, tuple(words), clips[i].name, labels)
-
     mean, deviation = given or standardise(store, corpus.train)
-    return Data(feature_set, list(map(example, corpus.train)), list(map(example, corpus.validation)), mean, deviation)
+    examples = (Examples(store, own, table, corpus.alphabet) for own in (corpus.train, corpus.validation))
+    return Data(store.feature_set, *examples, mean, deviation)
+
+
+@dataclass(frozen=True)
+class Examples(Sequence[Example]):
+    """Clips of a store, by their places in it, as examples that are made when they are asked for: a corpus may be large."""
+
+    store: FeatureStore
+    chosen: Sequence[int]
+    table: LabelTable
+    alphabet: Alphabet
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        clip, features = self.store.clips[self.chosen[index]], self.store[self.chosen[index]]
+        labels = self.table.labels(clip, len(features), self.store.fps, self.alphabet.label)
+        return Example(features, tuple(self.alphabet.labels(clip.glosses)), clip.name, labels)
 
 
 def standardise(store: FeatureStore, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,20 @@ class Example:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run trains and validates on. mean, deviation: (expanded,), from the training clips only."""
+    """What a run trains and validates on, sequences that may make their examples as they are asked for them.
+
+    mean, deviation: (expanded,), from the training clips only. levels: of the training clips' annotation.
+    """
 
     feature_set: FeatureSet
     train: Sequence[Example]
     validation: Sequence[Example]
     mean: np.ndarray
     deviation: np.ndarray
+
+    @cached_property
+    def levels(self) -> list[int]:
+        return [one.labels.level for one in self.train]
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ class Run(ResumableRun):
         A batch is its shard's number, its clips, varied and of like length, their inputs, and the frames that these came from.
         """
         size, shards, seed = self.settings.batch_size, self.settings.accumulate, self.settings.seed
-        order = epoch_order([one.labels.level for one in self.data.train], rng)
+        order = epoch_order(self.data.levels, rng)
         for place, window in enumerate(windows(order, size * shards)):
             mine = [
                 self._batches(

@@ -3,8 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import tomlkit
 
 from pipelines import settings as settings_module
 from pipelines.errors import AslError, BadInput
-from pipelines.files import value_hash, write_atomically, write_json
+from pipelines.files import remove_unfinished, value_hash, write_atomically, write_json
 from pipelines.locks import owned
 
 FILE_NAME = "asl.toml"
@@ -214,9 +214,17 @@ class Workspace:
             return {}
         return {stage: one for stage, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
 
-    def locked(self, command: str) -> AbstractContextManager[None]:
-        """One writer at a time. Raises AslError naming the owner if another one is at work."""
-        return owned(self.private, command)
+    @contextmanager
+    def locked(self, command: str) -> Iterator[None]:
+        """One writer at a time; what one that was killed left half written is removed. Raises AslError naming who is at work."""
+        with owned(self.private, command) as died:
+            if died:
+                remove_unfinished(self.folder)
+            try:
+                yield
+            except KeyboardInterrupt:
+                remove_unfinished(self.folder)  # of workers that were stopped
+                raise
 
 
 def _order(record: Mapping[str, Any]) -> int:

@@ -1,12 +1,10 @@
 """Videos of a corpus, rendered by worker processes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipelines.clips import ClipSource
 from pipelines.errors import AslError
 from pipelines.fan_out import Died, Where, fan_out
-from pipelines.files import remove_unfinished
 from pipelines.progress import Progress
 from pipelines.synthetic import corpus
 
@@ -16,15 +14,13 @@ def is_rendered(clip: ClipSource) -> bool:
     return clip.kind == "video" and bool(clip.layout)
 
 
-def render(clips: Sequence[ClipSource], folder: Path, where: Where, progress: Progress) -> None:
-    """Renders clips into the folder. Interrupted, whole videos stay; the next call removes what was being written.
+def render(clips: Sequence[ClipSource], where: Where, progress: Progress) -> None:
+    """Renders clips to where they say. Interrupted, whole videos stay.
 
     Raises AslError: a process died of one, twice.
     """
     if not clips:
         return
-    if folder.is_dir():
-        remove_unfinished(folder)
     progress.start("render", len(clips))
     for clip, future in fan_out(_render, clips, where):
         try:
