@@ -18,19 +18,20 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any])
     """Tensors and a JSON record in one file with their hash, written whole or not at all."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(record)
-    write_atomically(path, save(plain, {"record": text, "sha256": _digest(plain, text)}))
+    # In one entry: safetensors writes several in any order, and files of one content shall be equal.
+    write_atomically(path, save(plain, {"written": json.dumps([_digest(plain, text), text])}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What `save_tensors` wrote. Raises AslError if a single bit of it has changed."""
     try:
         with safe_open(path, framework="pt") as file:
-            written = file.metadata() or {}
+            digest, record = json.loads((file.metadata() or {})["written"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if _digest(tensors, written["record"]) != written["sha256"]:
+        if _digest(tensors, record) != digest:
             raise ValueError("its hash does not fit")
-        return tensors, json.loads(written["record"])
-    except (SafetensorError, ValueError, KeyError, OSError) as error:
+        return tensors, json.loads(record)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise AslError(f"{path} is damaged: {error}", "delete it and run the stage again") from error
 
 

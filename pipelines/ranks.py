@@ -7,6 +7,7 @@ ranks; what is learned hangs on the shards and not on who computes them, but for
 
 import logging
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -102,6 +103,9 @@ def join(device: torch.device, devices: int, nodes: int, threads: int) -> Ranks:
         logging.getLogger(name).setLevel(logging.WARNING)
     fabric = Fabric(accelerator=device.type, devices=local, num_nodes=nodes, strategy="ddp")
     fabric.launch()
+    if fabric.global_rank:
+        for one in (signal.SIGTERM, signal.SIGINT):  # it writes nothing, and Python would not hear them while it waits for others
+            signal.signal(one, signal.SIG_DFL)
     return FabricRanks(fabric)
 
 
