@@ -20,7 +20,11 @@ from pipelines.errors import BadClip
 from pipelines.files import write_atomically
 
 MAX_FILE_BYTES = 2 << 30
-MAX_FPS = 1000.0
+MIN_FPS, MAX_FPS = 1.0, 1000.0
+#: A file of few points may hold many frames, which take the room of all points here.
+MAX_FRAMES = 300_000
+#: Files of version 0.0 may blow up to many times their size when they are read.
+FIRST_VERSION = 0.1
 
 _COMPONENT_NAMES = {
     "pose": "POSE_LANDMARKS",
@@ -80,6 +84,8 @@ def read_pose(path: Path) -> Landmarks:
 
 def parse_pose(data: bytes) -> Landmarks:
     """The bytes of a `.pose` file as landmarks; see `read_pose`."""
+    if len(data) >= 4 and round(struct.unpack("<f", data[:4])[0], 3) < FIRST_VERSION:
+        raise BadClip("bad-pose", "a .pose file of version 0.0; write it anew with a pose-format of today")
     try:
         pose = Pose.read(data, _PlainBody)
     except (struct.error, ValueError, IndexError, TypeError, OverflowError, MemoryError, NotImplementedError) as error:
@@ -87,9 +93,11 @@ def parse_pose(data: bytes) -> Landmarks:
     body, width = pose.body, pose.header.dimensions.width
     if body.data.ndim != 4 or body.data.shape[0] == 0 or body.data.shape[1] == 0:
         raise BadClip("no-frames", "the .pose file holds no frames")
+    if len(body.data) > MAX_FRAMES:
+        raise BadClip("too-large", f"{len(body.data):,} frames; at most {MAX_FRAMES:,}")
     if body.data.shape[3] < 2:
         raise BadClip("bad-pose", "the .pose file has no x and y")
-    if not 0 < body.fps <= MAX_FPS or not np.isfinite(body.fps) or width == 0:
+    if not MIN_FPS <= body.fps <= MAX_FPS or not np.isfinite(body.fps) or width == 0:
         raise BadClip("bad-pose", f"the .pose file says {body.fps} fps and {width} pixels in width")
     source, target = _point_map(_signature(pose.header))
     if len(source) == 0:

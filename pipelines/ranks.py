@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from pipelines.errors import AslError, BadInput
 
@@ -62,7 +62,7 @@ class FabricRanks(Ranks):
     def gather(self, values: list[Any]) -> list[Any]:
         found: list[list[Any]] = [[] for _ in range(self.size)]
         with _company():
-            torch.distributed.all_gather_object(found, values)
+            distributed.all_gather_object(found, values)
         longest = max(map(len, found))
         return [own[i] for i in range(longest) for own in found if i < len(own)]
 
@@ -101,12 +101,27 @@ def join(device: torch.device, devices: int, nodes: int, threads: int) -> Ranks:
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // (local if device.type == "cpu" else 1)))
     for name in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    _meet_again(device)
     fabric = Fabric(accelerator=device.type, devices=local, num_nodes=nodes, strategy="ddp")
     fabric.launch()
     if fabric.global_rank:
         for one in (signal.SIGTERM, signal.SIGINT):  # it writes nothing, and Python would not hear them while it waits for others
             signal.signal(one, signal.SIG_DFL)
     return FabricRanks(fabric)
+
+
+def _meet_again(device: torch.device) -> None:
+    """Where torchrun on one machine has started all anew after a death: meets under a name of this attempt's own.
+
+    Its store still has the addresses of the dead (PyTorch 2.13), and Fabric takes what is initialised already.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or os.environ.get("GROUP_WORLD_SIZE") != "1":
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    store, rank, size = next(distributed.rendezvous("env://"))
+    store = distributed.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=size)
 
 
 def shards_of(batches: int, ranks: Ranks) -> int:
