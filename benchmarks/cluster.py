@@ -51,7 +51,9 @@ class Cluster:
         dask = [sys.executable, "-m", "dask"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
         address = self.address.removeprefix("tcp://").split(":")
-        self.processes = [subprocess.Popen([*dask, "scheduler", "--host", address[0], "--port", address[1], "--no-dashboard"], **quiet)]
+        self.processes = [
+            subprocess.Popen([*dask, "scheduler", "--host", address[0], "--port", address[1], "--no-dashboard"], **quiet)
+        ]
         each = ["worker", self.address, "--nworkers", str(workers), "--nthreads", "1", "--no-dashboard", "--memory-limit", "4GiB"]
         self.processes.append(subprocess.Popen([*dask, *each], **quiet))
         self.kills, self._stop = 0, threading.Event()

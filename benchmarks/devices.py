@@ -44,7 +44,9 @@ def main() -> None:
             losses[way] = [one["loss"] for one in epochs]
             seconds[way] += [one["seconds"] for one in epochs[1:]]
     one, two = losses.values()
-    print(f"losses differ by {max(abs(a - b) for a, b in zip(one, two, strict=True)):.1e} at most, of {one[0]:.2f} to {one[-1]:.2f}")
+    print(
+        f"losses differ by {max(abs(a - b) for a, b in zip(one, two, strict=True)):.1e} at most, of {one[0]:.2f} to {one[-1]:.2f}"
+    )
     medians = {way: statistics.median(own) for way, own in seconds.items()}
     for way, median in medians.items():
         print(f"{way}: {median:.2f} s an epoch")

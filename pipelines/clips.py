@@ -1,8 +1,10 @@
 """A clip before and after extraction, and the workspace's list of clips (clips.jsonl)."""
 
+import gc
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -122,12 +124,24 @@ def write_clips(path: Path, clips: Iterable[Clip]) -> None:
 def read_clips(path: Path) -> list[Clip]:
     """The workspace's clips. Raises StageMissing if there are none yet or the list is damaged."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file, all_kept():
             return [_clip(json.loads(line)) for line in file]
     except FileNotFoundError as error:
         raise StageMissing("no clips in this workspace yet", "asl extract --videos DIR (or --poses, --landmarks)") from error
     except (ValueError, TypeError, KeyError) as error:
         raise StageMissing(f"{path.name} is damaged: {error}", "make it anew with: asl extract --force") from error
+
+
+@contextmanager
+def all_kept() -> Iterator[None]:
+    """Reads long lists in half the time: Python does not look for garbage among millions of objects that are all kept."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _clip(record: Mapping[str, Any]) -> Clip:

@@ -117,7 +117,8 @@ def run_extract(
         _list_failures(workspace, failures, gathered.missing)
         metrics = summary(divided.clips, failures, gathered.missing) | {"split_by": divided.how} | duplicates
         metrics |= {"seconds": round(seconds, 1), "frames_per_second": round(frames / seconds, 1)} if frames else {}
-        result = ExtractionResult(decision, metrics, failures, gathered.missing, gathered.notes + divided.warnings)
+        notes = gathered.notes + divided.warnings + _said_more_before(workspace, divided.clips, landmarks)
+        result = ExtractionResult(decision, metrics, failures, gathered.missing, notes)
         result.report = _report(workspace, divided.clips, result)
         workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics)
         return result
@@ -230,6 +231,16 @@ def _clip(workspace: Workspace, job: _Job) -> Clip:
         glosses=source.glosses, group=source.group, signer=source.signer, split=source.split, fps=round(found.fps, 4),
         frames=len(found), seen=seen, segments=source.segments,
     )  # fmt: skip
+
+
+def _said_more_before(workspace: Workspace, clips: Sequence[Clip], settings: LandmarkSettings) -> list[str]:
+    """Where less of signers is to be stored: whether an earlier run has stored more, which is still there."""
+    if not privacy.choices(settings):
+        return []
+    own = {clip.id for clip in clips}
+    files = (path for folder in (workspace.landmarks, workspace.thumbnails) for path in folder.rglob("*.*"))
+    count = sum(path.stem not in own for path in files)
+    return [f"{count} files of earlier runs, which may hold more, still lie in landmarks/ and thumbnails/"] if count else []
 
 
 def _settle_duplicates(workspace: Workspace, divided: Split, settings: SplitSettings) -> dict[str, int]:

@@ -4,6 +4,7 @@ The clips lie in shards of CLIPS_A_SHARD in their order, so that a corpus of any
 machines, and is never in memory as a whole. A shard's hash is looked at before its first use.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -97,9 +98,7 @@ def open_features(
 
     Raises AslError if a clip's landmarks are gone or damaged.
     """
-    # The key of offline features is what it was before there were causal ones.
-    made = [CODE, settings.features, settings.fps, settings.depth, *(["causal"] if settings.causal_features else [])]
-    folder = workspace.features / value_hash([*made, [[clip.id, clip.digest] for clip in clips]])
+    folder = features_folder(workspace, clips, settings)
     if not (folder / INDEX).is_file():
         _build(workspace, clips, settings, folder, progress, where or Where())
     try:
@@ -111,6 +110,13 @@ def open_features(
         return FeatureStore(settings, clips, folder, starts, tuple(index["shards"]), int(index["interpolated"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AslError(f"the features in {folder} are damaged: {error}", "delete that folder; it is made anew") from error
+
+
+def features_folder(workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings) -> Path:
+    """Where the features of these clips lie, or will."""
+    made = [CODE, settings.features, settings.fps, settings.depth, settings.causal_features]
+    listed = hashlib.sha256("\n".join(f"{clip.id} {clip.digest}" for clip in clips).encode())
+    return workspace.features / value_hash([*made, listed.hexdigest()])
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,11 @@ def _build(
                 name = job.clips[0].name
                 raise AslError(f"no features could be made of 1,024 clips from {name} on: {error}", "look at them") from error
             progress.advance(len(job.clips))
-    records = [json.loads(_record_file(folder, job.number).read_text()) for job in jobs]
+    _write_index(folder, len(jobs), settings)
+
+
+def _write_index(folder: Path, shards: int, settings: FeatureSettings) -> None:
+    records = [json.loads(_record_file(folder, number).read_text()) for number in range(shards)]
     buffer = BytesIO()
     np.save(buffer, np.concatenate([record["lengths"] for record in records]).astype(np.int64))
     write_atomically(folder / LENGTHS, buffer.getvalue())

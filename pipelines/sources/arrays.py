@@ -26,7 +26,7 @@ MAX_LAYOUT_BYTES = 1 << 20
 #: What a damaged or hostile .npz raises, one or the other.
 DAMAGED = (
     ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError, OverflowError,
-    SyntaxError, tokenize.TokenError,
+    TypeError, AttributeError, IndexError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 GROUP_KEYS = ("group", "collector", "signer", "source")
 #: Stored pictures have no size; files are written as if they had been this wide, in pixels.

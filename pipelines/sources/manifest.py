@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.clips import ClipSource, glosses, split_name
+from pipelines.clips import ClipSource, all_kept, glosses, split_name
 from pipelines.errors import BadInput
 from pipelines.settings import nearest_hint
 
@@ -22,12 +22,13 @@ def read(file: Path) -> tuple[list[ClipSource], list[str]]:
     Raises BadInput naming file and line: no such file, a missing column, a wrong split or time.
     """
     clips, missing = [], []
-    for line, row in _rows(file):
-        clip = _clip(file, line, row)
-        if os.path.exists(clip.path):  # a name that no file can have is not there, either
-            clips.append(clip)
-        else:
-            missing.append(str(row["path"]))
+    with all_kept():
+        for line, row in _rows(file):
+            clip = _clip(file, line, row)
+            if os.path.exists(clip.path):  # a name that no file can have is not there, either
+                clips.append(clip)
+            else:
+                missing.append(str(row["path"]))
     return clips, missing
 
 

@@ -1,0 +1,139 @@
+"""The feature store at the size of a large corpus: opening, an epoch in random order, and the memory of a training.
+
+    python benchmarks/store.py WORK [--clips 100000] [--train]
+
+Makes the landmarks of some synthetic clips and lists each of them many times in a workspace, as a corpus of that many clips, so
+that reading and features are real work and making them is not. Prints how long it takes to build the store, to read the list of
+clips and to open the store in a fresh process, how fast an epoch of clips in random order comes (every value of it touched),
+with --train the peak memory of `asl train-ctc` for one epoch of it, and how the time of reading manifests grows.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.clips import read_clips, write_clips
+from pipelines.features import CLIPS_A_SHARD, features_folder, open_features
+from pipelines.progress import Silent
+from pipelines.settings import FeatureSettings
+from pipelines.sources import manifest
+from pipelines.workspace import open_workspace
+
+SETTINGS = FeatureSettings()
+#: Clips that the corpus is made of, their wanted length, and how many are built for the rate of building.
+DISTINCT, FRAMES, BUILT = 256, 60, 4096
+
+
+def asl(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "asl_cli.main", *words, "-q"], check=True, stdout=subprocess.DEVNULL)
+
+
+def make(work: Path, clips: int) -> None:
+    """A workspace of so many clips. All its shards hold the same clips again: the first are built, the rest are linked."""
+    asl("init", str(work))
+    asl("extract", "-w", str(work), "--synthetic", "--clips", "2", "--sentences", str(2 * DISTINCT), "--signers", "8")
+    workspace = open_workspace(work)
+    found = sorted(read_clips(workspace.clips_file), key=lambda clip: abs(clip.frames - FRAMES))[:DISTINCT]
+    many = [
+        replace(
+            found[i % DISTINCT], id=f"{found[i % DISTINCT].id}-{i:06d}", split="train" if i % 20 else "validation", segments=()
+        )
+        for i in range(clips)
+    ]
+    clock = time.monotonic()
+    first = open_features(workspace, many[:BUILT], SETTINGS, Silent())
+    seconds = time.monotonic() - clock
+    print(
+        f"built {BUILT:,} clips, {first.starts[-1] / BUILT:.0f} frames each, in {seconds:.0f} s: {BUILT / seconds:.0f} clips/s",
+        flush=True,
+    )
+    write_clips(workspace.clips_file, many)
+    folder = features_folder(workspace, many, SETTINGS)
+    folder.mkdir(parents=True)
+    for number in range(clips // CLIPS_A_SHARD):
+        for ending in (".npy", ".json"):
+            os.link(first.folder / f"00000{ending}", folder / f"{number:05d}{ending}")
+    open_features(workspace, many, SETTINGS, Silent())
+
+
+def measure(work: Path) -> None:
+    """In a process of its own."""
+    workspace = open_workspace(work)
+    clock = time.monotonic()
+    clips = read_clips(workspace.clips_file)
+    listed = time.monotonic() - clock
+    clock = time.monotonic()
+    store = open_features(workspace, clips, SETTINGS, Silent())
+    print(f"open: {time.monotonic() - clock:.2f} s (the list of clips before: {listed:.2f} s)", flush=True)
+    for epoch in ("first", "second"):
+        order = np.random.default_rng(0).permutation(len(clips))
+        clock, size, total = time.monotonic(), 0, 0.0
+        for i in order:
+            values = store[i]
+            total += float(values[:, 0].sum()) + float(values[:, -1].sum())  # pages are touched
+            size += values.nbytes
+        seconds = time.monotonic() - clock
+        print(f"{epoch} epoch in random order: {size / 1e6 / seconds:.0f} MB/s of {size / 1e6:.0f} MB", flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this process, mapped pages counted: {peak:.0f} MB")
+
+
+def train(work: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "asl_cli.main",
+        "train-ctc",
+        "-w",
+        str(work),
+        "--epochs",
+        "1",
+        "--hidden",
+        "16",
+        "--layers",
+        "1",
+    ]
+    clock = time.monotonic()
+    subprocess.run([*command, "-q", "--batch-size", "64", "--force"], check=True, stdout=subprocess.DEVNULL)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"asl train-ctc, one epoch: {time.monotonic() - clock:.0f} s, peak memory {peak:.0f} MB", flush=True)
+
+
+def manifests(work: Path) -> None:
+    """Seconds of reading a manifest of n and of 2 n rows."""
+    clip = next((work / "landmarks").rglob("*.pose"))
+    for rows in (50_000, 100_000, 200_000):
+        file = work / "clips.csv"
+        file.write_text("path,gloss,signer\n" + "".join(f"{clip},SIGN{i % 2000},s{i % 50}\n" for i in range(rows)))
+        clock = time.monotonic()
+        manifest.read(file)
+        print(f"a manifest of {rows:,} rows: {time.monotonic() - clock:.2f} s", flush=True)
+        file.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--clips", type=int, default=100_000)
+    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.measure:
+        return measure(chosen.work)
+    if not (chosen.work / "clips.jsonl").is_file():
+        make(chosen.work, chosen.clips)
+    subprocess.run([sys.executable, __file__, str(chosen.work), "--measure"], check=True)
+    manifests(chosen.work)
+    if chosen.train:
+        train(chosen.work)
+
+
+if __name__ == "__main__":
+    main()
