@@ -1,11 +1,12 @@
 """kill -9 at random moments of every stage: what comes out at last must equal the undisturbed runs', byte for byte.
 
-    python benchmarks/kill.py WORK [--kills 100] [--videos FOLDER] [--stages extract,train-ctc,…] [--seed 0]
+    python benchmarks/kill.py WORK [--kills 100] [--videos FOLDER] [--stages extract,train-ctc,…] [--signal TERM]
 
 Each stage is run once undisturbed in a workspace of synthetic signers (with --videos, also of a few real clips through MediaPipe)
 and then, from a copy of the workspace as it was before, killed again and again at random moments until it comes to its end, as
 often as it takes to share the kills out among the stages. Compared are all files that a stage makes but for times, memory and
-names of machines in records, and pages, which hold these. Afterwards `asl status` must read the workspace.
+names of machines in records, and pages, which hold these. Afterwards `asl status` must read the workspace. With --signal TERM or
+INT it is asked to end, and the slowest end is what to look at.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -54,20 +56,24 @@ def undisturbed(workspace: Path, *words: str) -> float:
     return time.monotonic() - clock
 
 
-def disturbed(workspace: Path, longest: float, rng: random.Random, *words: str) -> int:
-    """Kills the command after random times until it ends before; how often it was hit."""
-    hits = 0
+def disturbed(workspace: Path, longest: float, rng: random.Random, how: signal.Signals, *words: str) -> list[float]:
+    """Signals the command after random times until it ends before; the seconds that it took to end, each time it was hit."""
+    hits: list[float] = []
     while True:
         running = start(workspace, *words)
         try:
             _, said = running.communicate(timeout=rng.uniform(0.2, longest))
         except subprocess.TimeoutExpired:
-            running.kill()
+            clock = time.monotonic()
+            running.send_signal(how)
             running.communicate()
-            hits += 1
+            hits.append(time.monotonic() - clock)
+            if running.returncode not in (-how, 130, 0):
+                sys.exit(f"asl {' '.join(words)} ended with {running.returncode} after {how.name}")
+            longest *= 1.1  # a stage that begins anew each time must come to its end on a machine whose load varies
             continue
         if running.returncode:
-            sys.exit(f"after {hits} kills: asl {' '.join(words)}: exit {running.returncode}\n{said.decode()}")
+            sys.exit(f"after {len(hits)} kills: asl {' '.join(words)}: exit {running.returncode}\n{said.decode()}")
         return hits
 
 
@@ -113,10 +119,12 @@ def main() -> None:
     parser.add_argument("--videos", type=Path, help="a folder of gloss/clip.mp4")
     parser.add_argument("--stages", default=",".join(STAGES))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signal", choices=("KILL", "TERM", "INT"), default="KILL")
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     rng, names = random.Random(chosen.seed), chosen.stages.split(",")  # noqa: S311 (moments, not secrets)
-    whole, kills, broken = chosen.work / "undisturbed", 0, 0
+    how = signal.Signals[f"SIG{chosen.signal}"]
+    whole, kills, broken, slowest = chosen.work / "undisturbed", 0, 0, 0.0
     shutil.rmtree(chosen.work, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "asl_cli.main", "init", str(whole), "-q"], check=True)
     for stage, words in STAGES.items():
@@ -126,22 +134,24 @@ def main() -> None:
         shutil.rmtree(before, ignore_errors=True)
         shutil.copytree(whole, before)
         seconds = undisturbed(whole, stage, *words)
-        wanted, hits, rounds = -(-chosen.kills // len(names)) if stage in names else 0, 0, 0
+        wanted, hits, rounds = -(-chosen.kills // len(names)) if stage in names else 0, [], 0
         differing: set[str] = set()
-        while hits < wanted:
+        while len(hits) < wanted:
             disturbed_one = chosen.work / "disturbed"
             shutil.rmtree(disturbed_one, ignore_errors=True)
             shutil.copytree(before, disturbed_one)
-            hits += disturbed(disturbed_one, max(3.0, 0.7 * seconds), rng, stage, *words)
+            hits += disturbed(disturbed_one, max(3.0, 0.7 * seconds), rng, how, stage, *words)
             rounds += 1
             one, other = contents(whole), contents(disturbed_one)
             differing |= {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
             status = [sys.executable, "-m", "asl_cli.main", "status", "-w", str(disturbed_one), "--format", "json"]
             broken += subprocess.run(status, capture_output=True).returncode != 0
-        kills += hits
+        kills, slowest = kills + len(hits), max([slowest, *hits])
         same = "equal" if not differing else f"DIFFERENT: {', '.join(sorted(differing)[:6])}"
-        print(f"{stage} ({seconds:.1f} s): {hits} kills in {rounds} rounds, {len(contents(whole))} files, {same}", flush=True)
-    print(f"{kills} kills, {broken} workspaces that could not be read")
+        print(
+            f"{stage} ({seconds:.1f} s): {len(hits)} kills in {rounds} rounds, {len(contents(whole))} files, {same}", flush=True
+        )
+    print(f"{kills} kills, {broken} workspaces that could not be read; the slowest end took {slowest:.1f} s")
 
 
 if __name__ == "__main__":
