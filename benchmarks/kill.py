@@ -151,7 +151,7 @@ def main() -> None:
         print(
             f"{stage} ({seconds:.1f} s): {len(hits)} kills in {rounds} rounds, {len(contents(whole))} files, {same}", flush=True
         )
-    print(f"{kills} kills, {broken} workspaces that could not be read; the slowest end took {slowest:.1f} s")
+    print(f"{kills} hits, {broken} workspaces that could not be read; the slowest end took {slowest:.1f} s")
 
 
 if __name__ == "__main__":

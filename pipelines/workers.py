@@ -51,9 +51,11 @@ def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Where | None) 
     if where:
         yield from _fanned_out(videos, settings, where)
     elif videos:
-        yield from ((task, _work(task, settings)) for task in videos)
-        _extractor(settings).close()
-        _extractor.cache_clear()
+        try:
+            yield from ((task, _work(task, settings)) for task in videos)
+        finally:
+            _extractor(settings).close()
+            _extractor.cache_clear()
 
 
 def _fanned_out(tasks: Sequence[Task], settings: LandmarkSettings, where: Where) -> Iterator[tuple[Task, int | BadClip]]:
