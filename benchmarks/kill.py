@@ -26,7 +26,7 @@ from typing import Any
 from pipelines.files import file_hash
 
 #: Keys of records that differ from run to run.
-OF_THE_MOMENT = re.compile(r"second|memory|started|finished|since|host|_ms$|milliseconds|created|checked_on")
+OF_THE_MOMENT = re.compile(r"second|memory|started|finished|since|host|_ms$|_us_|milliseconds|created|checked_on")
 STAGES: dict[str, tuple[str, ...]] = {
     "extract": ("--synthetic", "--signs", "16", "--clips", "6", "--sentences", "60", "--signers", "6", "--split-by", "group"),
     "pretrain": ("--epochs", "8", "--threads", "1", "--name", "first"),

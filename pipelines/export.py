@@ -16,7 +16,7 @@ from pipelines.bundles import is_bundle, load_bundle
 from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
-from pipelines.files import file_hash
+from pipelines.files import UNFINISHED_FOLDER, file_hash
 from pipelines.graphs import CARD as GRAPH_CARD
 from pipelines.graphs import RIVALS, find_graph
 from pipelines.model_cards import WEIGHTS, find_model
@@ -59,7 +59,8 @@ def run_export(
         trained = load_model(find_model(workspace, model))
         cascade = _graph_of(workspace, trained, graph)
         folder = output or workspace.bundles / (name or _name(trained, settings))
-        plan = _plan(workspace, settings, trained, cascade, {"licence": licence, "accuracy": list(accuracy), "to": str(folder)})
+        said = {"licence": licence, "accuracy": list(accuracy), "to": _place(workspace, folder)}
+        plan = _plan(workspace, settings, trained, cascade, said)
         decision = workspace.decide(plan, force=force)
         if not decision.run and not is_bundle(folder):
             decision = Decision(True, f"{folder} is not there")
@@ -71,7 +72,7 @@ def run_export(
         clips = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
         store = open_features(workspace, clips, trained.features, progress) if clips else None
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as beside:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=UNFINISHED_FOLDER) as beside:
             made = Path(beside) / "bundle"
             figures = [*accuracy, *_measured_here(workspace, trained)]
             said = {"name": name or folder.name, "accuracy": figures} | ({"licence": licence} if licence else {})
@@ -86,10 +87,19 @@ def run_export(
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
         metrics = _metrics(folder, trained, cascade, variants)
-        inside = folder.resolve().is_relative_to(workspace.folder.resolve())
-        outputs = {workspace.relative(folder / bundles.CARD): file_hash(folder / bundles.CARD)} if inside else {}
+        card = folder / bundles.CARD
+        outputs = {_place(workspace, card): file_hash(card)} if _inside(workspace, card) else {}
         workspace.record(plan, started, outputs, metrics)
         return Result(decision, str(folder), variants, metrics)
+
+
+def _inside(workspace: Workspace, path: Path) -> bool:
+    return path.resolve().is_relative_to(workspace.folder.resolve())
+
+
+def _place(workspace: Workspace, path: Path) -> str:
+    """As records name it: a workspace may be moved."""
+    return path.resolve().relative_to(workspace.folder.resolve()).as_posix() if _inside(workspace, path) else str(path)
 
 
 def _measured_here(workspace: Workspace, model: TrainedModel) -> list[str]:

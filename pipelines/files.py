@@ -3,15 +3,19 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+
+#: How the names of what is being written begin.
+UNFINISHED_FILE, UNFINISHED_FOLDER = ".writing-", ".unfinished-"
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Writes beside the target and renames, so that a reader or a kill never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED_FILE, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
@@ -67,6 +71,8 @@ class HashCache:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Deletes what a killed `write_atomically` left below a folder."""
-    for path in folder.rglob(".writing-*.tmp"):
+    """Deletes what one that was killed left half written below a folder."""
+    for path in folder.rglob(f"{UNFINISHED_FILE}*"):
         path.unlink(missing_ok=True)
+    for path in folder.rglob(f"{UNFINISHED_FOLDER}*"):
+        shutil.rmtree(path, ignore_errors=True)
