@@ -77,7 +77,12 @@ def main() -> None:
     if sys.argv[1:2] == ["--version"]:
         print(f"asl {__version__}")
         sys.exit(DONE)
-    sys.exit(_run())
+    try:
+        code = _run()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is done: nothing is left that should be kept
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _run() -> int:

@@ -55,13 +55,13 @@ def fan_out(
         return
     with Pool(where, most=len(jobs), fresh=fresh, own_cores=own_cores) as pool:
         waiting, flying, begun = deque(jobs), dict[Future, Job](), 0
+        most = renew_after * pool.workers or len(jobs)
+        lost: list[Job] = []  # with a cluster's workers, on which others may have been under way
         while waiting or flying:
-            resting = renew_after and begun >= renew_after * pool.workers
-            while waiting and len(flying) < 2 * pool.workers and not resting:
+            while waiting and len(flying) < 2 * pool.workers and begun < most:
                 job = waiting.popleft()
                 flying[pool.submit(function, job)] = job
                 begun += 1
-                resting = renew_after and begun >= renew_after * pool.workers
             if not flying:
                 pool.renew()
                 begun = 0
@@ -73,8 +73,14 @@ def fan_out(
                 flying = {}
                 yield from ((suspects[future], future) for future in done)
                 yield from ((job, pool.alone(function, job)) for future, job in suspects.items() if future not in done)
-            else:
-                yield from ((flying.pop(future), future) for future in done)
+                continue
+            for future in done:
+                job = flying.pop(future)
+                if isinstance(future.exception(), Died):
+                    lost.append(job)
+                else:
+                    yield job, future
+        yield from ((job, pool.alone(function, job)) for job in lost)
 
 
 class Pool(AbstractContextManager):

@@ -60,7 +60,7 @@ class Search:
         try:
             try:
                 return self.future.result()
-            except BrokenProcessPool:
+            except (BrokenProcessPool, Died):
                 return self.searchers.pool.alone(*self.call).result()
         except Died as error:
             self.searchers.lost[self.name] = str(error)

@@ -5,11 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("asl", deadline=None)
+hypothesis.settings.load_profile("asl")
 
 DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
