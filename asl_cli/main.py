@@ -82,6 +82,10 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is done: nothing is left that should be kept
     except KeyboardInterrupt:
         code = INTERRUPTED
+    if code == INTERRUPTED:  # at once: libraries' threads that are still at work would hold up, or abort, an orderly end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
     sys.exit(code)
 
 
