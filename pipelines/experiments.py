@@ -34,7 +34,7 @@ from pipelines.workspace import Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
 from transducers.levels import WHOLE
 
-STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 1
+STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 2
 #: Threads of a run: one, so that its figures do not hang on how many run side by side.
 THREADS = 1
 

@@ -32,7 +32,7 @@ from pipelines.workspace import Decision, Plan, Workspace, settings_of
 from transducers.alphabet import Alphabet
 
 STAGE = "train-ctc"
-CODE = 4
+CODE = 5
 MOST_PARAMETERS_PER_CLIP = 1000
 #: Settings that nothing of a model follows from.
 WHERE_IT_RUNS = ("device", "threads", "devices", "nodes")
