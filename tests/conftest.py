@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("asl")
 DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-def run_asl(*words, cwd=None, env=None, timeout=300, check=None) -> subprocess.CompletedProcess:
+def run_asl(*words, cwd=None, env=None, timeout=900, check=None) -> subprocess.CompletedProcess:
     """The real executable, in a process of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ASL_")} | (env or {})
     command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
