@@ -20,7 +20,7 @@ from pipelines.clips import Clip, read_clips
 from pipelines.errors import BadInput
 from pipelines.features import FeatureStore, open_features
 from pipelines.files import file_hash, write_json
-from pipelines.labels import LabelTable, lexicon_input, table_of
+from pipelines.labels import Labels, LabelTable, lexicon_input, table_of
 from pipelines.model_cards import CARD, WEIGHTS, find_model, read_card
 from pipelines.models_folder import save_model
 from pipelines.progress import Progress, Silent
@@ -248,17 +248,24 @@ def prepare(store: FeatureStore, corpus: Corpus, table: LabelTable, given: tuple
     given: a standardisation to use in its place.
     """
     mean, deviation = given or standardise(store, corpus.train)
-    examples = (Examples(store, own, table, corpus.alphabet) for own in (corpus.train, corpus.validation))
-    return Data(store.feature_set, *examples, mean, deviation)
+
+    def examples(chosen: Sequence[int]) -> Examples:
+        clips = (store.clips[i] for i in chosen)
+        labels = [
+            table.labels(clip, len(store[i]), store.fps, corpus.alphabet.label) for i, clip in zip(chosen, clips, strict=True)
+        ]
+        return Examples(store, chosen, labels, corpus.alphabet)
+
+    return Data(store.feature_set, examples(corpus.train), examples(corpus.validation), mean, deviation)
 
 
 @dataclass(frozen=True)
 class Examples(Sequence[Example]):
-    """Clips of a store, by their places in it, as examples that are made when they are asked for: a corpus may be large."""
+    """Clips of a store, by their places in it, as examples whose features stay on disk until they are asked for."""
 
     store: FeatureStore
     chosen: Sequence[int]
-    table: LabelTable
+    labels: Sequence[Labels]
     alphabet: Alphabet
 
     def __len__(self) -> int:
@@ -268,8 +275,7 @@ class Examples(Sequence[Example]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         clip, features = self.store.clips[self.chosen[index]], self.store[self.chosen[index]]
-        labels = self.table.labels(clip, len(features), self.store.fps, self.alphabet.label)
-        return Example(features, tuple(self.alphabet.labels(clip.glosses)), clip.name, labels)
+        return Example(features, tuple(self.alphabet.labels(clip.glosses)), clip.name, self.labels[index])
 
 
 def standardise(store: FeatureStore, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -158,10 +158,10 @@ class Run(ResumableRun):
     def _batches(
         self, shard: int, clips: np.ndarray, rng: np.random.Generator
     ) -> Iterator[tuple[int, list[Example], list[np.ndarray], list[np.ndarray]]]:
-        train = self.data.train
-        varied = [self._varied(train[i], rng) for i in clips]
+        examples = [self.data.train[i] for i in clips]
+        varied = [self._varied(one, rng) for one in examples]
         for batch in make_batches([len(one) for one, _ in varied], self.settings.batch_size, rng):
-            yield shard, [train[clips[i]] for i in batch], [varied[i][0] for i in batch], [varied[i][1] for i in batch]
+            yield shard, [examples[i] for i in batch], [varied[i][0] for i in batch], [varied[i][1] for i in batch]
 
     def _varied(self, one: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return augmented_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set, self.augmentation, rng)
