@@ -18,7 +18,7 @@ from pipelines.errors import AslError, BadInput
 from pipelines.files import remove_unfinished, value_hash, write_atomically, write_json
 from pipelines.locks import owned
 
-FILE_NAME = "asl.toml"
+FILE_NAME, PRIVATE = "asl.toml", ".asl"
 #: The stages that make models that read, and cascades, in the order in which they need each other.
 MODEL_STAGES, GRAPH_STAGES = ("train-ctc", "train-stage3"), ("build-fst", "train-stage3")
 TABLES_OF_A_RECORD = ("settings", "inputs", "outputs", "metrics")
@@ -117,7 +117,7 @@ class Workspace:
 
     @property
     def private(self) -> Path:
-        return self.folder / ".asl"
+        return self.folder / PRIVATE
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
@@ -149,7 +149,7 @@ class Workspace:
     # State -----------------------------------------------------------------------------------------------------------
     def state(self, stage: str) -> dict[str, Any]:
         """The record of a stage's last complete run, or {}."""
-        record = self._waiting.get(stage) or self.document.get("state", {}).get(stage, {})
+        record = self.document.get("state", {}).get(stage, {})
         whole = isinstance(record, dict) and all(isinstance(record.get(part, {}), dict) for part in TABLES_OF_A_RECORD)
         return record if whole else {}
 
@@ -191,28 +191,18 @@ class Workspace:
             "metrics": {key: value for key, value in metrics.items() if value is not None},
         }
         numbers = [_order(one) for one in self.document.get("state", {}).values() if isinstance(one, dict)]
-        waiting = self._waiting | {plan.stage: record | {"number": max(numbers, default=0) + 1}}
-        write_json(self._waiting_file, waiting)
-        document = _read_toml(self.file, tomlkit.parse)
+        waiting = _waiting(self.folder) | {plan.stage: record | {"number": max(numbers, default=0) + 1}}
+        try:
+            document = _read_toml(self.file, tomlkit.parse)
+        except BadInput:
+            write_json(_waiting_file(self.folder), waiting)
+            raise
         states = document.setdefault("state", tomlkit.table(is_super_table=True))
         for stage, one in waiting.items():
             states[stage] = tomlkit.item(one)
         write_atomically(self.file, tomlkit.dumps(document))
-        self._waiting_file.unlink(missing_ok=True)
+        _waiting_file(self.folder).unlink(missing_ok=True)
         self.document = _read_toml(self.file, tomli.loads)
-
-    @property
-    def _waiting_file(self) -> Path:
-        """Records of finished stages that could not be written into asl.toml."""
-        return self.private / "records.json"
-
-    @property
-    def _waiting(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self._waiting_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return {stage: one for stage, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
 
     @contextmanager
     def locked(self, command: str) -> Iterator[None]:
@@ -281,7 +271,22 @@ def open_workspace(folder: Path) -> Workspace:
             raise BadInput(f"{file}: unknown section [{key}]", settings_module.nearest_hint(key, known - {"state"}))
     if not isinstance(document.get("state", {}), dict):
         raise BadInput(f"{file}: state is not a table", "delete that line; asl writes it anew")
+    if waiting := _waiting(folder):
+        document["state"] = document.get("state", {}) | waiting
     return Workspace(folder, document)
+
+
+def _waiting_file(folder: Path) -> Path:
+    """Records of finished stages that could not be written into asl.toml."""
+    return folder / PRIVATE / "records.json"
+
+
+def _waiting(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_waiting_file(folder).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {stage: one for stage, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
 
 
 def _read_toml(file: Path, parse):
