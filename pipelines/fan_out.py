@@ -88,7 +88,6 @@ class Pool(AbstractContextManager):
 
     def __init__(self, where: Where, *, most: int = 1 << 30, fresh: bool = False, own_cores: bool = False):
         self._where, self._fresh, self._own_cores, self._client = where, fresh, own_cores, None
-        self._flying: set[Future] = set()
         if where.cluster:
             from pipelines.cluster import connect
 
@@ -101,13 +100,10 @@ class Pool(AbstractContextManager):
         """A future that raises BrokenProcessPool where a process died: then `alone` is for it."""
         call = (_within, self._where.seconds, function, *arguments)
         try:
-            future = self._executor.submit(*call)
+            return self._executor.submit(*call)
         except BrokenProcessPool:
             self.renew()
-            future = self._executor.submit(*call)
-        self._flying.add(future)
-        future.add_done_callback(self._flying.discard)
-        return future
+            return self._executor.submit(*call)
 
     def alone(self, function: Callable, *arguments) -> Future:
         """Tries once more what may have killed a process, and waits for it; its future, which may raise Died."""
@@ -135,12 +131,11 @@ class Pool(AbstractContextManager):
         own = (start_worker, (started, self.workers))
         return ProcessPoolExecutor(self.workers, context, *own, max_tasks_per_child=1 if self._fresh else None)
 
-    def __exit__(self, *_) -> None:
-        left = bool(self._flying)
-        self._executor.shutdown(wait=not left, cancel_futures=True)
+    def __exit__(self, kind, *_) -> None:
+        self._executor.shutdown(wait=kind is None, cancel_futures=True)
         if self._client:
             self._client.close()
-        elif left:  # interrupted: nobody waits for what is under way
+        elif kind is not None:  # interrupted: nobody waits for what is under way
             for worker in multiprocessing.active_children():
                 worker.terminate()
 
