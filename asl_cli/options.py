@@ -17,6 +17,7 @@ PANELS = {
     "synthetic": "Synthetic signers",
     "landmarks": "MediaPipe",
     "cluster": "Cluster",
+    "study": "Study",
     "split": "Split",
     "features": "Features",
     "encoder": "Encoder",

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from asl_cli.options import Call
+from asl_cli.options import PANELS, Call
 from asl_cli.terminal import TerminalProgress, print_json
 from pipelines.errors import SomeFailed
 
 #: The help panel of a study's own options.
-PANEL = "Study"
+PANEL = PANELS["study"]
 
 
 def finish(name: str, call: Call, progress: TerminalProgress, study, show: Callable[[Mapping[str, Any]], None]) -> None:

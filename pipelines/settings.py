@@ -84,8 +84,14 @@ class ClusterSettings:
     """Other machines: a dask cluster that sees the workspace and the sources under the same paths."""
 
     cluster: str = setting("", "Address of a dask scheduler, tcp://host:port, whose workers do the work; empty: processes here.")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """Many runs compared: ablate and scale."""
+
     run_limit: float = setting(
-        0.0, "ablate, scale: a run that takes longer is tried once more and then given up, hours; 0 waits for ever.", low=0
+        0.0, "A run that takes longer is tried once more and then given up, hours; 0 waits for ever.", low=0
     )
 
 
@@ -421,6 +427,7 @@ SECTIONS: dict[str, type] = {
     "synthetic": SyntheticSettings,
     "landmarks": LandmarkSettings,
     "cluster": ClusterSettings,
+    "study": StudySettings,
     "split": SplitSettings,
     "features": FeatureSettings,
     "encoder": EncoderSettings,

@@ -42,8 +42,8 @@ def common_settings(workspace: Workspace, flags: Mapping[str, Any]) -> tuple[dic
 
 def where_of(workspace: Workspace, flags: Mapping[str, Any], jobs: int) -> Where:
     """Where the runs of a study are carried out. jobs: side by side here, 0 one a core."""
-    cluster = workspace.settings("cluster", flags)
-    return Where(jobs, cluster.cluster, 3600 * cluster.run_limit)
+    hours = workspace.settings("study", flags).run_limit
+    return Where(jobs, workspace.settings("cluster", flags).cluster, 3600 * hours)
 
 
 class Runs:

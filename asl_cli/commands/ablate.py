@@ -11,7 +11,7 @@ from asl_cli.terminal import print_table, typed
 from pipelines.errors import BadInput
 
 
-@command("train", "encoder", "features", "phonology", "decode", "graph", "cluster", study=True)
+@command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
 def ablate(
     call: Call,
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each condition, from --seed on.", rich_help_panel=PANEL)] = 5,

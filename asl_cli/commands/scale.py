@@ -10,7 +10,7 @@ from asl_cli.terminal import print_table, typed
 from pipelines.errors import BadInput
 
 
-@command("train", "encoder", "features", "phonology", "decode", "graph", "cluster", study=True)
+@command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
 def scale(
     call: Call,
     vocab: Annotated[
