@@ -136,14 +136,13 @@ class StepSum:
     """What the shards of a step add up to, over all ranks: gradients, weighted by clips, and how far buffers were moved."""
 
     def __init__(self, model: nn.Module, ranks: Ranks):
-        self._model, self._ranks = model, ranks
+        self._ranks = ranks
         self._weights = [one for one in model.parameters() if one.requires_grad]
         self._buffers = [one for one in model.buffers() if one.is_floating_point()]
-        self._gradients: list[Tensor | None] = []
         self._begin()
 
     def _begin(self) -> None:
-        self._gradients = [None] * len(self._weights)
+        self._gradients: list[Tensor | None] = [None] * len(self._weights)
         self._start = [one.clone() for one in self._buffers]
         self._moved = [torch.zeros_like(one) for one in self._buffers]
         self._clips = self._shards = 0

@@ -6,6 +6,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from pipelines.files import UNFINISHED_FILE
+
 TIME_BASE = Fraction(1, 90_000)
 CODECS = ("libx264", "libopenh264", "mpeg4")
 
@@ -18,8 +20,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, fps: float):
         self._path, self._fps, self._stream, self._count = path, fps, None, 0
-        # The name that files.remove_unfinished looks for.
-        self._temporary = path.with_name(f".writing-{path.name}.tmp")
+        self._temporary = path.with_name(f"{UNFINISHED_FILE}{path.name}.tmp")
 
     def __enter__(self) -> "VideoWriter":
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,10 +51,11 @@ def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Where | None) 
     if where:
         yield from _fanned_out(videos, settings, where)
     elif videos:
+        extractor = _extractor(settings)
         try:
             yield from ((task, _work(task, settings)) for task in videos)
         finally:
-            _extractor(settings).close()
+            extractor.close()
             _extractor.cache_clear()
 
 
