@@ -144,8 +144,8 @@ def _build(
             try:
                 future.result()
             except Died as error:
-                name = job.clips[0].name
-                raise AslError(f"no features could be made of 1,024 clips from {name} on: {error}", "look at them") from error
+                which = f"{len(job.clips):,} clips from {job.clips[0].name} on"
+                raise AslError(f"no features could be made of {which}: {error}", "look at them") from error
             progress.advance(len(job.clips))
     _write_index(folder, len(jobs), settings)
 
