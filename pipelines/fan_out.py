@@ -118,7 +118,7 @@ class Pool(AbstractContextManager):
 
     def renew(self) -> None:
         """New processes in place of the old ones; a cluster's stay as they are."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        _shut_down(self._executor)
         self._executor = self._new_executor()
 
     def _new_executor(self) -> Executor:
@@ -132,16 +132,29 @@ class Pool(AbstractContextManager):
         return ProcessPoolExecutor(self.workers, context, *own, max_tasks_per_child=1 if self._fresh else None)
 
     def __exit__(self, kind, *_) -> None:
-        self._executor.shutdown(wait=kind is None, cancel_futures=True)
-        if self._client:
-            self._client.close()
-        elif kind is not None:  # interrupted: nobody waits for what is under way
+        interrupted = kind is not None  # nobody waits for what is under way
+        if interrupted and not self._client:
             for worker in multiprocessing.active_children():
                 worker.terminate()
+        _shut_down(self._executor, wait=not interrupted, dead=interrupted)
+        if self._client:
+            self._client.close()
 
 
 def _broken(future: Future) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)
+
+
+def _shut_down(executor: Executor, *, wait: bool = False, dead: bool = False) -> None:
+    """dead: its processes have been ended.
+
+    Where they have, Python below 3.11.5 waits for ever to send them what is left (CPython issue 94777): no write to a pipe fails
+    while its other end is open, and this process has it open, too.
+    """
+    if isinstance(executor, ProcessPoolExecutor) and (dead or executor._broken) and sys.version_info < (3, 11, 5):
+        if executor._call_queue:
+            executor._call_queue._reader.close()
+    executor.shutdown(wait=wait, cancel_futures=True)
 
 
 # In the workers ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -52,6 +53,23 @@ def test_a_job_whose_process_dies_fails_alone():
     found = outcomes(die_of_three, range(8), Where(2))
     assert isinstance(found.pop(3), Died)
     assert found == {number: 2 * number for number in range(8) if number != 3}
+
+
+def die_of_large(job: tuple[int, bytes]) -> None:
+    if job[0] == 0:
+        time.sleep(0.5)  # until the next job waits to be taken
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_nothing_waits_for_ever_to_send_a_large_job_to_the_dead():
+    before = set(threading.enumerate())
+    jobs = [(number, bytes(1 << 20)) for number in range(3)]
+    found = outcomes(die_of_large, jobs, Where(1))
+    assert [job[0] for job, outcome in found.items() if isinstance(outcome, Died)] == [0]
+    until = time.monotonic() + 20
+    while left := set(threading.enumerate()) - before:
+        assert time.monotonic() < until, left
+        time.sleep(0.1)
 
 
 def test_an_error_is_the_jobs_own():
