@@ -11,6 +11,7 @@ with --train the peak memory of `asl train-ctc` for one epoch of it, and how the
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ def asl(*words: str) -> None:
 
 
 def make(work: Path, clips: int) -> None:
-    """A workspace of so many clips. All its shards hold the same clips again: the first are built, the rest are linked."""
+    """A workspace of so many clips. All its shards hold the same clips again: the first are built, the rest are copies."""
     asl("init", str(work))
     asl("extract", "-w", str(work), "--synthetic", "--clips", "2", "--sentences", str(2 * DISTINCT), "--signers", "8")
     workspace = open_workspace(work)
@@ -59,13 +60,22 @@ def make(work: Path, clips: int) -> None:
     folder.mkdir(parents=True)
     for number in range(clips // CLIPS_A_SHARD):
         for ending in (".npy", ".json"):
-            os.link(first.folder / f"00000{ending}", folder / f"{number:05d}{ending}")
+            shutil.copyfile(first.folder / f"00000{ending}", folder / f"{number:05d}{ending}")
     open_features(workspace, many, SETTINGS, Silent())
+
+
+def forget(folder: Path) -> None:
+    """What the system keeps of the files in memory (Linux), so that the first epoch comes from the disk."""
+    os.sync()
+    for path in folder.rglob("*.npy"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def measure(work: Path) -> None:
     """In a process of its own."""
     workspace = open_workspace(work)
+    forget(workspace.features)
     clock = time.monotonic()
     clips = read_clips(workspace.clips_file)
     listed = time.monotonic() - clock

@@ -12,6 +12,9 @@ from filelock import FileLock
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
 
+# Tests run side by side: threads of their own would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine is no failure.
 hypothesis.settings.register_profile("asl", deadline=None)
 hypothesis.settings.load_profile("asl")
