@@ -1,6 +1,6 @@
 """Extraction over a dask cluster of this machine: the same bytes as without one, and an end although workers are killed.
 
-    python benchmarks/cluster.py VIDEOS [--workers 3] [--kill-every 10] [--work DIR]
+    python benchmarks/cluster.py VIDEOS [--workers 3] [--kill-every 10] [--most N]
 
 VIDEOS: a folder with folders of clips (gloss/clip.mp4 below each). Extracts all of them with processes, over a scheduler with so
 many worker processes on loopback, and over one of whose workers one, drawn at random, gets kill -9 every so many seconds. Prints
