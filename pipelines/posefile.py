@@ -88,7 +88,7 @@ def parse_pose(data: bytes) -> Landmarks:
         raise BadClip("bad-pose", "a .pose file of version 0.0; write it anew with a pose-format of today")
     try:
         pose = Pose.read(data, _PlainBody)
-    except (struct.error, ValueError, IndexError, TypeError, OverflowError, MemoryError, NotImplementedError) as error:
+    except (struct.error, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, NotImplementedError) as error:
         raise BadClip("bad-pose", "not a readable .pose file, or cut off") from error
     body, width = pose.body, pose.header.dimensions.width
     if body.data.ndim != 4 or body.data.shape[0] == 0 or body.data.shape[1] == 0:
