@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -40,6 +41,18 @@ def result(done: subprocess.CompletedProcess) -> dict:
     return json.loads(done.stdout)
 
 
+def made_once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the processes of a test run share: the first that needs it makes it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            unfinished = folder.with_suffix(".unfinished")
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 @pytest.fixture
 def asl():
     return run_asl
@@ -57,26 +70,25 @@ def trained(tmp_path_factory) -> Path:
     """A workspace with synthetic clips and a trained model. Tests read it; those that write take a copy."""
     from signing import write_corpus
 
-    folder = tmp_path_factory.mktemp("trained")
-    poses = write_corpus(folder / "poses")
-    workspace = folder / "ws"
-    run_asl("init", workspace, check=0)
-    run_asl("extract", "-w", workspace, "--poses", poses, "--test-groups", "signer2", check=0)
-    run_asl("train-ctc", "-w", workspace, "--epochs", "25", "--threads", "1", check=0)
-    return workspace
+    def make(folder: Path) -> None:
+        run_asl("init", folder, check=0)
+        poses = write_corpus(folder.with_name("trained-poses"))
+        run_asl("extract", "-w", folder, "--poses", poses, "--test-groups", "signer2", check=0)
+        run_asl("train-ctc", "-w", folder, "--epochs", "25", "--threads", "1", check=0)
+
+    own = tmp_path_factory.mktemp("trained") / "ws"
+    return Path(shutil.copytree(made_once(tmp_path_factory, "trained-by-numbers", make), own))
 
 
 @pytest.fixture
 def signed(tmp_path_factory, tmp_path) -> Path:
-    """A copy of a workspace with sentences of synthetic signers, a small model and a cascade; test processes share its making."""
-    made = tmp_path_factory.getbasetemp().parent / "signed-by-numbers"
-    with FileLock(f"{made}.lock"):
-        if not made.is_dir():
-            workspace = made.with_name("unfinished")
-            run_asl("init", workspace, check=0)
-            words = ("--synthetic", "--signs", "24", "--clips", "4", "--sentences", "100", "--signers", "8")
-            run_asl("extract", "-w", workspace, *words, "--split-by", "group", check=0)
-            run_asl("train-ctc", "-w", workspace, "--epochs", "12", "--threads", "1", check=0)
-            run_asl("build-fst", "-w", workspace, check=0)
-            workspace.rename(made)
-    return Path(shutil.copytree(made, tmp_path / "signed"))
+    """A copy of a workspace with sentences of synthetic signers, a small model and a cascade."""
+
+    def make(folder: Path) -> None:
+        run_asl("init", folder, check=0)
+        words = ("--synthetic", "--signs", "24", "--clips", "4", "--sentences", "100", "--signers", "8")
+        run_asl("extract", "-w", folder, *words, "--split-by", "group", check=0)
+        run_asl("train-ctc", "-w", folder, "--epochs", "12", "--threads", "1", check=0)
+        run_asl("build-fst", "-w", folder, check=0)
+
+    return Path(shutil.copytree(made_once(tmp_path_factory, "signed-by-numbers", make), tmp_path / "signed"))

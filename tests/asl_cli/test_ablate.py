@@ -52,7 +52,8 @@ def test_as_written_it_compares_with_pre_training(workspace):
 
 
 def test_decoders_are_compared_on_the_same_models(workspace):
-    found = result(ablate(workspace, "--factor", "decoder=greedy,cascade", "--seeds", "2", "--metric", "read_exactly"))
+    found = result(ablate(workspace, "--factor", "decoder=greedy,cascade", "--seeds", "2"))
+    assert found["results"]["metric"]["name"] == "read_exactly"
     assert found["ran"] == 4
     runs = [path for path in (workspace / "experiments").iterdir() if (path / "model.json").is_file()]
     assert len(runs) == 2  # one training a seed, tested in two ways
@@ -61,7 +62,7 @@ def test_decoders_are_compared_on_the_same_models(workspace):
 
 
 def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
-    words = ("--factor", "dropout=0.4,0.2,0.1", "--seeds", "2", "--jobs", "1")
+    words = ("--factor", "dropout=0.4,0.2", "--seeds", "2", "--jobs", "1")
     whole = result(ablate(workspace, *words))
     other = Path(shutil.copytree(workspace, tmp_path / "other", ignore=shutil.ignore_patterns("experiments")))
     command = [sys.executable, "-m", "asl_cli.main", "ablate", "-w", str(other), *QUICK, *words]
@@ -74,7 +75,7 @@ def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
     done = len(list((other / "experiments").glob("*/outcome-*.json")))
     after = result(ablate(other, *words))
     assert after["kept"] >= done >= 2
-    assert after["kept"] + after["ran"] == 6
+    assert after["kept"] + after["ran"] == 4
     assert without_times(after["results"]) == without_times(whole["results"])
 
 
@@ -82,12 +83,6 @@ def without_times(results: dict) -> str:
     for one in results["conditions"]:
         one.pop("seconds")
     return json.dumps(results)
-
-
-def test_a_decoder_is_compared_on_the_same_models(workspace):
-    found = result(ablate(workspace, "--seeds", "2", "--factor", "decoder=ctc-beam,greedy"))["results"]
-    assert found["metric"]["name"] == "read_exactly"
-    assert len(list((workspace / "experiments").glob("*/model.json"))) == 2
 
 
 def test_a_dry_run_says_what_would_run(workspace):
