@@ -1,5 +1,6 @@
 """The statistics against SciPy, statsmodels, and every arrangement counted by hand."""
 
+import gc
 import math
 from itertools import combinations, product
 
@@ -80,7 +81,15 @@ def test_the_exact_test_of_two_samples_counts_every_share_out(a, b):
     assert found.tests["permutation"].p == pytest.approx(min(1.0, 2 * min(sides)), abs=1e-9)
 
 
-@settings(max_examples=20)  # statsmodels collects garbage each time
+@pytest.fixture(scope="module")
+def little_garbage():
+    """statsmodels collects garbage each time, which takes long where much has been imported."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("little_garbage")
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_holm_as_statsmodels_has_it(p):
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1].tolist(), abs=1e-12)
