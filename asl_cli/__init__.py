@@ -1,3 +1,1 @@
 """The front door of asl: parse, call one function of pipelines, show. No mathematics."""
-
-__version__ = "0.1.0"

@@ -8,10 +8,7 @@ import traceback
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
-
-from asl_cli import __version__
-from asl_cli.commands import (
+from asl.cli.commands import (
     ablate,
     build_fst,
     demo,
@@ -27,8 +24,11 @@ from asl_cli.commands import (
     train_stage3,
     translate,
 )
-from asl_cli.terminal import complain
-from pipelines.errors import AslError
+from asl.cli.terminal import complain
+from asl.pipelines.workspace.errors import AslError
+from typer.exceptions import TyperException
+
+from asl import __version__
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 

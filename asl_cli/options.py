@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-
-from asl_cli.terminal import TerminalProgress
-from pipelines.settings import SECTIONS, default_of, option_name
+from asl.cli.terminal import TerminalProgress
+from asl.pipelines.workspace.settings import SECTIONS, default_of, option_name
 
 PANELS = {
     "sources": "Sources",
@@ -54,7 +53,7 @@ class Call:
         return self.format is Format.json
 
     def find_workspace(self):
-        from pipelines.workspace import find
+        from asl.pipelines.workspace.folder import find
 
         return find(self.workspace)
 

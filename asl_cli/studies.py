@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from asl_cli.options import PANELS, Call
-from asl_cli.terminal import TerminalProgress, print_json
-from pipelines.errors import SomeFailed
+from asl.cli.options import PANELS, Call
+from asl.cli.terminal import TerminalProgress, print_json
+from asl.pipelines.workspace.errors import SomeFailed
 
 #: The help panel of a study's own options.
 PANEL = PANELS["study"]

@@ -25,12 +25,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from asl.models.holistic import (
+    LEFT_HAND,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    RIGHT_HAND,
+    RIGHT_SHOULDER,
+    RIGHT_WRIST,
+    Landmarks,
+    empty_points,
+)
+from asl.pipelines.media.pose_files import write_pose
+from asl.pipelines.recogniser.measures import WordErrors, word_errors
 from pympi.Elan import Eaf
 from twenty import asl
-
-from models.holistic import LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST, Landmarks, empty_points
-from pipelines.measures import WordErrors, word_errors
-from pipelines.posefile import write_pose
 
 FPS, WIDTH, HEIGHT = 30.0, 312, 242
 #: Heights and widths of a signer in the distance from the nose to a resting hand.

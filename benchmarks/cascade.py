@@ -16,14 +16,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-
-from transducers.cascade import Knowledge
-from transducers.context import Place
-from transducers.decoder import Decoder, Options
-from transducers.discourse import ReferenceSymbols
-from transducers.levels import WHOLE, file_name
-from transducers.lexicon import Pronunciation
-from transducers.ngram import END, START, train
+from asl.transducers.cascade import Knowledge
+from asl.transducers.context import Place
+from asl.transducers.decoder import Decoder, Options
+from asl.transducers.discourse import ReferenceSymbols
+from asl.transducers.levels import WHOLE, file_name
+from asl.transducers.lexicon import Pronunciation
+from asl.transducers.ngram import END, START, train
 
 UNITS, MEAN_FRAMES = 400, 5.0
 SEARCHES = (*(Options(beam, 7000) for beam in (8, 8.5, 9, 9.5, 10, 12)), Options(12, 500))
@@ -73,7 +72,7 @@ def utterance(model, spelled, rest: int, rng: np.random.Generator, rests: float 
 
 
 def main() -> None:
-    from pipelines.graph_build import build_in  # decoders.py takes this task where pipelines need not be installed
+    from asl.pipelines.cascade.bounded_build import build_in  # decoders.py takes this task where pipelines need not be installed
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--signs", type=int, default=2000)

@@ -20,12 +20,11 @@ import time
 from pathlib import Path
 
 import psutil
-
-from pipelines.files import file_hash
+from asl.pipelines.workspace.files import file_hash
 
 
 def asl(*words: str) -> dict:
-    done = subprocess.run([sys.executable, "-m", "asl_cli.main", *words], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "asl", *words], capture_output=True, text=True)
     if done.returncode not in (0, 3):
         sys.exit(f"asl {' '.join(words)}: exit {done.returncode}\n{done.stderr}")
     return json.loads(done.stdout) if done.stdout else {}

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.recogniser.bundle import load_bundle
+from asl.pipelines.recogniser.measures import bootstrap_mean, ranks, top_k
+from asl.pipelines.recogniser.reading import rank_signs, read_landmarks
 from twenty import asl
-
-from pipelines.bundles import load_bundle
-from pipelines.measures import bootstrap_mean, ranks, top_k
-from pipelines.posefile import read_pose
-from pipelines.recognition import rank_signs, read_landmarks
 
 PER_GLOSS = 40
 #: One gloss for what the sources name differently.

@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-from models.feature_sets import FEATURE_SETS, clip_features
-from pipelines.clips import read_clips
-from pipelines.posefile import read_pose
-from pipelines.synthetic import corpus
+from asl.models.feature_sets import FEATURE_SETS, clip_features
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.synthetic import performances
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 NAMES = [
@@ -46,12 +45,12 @@ def features(folder: Path):
         signer, name = clip.name.split("/")
         gloss, take = name.rsplit("-", 1)
         number = int(signer.removeprefix("synthetic-"))
-        recipe = corpus.Recipe("everyday", 0, gloss, int(take), number, 0, clip.fps, False)
-        exact = corpus.landmarks(recipe)
+        recipe = performances.Recipe("everyday", 0, gloss, int(take), number, 0, clip.fps, False)
+        exact = performances.landmarks(recipe)
         found = read_pose(folder / clip.pose)
         if gloss == "sentence" or len(exact) != len(found):
             continue
-        three = (exact, found, corpus.landmarks(replace(recipe, noise=True)))
+        three = (exact, found, performances.landmarks(replace(recipe, noise=True)))
         yield tuple(clip_features(one, phon36, 25.0)[0] for one in three)
 
 

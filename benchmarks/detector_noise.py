@@ -11,9 +11,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-
-from models.holistic import FACE, LEFT_HAND, LEFT_WRIST, POSE, RIGHT_HAND, RIGHT_WRIST
-from pipelines.posefile import read_pose
+from asl.models.holistic import FACE, LEFT_HAND, LEFT_WRIST, POSE, RIGHT_HAND, RIGHT_WRIST
+from asl.pipelines.media.pose_files import read_pose
 
 RATE = 25.0
 SLOW, NEAR = 0.5, 0.25  # shoulder widths a second; shoulder widths

@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def asl(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "asl_cli.main", *words, "-q"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "asl", *words, "-q"], check=True, stdout=subprocess.DEVNULL)
 
 
 def history(folder: Path) -> list[dict]:

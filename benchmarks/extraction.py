@@ -18,10 +18,9 @@ from pathlib import Path
 import av
 import numpy as np
 import psutil
-
-from models.holistic import COMPONENTS, empty_points
-from pipelines.clips import read_clips
-from pipelines.posefile import read_pose
+from asl.models.holistic import COMPONENTS, empty_points
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.media.pose_files import read_pose
 
 
 def plain_loop(files: list[Path]) -> tuple[dict[str, np.ndarray], float]:

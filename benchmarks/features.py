@@ -10,8 +10,8 @@ import statistics
 import time
 from pathlib import Path
 
-from models.feature_sets import PHON36, clip_features
-from pipelines.posefile import read_pose
+from asl.models.feature_sets import PHON36, clip_features
+from asl.pipelines.media.pose_files import read_pose
 
 FPS = 25.0
 

@@ -120,7 +120,7 @@ def fuzz(reader: str, corpus: Path, finds: Path, seconds: int) -> None:
 
     with atheris.instrument_imports(include=["pipelines", "models", "transducers", "pympi", "pose_format", "tomli", "csv"]):
         import readers
-    from seeds import seeds
+    from tests.reader_seeds import seeds
 
     for number, data in enumerate(seeds(reader)):
         (corpus / f"seed{number}").write_bytes(data)
@@ -209,7 +209,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.here:
         fuzz(chosen.reader, chosen.work / chosen.reader / "corpus", chosen.work / chosen.reader / "finds", chosen.seconds)
-    from readers import READERS  # not before: what the fuzzer imports it watches
+    from tests.foreign_readers import READERS  # not before: what the fuzzer imports it watches
 
     names = list(READERS) if chosen.reader == "all" else chosen.reader.split(",")
     if not set(names) <= set(READERS):

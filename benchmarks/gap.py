@@ -17,7 +17,7 @@ TEST_SIGNERS = 3
 
 
 def asl(*words) -> dict:
-    command = [sys.executable, "-m", "asl_cli.main", *map(str, words), "--format", "json", "-q"]
+    command = [sys.executable, "-m", "asl", *map(str, words), "--format", "json", "-q"]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.files import file_hash
+from asl.pipelines.workspace.files import file_hash
 
 #: Keys of records that differ from run to run.
 OF_THE_MOMENT = re.compile(r"second|memory|started|finished|since|host|_ms$|_us_|milliseconds|created|checked_on")
@@ -43,7 +43,7 @@ BESIDE = ("lock", "run.json")
 
 
 def start(workspace: Path, *words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "asl_cli.main", words[0], "-w", str(workspace), *words[1:], "-q"]
+    command = [sys.executable, "-m", "asl", words[0], "-w", str(workspace), *words[1:], "-q"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     how = signal.Signals[f"SIG{chosen.signal}"]
     whole, kills, broken, slowest = chosen.work / "undisturbed", 0, 0, 0.0
     shutil.rmtree(chosen.work, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "asl_cli.main", "init", str(whole), "-q"], check=True)
+    subprocess.run([sys.executable, "-m", "asl", "init", str(whole), "-q"], check=True)
     for stage, words in STAGES.items():
         if stage == "extract" and chosen.videos:
             words = (*words, "--videos", str(chosen.videos))
@@ -144,7 +144,7 @@ def main() -> None:
             rounds += 1
             one, other = contents(whole), contents(disturbed_one)
             differing |= {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
-            status = [sys.executable, "-m", "asl_cli.main", "status", "-w", str(disturbed_one), "--format", "json"]
+            status = [sys.executable, "-m", "asl", "status", "-w", str(disturbed_one), "--format", "json"]
             broken += subprocess.run(status, capture_output=True).returncode != 0
         kills, slowest = kills + len(hits), max([slowest, *hits])
         same = "equal" if not differing else f"DIFFERENT: {', '.join(sorted(differing)[:6])}"

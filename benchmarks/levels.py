@@ -17,18 +17,17 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.corpus.feature_store import open_features
+from asl.pipelines.recogniser.model import find_model
+from asl.pipelines.recogniser.reading import read_features
+from asl.pipelines.recogniser.torch_model import load_model
+from asl.pipelines.synthetic.lexicon import everyday
+from asl.pipelines.translation.reader import reader_for
+from asl.pipelines.workspace.folder import open_workspace
+from asl.pipelines.workspace.progress import Silent
+from asl.transducers.glossing import AGREEMENT, POINT
 from twenty import asl
-
-from pipelines.clips import read_clips
-from pipelines.features import open_features
-from pipelines.glossing import AGREEMENT, POINT
-from pipelines.model_cards import find_model
-from pipelines.models_folder import load_model
-from pipelines.progress import Silent
-from pipelines.reader import reader_for
-from pipelines.recognition import read_features
-from pipelines.synthetic.lexicon import everyday
-from pipelines.workspace import open_workspace
 
 VARIANTS = {
     "whole": (),

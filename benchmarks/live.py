@@ -16,25 +16,24 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-from pipelines import workers
-from pipelines.bundles import default_bundle, load_bundle
-from pipelines.clips import ClipSource
-from pipelines.landmarks import Extractor
-from pipelines.live import live
-from pipelines.live_sources import FileSource
-from pipelines.posefile import read_pose
-from pipelines.profiling import cold_start
-from pipelines.reader import Reader
-from pipelines.recognition import read_landmarks
-from pipelines.settings import DecodeSettings, LandmarkSettings
-from pipelines.video import frames, probe
+from asl.pipelines.corpus import extract_clip
+from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.deployment.step_times import cold_start
+from asl.pipelines.media.live_sources import FileSource
+from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.media.tracker import Extractor
+from asl.pipelines.media.video import frames, probe
+from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
+from asl.pipelines.recogniser.reading import read_landmarks
+from asl.pipelines.translation.live import live
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.settings import DecodeSettings, LandmarkSettings
 
 
 def whole_glosses(reader: Reader, video: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        task = workers.Task(ClipSource(video, "video", video.name), Path(folder) / "clip.pose")
-        list(workers.run([task], LandmarkSettings(), None))
+        task = extract_clip.Task(ClipSource(video, "video", video.name), Path(folder) / "clip.pose")
+        list(extract_clip.run([task], LandmarkSettings(), None))
         landmarks = read_pose(task.pose)
     return [one.gloss for one in reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))]
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-from models.encoders import EncoderSpec
-from models.recogniser import Recogniser
-from pipelines.bundles import session
-from pipelines.onnx_export import WholeClips, quantise, write_encoder
+from asl.models.encoders import EncoderSpec
+from asl.models.recogniser import Recogniser
+from asl.pipelines.deployment.onnx_export import WholeClips, quantise, write_encoder
+from asl.pipelines.recogniser.bundle import session
 
 FRAMES = 30
 SPECS = {

@@ -15,12 +15,11 @@ import shlex
 import tempfile
 from pathlib import Path
 
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.recogniser.measures import word_errors
+from asl.pipelines.workspace.folder import open_workspace
 from boston104 import DECODERS
 from twenty import asl
-
-from pipelines.clips import read_clips
-from pipelines.measures import word_errors
-from pipelines.workspace import open_workspace
 
 TRAIN = "--recipe strong --features phon36+landmarks --patience 0"
 GRAPH = "--no-tune --order 1 --longest 3 --encoder-weight 0.3 --code-weight 0.1 --density-weight 0.3"

@@ -16,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-
-from pipelines.bundles import default_bundle, load_bundle
-from pipelines.live import live
-from pipelines.live_sources import FileSource
-from pipelines.reader import Reader
-from pipelines.settings import DecodeSettings, LandmarkSettings
-from pipelines.video import Frame
+from asl.pipelines.media.live_sources import FileSource
+from asl.pipelines.media.video import Frame
+from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
+from asl.pipelines.translation.live import live
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.settings import DecodeSettings, LandmarkSettings
 
 WARM_UP_SECONDS, WINDOW_SECONDS, MEMORY_EVERY_SECONDS = 60, 300, 5
 

@@ -24,21 +24,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from asl.models.feature_sets import encoder_input
+from asl.models.tiers import BOUNDARY
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.corpus.feature_store import open_features
+from asl.pipelines.corpus.labels import BOUNDARY_REACH, GLOSS_TIER, boundaries
+from asl.pipelines.recogniser.measures import WordErrors, bootstrap, word_errors
+from asl.pipelines.recogniser.model import find_model
+from asl.pipelines.recogniser.reading import read_features
+from asl.pipelines.recogniser.torch_model import load_model
+from asl.pipelines.translation.reader import reader_for
+from asl.pipelines.workspace.folder import open_workspace
+from asl.pipelines.workspace.progress import Silent
 from levels import figures
 from twenty import asl, copied
-
-from models.feature_sets import encoder_input
-from models.tiers import BOUNDARY
-from pipelines.clips import read_clips
-from pipelines.features import open_features
-from pipelines.labels import BOUNDARY_REACH, GLOSS_TIER, boundaries
-from pipelines.measures import WordErrors, bootstrap, word_errors
-from pipelines.model_cards import find_model
-from pipelines.models_folder import load_model
-from pipelines.progress import Silent
-from pipelines.reader import reader_for
-from pipelines.recognition import read_features
-from pipelines.workspace import open_workspace
 
 
 @dataclass(frozen=True)

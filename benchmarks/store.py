@@ -19,13 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-from pipelines.clips import read_clips, write_clips
-from pipelines.features import CLIPS_A_SHARD, features_folder, open_features
-from pipelines.progress import Silent
-from pipelines.settings import FeatureSettings
-from pipelines.sources import manifest
-from pipelines.workspace import open_workspace
+from asl.pipelines.corpus.clips import read_clips, write_clips
+from asl.pipelines.corpus.feature_store import CLIPS_A_SHARD, features_folder, open_features
+from asl.pipelines.corpus.sources import manifest
+from asl.pipelines.workspace.folder import open_workspace
+from asl.pipelines.workspace.progress import Silent
+from asl.pipelines.workspace.settings import FeatureSettings
 
 SETTINGS = FeatureSettings()
 #: Clips that the corpus is made of, their wanted length, and how many are built for the rate of building.
@@ -33,7 +32,7 @@ DISTINCT, FRAMES, BUILT = 256, 60, 4096
 
 
 def asl(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "asl_cli.main", *words, "-q"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "asl", *words, "-q"], check=True, stdout=subprocess.DEVNULL)
 
 
 def make(work: Path, clips: int) -> None:
@@ -99,7 +98,7 @@ def train(work: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "asl_cli.main",
+        "asl",
         "train-ctc",
         "-w",
         str(work),

@@ -17,17 +17,16 @@ from multiprocessing import get_context
 from statistics import median
 
 import numpy as np
-
-from models.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
-from pipelines.synthetic import corpus, skeleton
-from pipelines.synthetic.lexicon import everyday
+from asl.models.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
+from asl.pipelines.synthetic import performances, skeleton
+from asl.pipelines.synthetic.lexicon import everyday
 
 FPS = 25.0
 TIPS = [4, 8, 12, 16, 20]
 
 
-def recipe(gloss: str, signer: int, take: int = 0, noise: bool = True) -> corpus.Recipe:
-    return corpus.Recipe("everyday", 0, gloss, take, signer, 0, FPS, noise)
+def recipe(gloss: str, signer: int, take: int = 0, noise: bool = True) -> performances.Recipe:
+    return performances.Recipe("everyday", 0, gloss, take, signer, 0, FPS, noise)
 
 
 def landmark_speed() -> float:
@@ -35,15 +34,15 @@ def landmark_speed() -> float:
     recipes = [recipe(sign.gloss, 1) for sign in everyday()] + [recipe("", 1, take) for take in range(20)]
     clock, frames = time.perf_counter(), 0
     for one in recipes:
-        frames += len(corpus.landmarks(one))
+        frames += len(performances.landmarks(one))
     return frames / (time.perf_counter() - clock)
 
 
 def render_speed(signer: int) -> tuple[int, float]:
     """Frames and seconds of some signs, rendered without encoding."""
-    from pipelines.synthetic.picture import Painter
+    from asl.pipelines.synthetic.picture import Painter
 
-    jobs = [corpus.perform(recipe(sign.gloss, signer, noise=False)) for sign in everyday()[::10]]
+    jobs = [performances.perform(recipe(sign.gloss, signer, noise=False)) for sign in everyday()[::10]]
     painter = Painter(jobs[0].signer)
     painter.picture(skeleton.body_of(jobs[0].tracks, jobs[0].signer), 0)
     clock, frames = time.perf_counter(), 0
@@ -87,22 +86,22 @@ _extractor = None
 
 def start() -> None:
     global _extractor
-    from pipelines.landmarks import Extractor
-    from pipelines.settings import LandmarkSettings
+    from asl.pipelines.media.tracker import Extractor
+    from asl.pipelines.workspace.settings import LandmarkSettings
 
     _extractor = Extractor(LandmarkSettings())
 
 
 def look(job: tuple[str, int]) -> Seen:
-    from pipelines.synthetic.picture import Painter
-    from pipelines.video import Frame
+    from asl.pipelines.media.video import Frame
+    from asl.pipelines.synthetic.picture import Painter
 
     gloss, number = job
     one = recipe(gloss, number, noise=False)
-    done = corpus.perform(one)
+    done = performances.perform(one)
     pictures = Painter(done.signer).pictures(skeleton.body_of(done.tracks, done.signer))
     found = _extractor.extract(Frame(i / FPS, picture) for i, picture in enumerate(pictures)).landmarks
-    truth = corpus.projected(done, one)
+    truth = performances.projected(done, one)
     away = np.linalg.norm((found.points - truth)[..., :2], axis=-1) / done.signer.camera.zoom
     right = done.signer.right_handed
     hand, wrist = (RIGHT_HAND, RIGHT_WRIST) if right else (LEFT_HAND, LEFT_WRIST)

@@ -25,7 +25,7 @@ HELD_OUT = "ksukkau"
 
 
 def asl(*words: str) -> dict:
-    command = [sys.executable, "-m", "asl_cli.main", *map(str, words), "--format", "json", "-q"]
+    command = [sys.executable, "-m", "asl", *map(str, words), "--format", "json", "-q"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode not in (0, 3):
         sys.exit(f"{' '.join(command)}: exit {done.returncode}")

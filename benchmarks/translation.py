@@ -8,13 +8,13 @@ import statistics
 import time
 from pathlib import Path
 
-from pipelines import video
-from pipelines.inputs import collect
-from pipelines.models_folder import load_model
-from pipelines.progress import Silent
-from pipelines.reader import Reader
-from pipelines.settings import DecodeSettings, LandmarkSettings
-from pipelines.translation import translate
+from asl.pipelines.corpus.input_files import collect
+from asl.pipelines.media import video
+from asl.pipelines.recogniser.torch_model import load_model
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.translation.whole_clips import translate
+from asl.pipelines.workspace.progress import Silent
+from asl.pipelines.workspace.settings import DecodeSettings, LandmarkSettings
 
 
 class Stopwatch:

@@ -37,7 +37,7 @@ SOME_FAILED = 3
 
 def asl(*words: str, partly: bool = False) -> dict:
     """Runs the executable and returns its JSON; `partly` lets some clips fail."""
-    command = [sys.executable, "-m", "asl_cli.main", *words, "--format", "json", "-q"]
+    command = [sys.executable, "-m", "asl", *words, "--format", "json", "-q"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode and not (partly and done.returncode == SOME_FAILED):
         sys.exit(f"{' '.join(command)}: exit {done.returncode}")

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-
-from models.feature_sets import FeatureSet, encoder_input
+from asl.models.feature_sets import FeatureSet, encoder_input
 
 TIME_MASKS = 2
 

@@ -6,9 +6,8 @@ H hypotheses of a clip of T frames; their paths are (H, T) columns of the cascad
 from collections.abc import Mapping, Sequence
 
 import torch
+from asl.models.ctc import BLANK
 from torch import Tensor, nn
-
-from models.ctc import BLANK
 
 #: GradNorm's weights follow this far at a time, and stay within this factor of where they started.
 STEP, MOST = 0.1, 10.0

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+from asl.models.ctc import real_frames
 from torch import Tensor, nn
 from torch.nn import functional
-
-from models.ctc import real_frames
 
 KINDS = ("bilstm", "tcn", "conv-attention")
 #: Frames that a depthwise convolution sees, and blocks of convolution between two of attention (Hoyeol Sohn, 2023).

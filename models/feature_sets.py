@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from models import landmark_features, phon36
-from models.holistic import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
-from models.resampling import fill_hand_gaps, resample
-from models.signer_frame import signer_frame
+from asl.models import landmark_features, phon36
+from asl.models.holistic import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
+from asl.models.resampling import fill_hand_gaps, resample
+from asl.models.signer_frame import signer_frame
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from collections import deque
 
 import numpy as np
-
-from models.feature_sets import FeatureSet, shoulders
-from models.resampling import SAME_RATE, resample_at
-from models.signer_frame import (
+from asl.models.feature_sets import FeatureSet, shoulders
+from asl.models.resampling import SAME_RATE, resample_at
+from asl.models.signer_frame import (
     CAUSAL_SCALE_SECONDS,
     ROTATION_SMOOTHING_SECONDS,
     SignerFrame,

@@ -6,10 +6,9 @@ by where it is. The two-dimensional recipe is that of the winners of the 2023 is
 """
 
 import numpy as np
-
-from models.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER
-from models.resampling import replayed
-from models.signer_frame import SignerFrame, signer_frame
+from asl.models.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER
+from asl.models.resampling import replayed
+from asl.models.signer_frame import SignerFrame, signer_frame
 
 # Nose, ears, shoulders, elbows, wrists.
 _BODY = (0, 7, 8, 11, 12, 13, 14, 15, 16)

@@ -1,10 +1,9 @@
 """The 36 phonological features: handshape, location, orientation, movement, non-manuals (SPEC §3)."""
 
 import numpy as np
-
-from models.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
-from models.resampling import replayed
-from models.signer_frame import SignerFrame, signer_frame
+from asl.models.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
+from asl.models.resampling import replayed
+from asl.models.signer_frame import SignerFrame, signer_frame
 
 SIZE = 36
 HANDSHAPE, LOCATION, ORIENTATION = slice(0, 10), slice(10, 16), slice(16, 22)

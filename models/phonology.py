@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from asl.models.ctc import real_frames
+from asl.models.tiers import BOUNDARY, UNKNOWN
 from torch import Tensor, nn
 from torch.nn import functional
-
-from models.ctc import real_frames
-from models.tiers import BOUNDARY, UNKNOWN
 
 
 class PhonologyHeads(nn.Module):

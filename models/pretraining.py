@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from asl.models.contrast import pairs_in_time, time_contrast, view_contrast
+from asl.models.ctc import real_frames
+from asl.models.encoders import EncoderSpec, build_encoder
+from asl.models.phon36 import PARTS
+from asl.models.phonology import PhonologyHeads
+from asl.models.quantiser import ProductQuantiser, commitment
+from asl.models.tiers import BOUNDARY
 from torch import Tensor, nn
-
-from models.contrast import pairs_in_time, time_contrast, view_contrast
-from models.ctc import real_frames
-from models.encoders import EncoderSpec, build_encoder
-from models.phon36 import PARTS
-from models.phonology import PhonologyHeads
-from models.quantiser import ProductQuantiser, commitment
-from models.tiers import BOUNDARY
 
 PROJECTION = 128
 #: Frames of each clip that are compared in time.

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from asl.models.encoders import HEADS, AttentionBlock, ConvBlock
+from asl.models.recogniser import Recogniser
 from torch import Tensor, nn
-
-from models.encoders import HEADS, AttentionBlock, ConvBlock
-from models.recogniser import Recogniser
 
 #: Gates of an LSTM, whose weights lie one below the other.
 GATES = 4

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from asl.models.phon36 import PARTS
 from torch import Tensor, nn
-
-from models.phon36 import PARTS
 
 #: Entries of each codebook (SPEC §4).
 CODEBOOK_SIZES = {"H": 64, "L": 128, "O": 32, "M": 64, "N": 32}

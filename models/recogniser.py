@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import torch
+from asl.models.ctc import real_frames
+from asl.models.encoders import EncoderSpec, build_encoder
+from asl.models.phonology import PhonologyHeads
 from torch import Tensor, nn
-
-from models.ctc import real_frames
-from models.encoders import EncoderSpec, build_encoder
-from models.phonology import PhonologyHeads
 
 #: How fast the running label shares follow the batches.
 PRIOR_STEP = 0.05

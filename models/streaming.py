@@ -8,13 +8,12 @@ import math
 from collections.abc import Sequence
 
 import torch
+from asl.models.ctc import normalised
+from asl.models.encoders import CAUSAL_REACH, HEADS, AttentionBlock, ConvBlock
+from asl.models.recogniser import Recogniser
+from asl.models.tiers import BOUNDARY
 from torch import Tensor, nn
 from torch.nn import functional
-
-from models.ctc import normalised
-from models.encoders import CAUSAL_REACH, HEADS, AttentionBlock, ConvBlock
-from models.recogniser import Recogniser
-from models.tiers import BOUNDARY
 
 #: Frames before the current one that attention remembers.
 REMEMBERED = CAUSAL_REACH - 1

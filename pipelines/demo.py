@@ -8,23 +8,23 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.animation import animation, drawing
-from pipelines.clips import ClipSource
-from pipelines.errors import AslError, BadClip
-from pipelines.extraction import run_extract
-from pipelines.fan_out import Where
-from pipelines.html import write_page
-from pipelines.model_cards import find_model
-from pipelines.models_folder import load_model
-from pipelines.overlay import write_overlay
-from pipelines.posefile import write_pose
-from pipelines.progress import Progress
-from pipelines.reader import Reader
-from pipelines.synthetic import corpus, lexicon
-from pipelines.synthetic.rendering import render
-from pipelines.train_ctc import run_train_ctc
-from pipelines.translation import Translation, translate
-from pipelines.workspace import Workspace, create, open_workspace
+from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.corpus.extract import run_extract
+from asl.pipelines.jobs.processes import Where
+from asl.pipelines.media.overlay import write_overlay
+from asl.pipelines.media.pose_files import write_pose
+from asl.pipelines.recogniser.model import find_model
+from asl.pipelines.recogniser.torch_model import load_model
+from asl.pipelines.reports.page import write_page
+from asl.pipelines.reports.skeleton_player import animation, drawing
+from asl.pipelines.synthetic import lexicon, performances
+from asl.pipelines.synthetic.rendering import render
+from asl.pipelines.training.train_ctc import run_train_ctc
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.translation.whole_clips import Translation, translate
+from asl.pipelines.workspace.errors import AslError, BadClip
+from asl.pipelines.workspace.folder import Workspace, create, open_workspace
+from asl.pipelines.workspace.progress import Progress
 
 SIGNS = (
     "MOM", "DAD", "BOY", "GIRL", "WANT", "EAT", "DRINK", "LIKE", "SEE", "BOOK", "WATER", "MILK", "CUP", "BALL", "HAPPY",
@@ -103,9 +103,9 @@ def _workspace(folder: Path) -> tuple[Workspace, Path]:
 def _clips(workspace: Workspace, words: Path) -> list[ClipSource]:
     """The clips to render: their recipes are fixed."""
     common = {"lexicon": str(words), "vocabulary": 0, "signer": UNSEEN_SIGNER, "seed": 0, "fps": 25.0, "noise": False}
-    recipes = [corpus.Recipe(gloss=gloss, take=0, **common) for gloss in SHOWN_SIGNS]
-    recipes += [corpus.Recipe(gloss="", take=take, **common) for take in SHOWN_SENTENCES]
-    return [corpus.source(recipe, words, workspace.synthetic) for recipe in recipes]
+    recipes = [performances.Recipe(gloss=gloss, take=0, **common) for gloss in SHOWN_SIGNS]
+    recipes += [performances.Recipe(gloss="", take=take, **common) for take in SHOWN_SENTENCES]
+    return [performances.source(recipe, words, workspace.synthetic) for recipe in recipes]
 
 
 def _translated(workspace: Workspace, clips, progress: Progress):

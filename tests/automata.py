@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pynini
-
-from transducers.cascade import line
+from asl.transducers.cascade import line
 
 
 def cost_of(fst: pynini.Fst, labels: Sequence[int], backoff: int) -> float:

@@ -1,8 +1,5 @@
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +7,9 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
+from tests.running_asl import run_asl
+
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
 
 # Tests run side by side: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,24 +19,6 @@ hypothesis.settings.register_profile("asl", deadline=None)
 hypothesis.settings.load_profile("asl")
 
 DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
-
-
-def run_asl(*words, cwd=None, env=None, timeout=900, check=None) -> subprocess.CompletedProcess:
-    """The real executable, in a process of its own."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ASL_")} | (env or {})
-    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    if check is not None:
-        assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def result(done: subprocess.CompletedProcess) -> dict:
-    """What a command with --format json said."""
-    return json.loads(done.stdout)
 
 
 def made_once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
@@ -68,7 +48,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
     """A workspace with synthetic clips and a trained model. Tests read it; those that write take a copy."""
-    from signing import write_corpus
+    from tests.made_up_signing import write_corpus
 
     def make(folder: Path) -> None:
         run_asl("init", folder, check=0)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readers import READERS, answered
-from seeds import seeds
+
+from tests.foreign_readers import READERS, answered
+from tests.reader_seeds import seeds
 
 FOUND = Path(__file__).parent / "hostile"
 

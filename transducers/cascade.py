@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pynini
-
-from transducers.context import Change, Place, context
-from transducers.discourse import ReferenceSymbols, discourse
-from transducers.grammar import grammar
-from transducers.levels import EXPLAINED, LEXICON_GRAMMAR, WHOLE, file_name
-from transducers.lexicon import Pronunciation, lexicon, lexicon_grammar
-from transducers.morphology import FusedForm, morphology
-from transducers.ngram import NGram
-from transducers.observation import observed
+from asl.transducers.context import Change, Place, context
+from asl.transducers.discourse import ReferenceSymbols, discourse
+from asl.transducers.grammar import grammar
+from asl.transducers.levels import EXPLAINED, LEXICON_GRAMMAR, WHOLE, file_name
+from asl.transducers.lexicon import Pronunciation, lexicon, lexicon_grammar
+from asl.transducers.morphology import FusedForm, morphology
+from asl.transducers.ngram import NGram
+from asl.transducers.observation import observed
 
 
 @dataclass(frozen=True)

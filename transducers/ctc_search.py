@@ -6,8 +6,7 @@ All functions take (T, V + 1) natural log-probabilities with the blank in column
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from transducers.alphabet import BLANK
+from asl.transducers.alphabet import BLANK
 
 Labels = tuple[int, ...]
 

@@ -130,5 +130,5 @@ def _table(name: str) -> Mapping[tuple[str, str], str]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    text = (files("transducers") / "tables" / f"{name}.csv").read_text(encoding="utf-8")
+    text = (files("asl.transducers") / "tables" / f"{name}.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

@@ -7,8 +7,7 @@ Weights are −log probabilities, natural.
 from collections.abc import Iterable, Iterator, Sequence
 
 import pynini
-
-from transducers.ngram import END, START, Gram, NGram
+from asl.transducers.ngram import END, START, Gram, NGram
 
 #: Written on backoff arcs. It stays a symbol until L∘G is determinised, then it becomes ε.
 BACKOFF = "#0"

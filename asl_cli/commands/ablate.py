@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.studies import PANEL, finish
-from asl_cli.terminal import print_table, typed
-from pipelines.errors import BadInput
+from asl.cli.options import Call, command
+from asl.cli.studies import PANEL, finish
+from asl.cli.terminal import print_table, typed
+from asl.pipelines.workspace.errors import BadInput
 
 
 @command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
@@ -74,14 +73,14 @@ def ablate(
     kept: another seed runs one seed more, and a killed study goes on.
     """
     refuse_mixed(import_, modalities, call, factor, condition, grid)
-    from pipelines.ablation import import_study, run_ablate
+    from asl.pipelines.studies.ablate import import_study, run_ablate
 
     with call.progress() as progress:
         if import_:
             page = output or Path(f"{import_.stem}-ablation.html")
             study = import_study(import_, page, unpaired=unpaired, baseline=baseline, command=typed())
         elif modalities:
-            from pipelines.modalities import run_modalities
+            from asl.pipelines.studies.modalities import run_modalities
 
             study = run_modalities(
                 call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth, command=typed(),

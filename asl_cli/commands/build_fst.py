@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs, print_table, typed
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs, print_table, typed
 
 
 @command("graph", stage=True)
@@ -33,7 +32,7 @@ def build_fst(
     workspace = call.find_workspace()
     if draw:
         return _draw(call, workspace, model, name, draw, around, output)
-    from pipelines.build_fst import run_build_fst
+    from asl.pipelines.cascade.build_fst import run_build_fst
 
     with call.progress() as progress:
         result = run_build_fst(
@@ -72,11 +71,11 @@ def build_fst(
 
 
 def _draw(call: Call, workspace, model: str | None, graph: str | None, level: str, around: str, output: Path | None) -> None:
-    from pipelines.clips import slug
-    from pipelines.graph_drawing import draw
-    from pipelines.graphs import find_graph, load_graph
-    from pipelines.model_cards import find_model
-    from pipelines.models_folder import load_model
+    from asl.pipelines.cascade.graph_drawing import draw
+    from asl.pipelines.cascade.graph_folder import find_graph, load_graph
+    from asl.pipelines.corpus.clips import slug
+    from asl.pipelines.recogniser.model import find_model
+    from asl.pipelines.recogniser.torch_model import load_model
 
     found = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
     name = f"{level}-{slug(around)}.svg" if around else f"{level}.svg"

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_table
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_table
 
 SOME_FAILED = 3
 
@@ -22,7 +21,7 @@ def demo(
 
     What it shows is synthetic and says nothing about accuracy on ASL. Killed and started again on the same folder, it goes on.
     """
-    from pipelines.demo import run_demo
+    from asl.pipelines.demo import run_demo
 
     target = folder or Path(call.workspace or _temporary())
     with call.progress() as progress:

@@ -4,9 +4,8 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs, print_table
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs, print_table
 
 WORST_SHOWN = 10
 
@@ -31,7 +30,7 @@ def evaluate(
 ) -> None:
     """Measure a model: top-1/5/10 of single signs, word error rate of sentences, with intervals."""
     workspace = call.find_workspace()
-    from pipelines.evaluation import headline, run_evaluate
+    from asl.pipelines.studies.evaluate import headline, run_evaluate
 
     with call.progress() as progress:
         found = run_evaluate(

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs, print_table
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs, print_table
 
 
 @command("export", stage=True)
@@ -38,7 +37,7 @@ def export(
     The exported graphs are compared with torch on clips of the workspace; a bundle that says something else is not written.
     """
     workspace = call.find_workspace()
-    from pipelines.export import run_export
+    from asl.pipelines.deployment.export import run_export
 
     with call.progress() as progress:
         result = run_export(
@@ -47,8 +46,8 @@ def export(
         )  # fmt: skip
     ran = result.decision.run and not call.dry_run
     if web and not call.dry_run:
-        from pipelines.bundles import load_bundle
-        from pipelines.web_export import write_web
+        from asl.pipelines.deployment.web_page import write_web
+        from asl.pipelines.recogniser.bundle import load_bundle
 
         result.metrics |= {
             "web": str(web),

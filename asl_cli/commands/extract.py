@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs, print_table
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs, print_table
 
 SOME_FAILED = 3
 FAILURES_SHOWN = 12
@@ -21,11 +20,11 @@ def extract(
 
     Sources can be combined. Killed and started again, it continues. Without a source it repeats the last run's.
     """
-    from pipelines.inputs import check_sources
+    from asl.pipelines.corpus.input_files import check_sources
 
     workspace = call.find_workspace()
     check_sources(call.flags)
-    from pipelines.extraction import run_extract
+    from asl.pipelines.corpus.extract import run_extract
 
     with call.progress() as progress:
         result = run_extract(

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json
 
 
 @command()
@@ -17,7 +16,7 @@ def init(
     ] = None,
 ) -> None:
     """Start a workspace: a folder with a commented asl.toml."""
-    from pipelines.workspace import create
+    from asl.pipelines.workspace.folder import create
 
     made = create(folder or Path(call.workspace or "."))
     if call.as_json:

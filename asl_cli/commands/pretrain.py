@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs
 
 
 @command("pretrain", "encoder", "features", "phonology", stage=True)
@@ -20,7 +19,7 @@ def pretrain(
     Killed and started again, it goes on from the last epoch; on the CPU the result is the same, bit by bit.
     """
     workspace = call.find_workspace()
-    from pipelines.pretrain import run_pretrain
+    from asl.pipelines.training.pretrain import run_pretrain
 
     with call.progress() as progress:
         result = run_pretrain(workspace, call.flags, progress, name=name, force=call.force, dry_run=call.dry_run)

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs, print_table
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs, print_table
 
 OVER_BUDGET = 1
 
@@ -42,8 +41,8 @@ def profile(
 
     Video, keypoints, features, encoder, decoder and what comes after; torch, ONNX, INT8; every decoder; frame by frame and whole.
     """
-    from asl_cli.commands.translate import optional_workspace, reader_and_landmarks
-    from pipelines.profiling_run import run_profile
+    from asl.cli.commands.translate import optional_workspace, reader_and_landmarks
+    from asl.pipelines.deployment.profiling import run_profile
 
     reader, landmarks = reader_and_landmarks(call, model, graph)
     workspace = optional_workspace(call)

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.studies import PANEL, finish
-from asl_cli.terminal import print_table, typed
-from pipelines.errors import BadInput
+from asl.cli.options import Call, command
+from asl.cli.studies import PANEL, finish
+from asl.cli.terminal import print_table, typed
+from asl.pipelines.workspace.errors import BadInput
 
 
 @command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
@@ -39,7 +38,7 @@ def scale(
     Runs are kept: another size or seed runs only what is new, and a killed study goes on.
     """
     workspace = call.find_workspace()
-    from pipelines.scaling import run_scale
+    from asl.pipelines.studies.scale import run_scale
 
     with call.progress() as progress:
         study = run_scale(

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_table
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_table
 
 
 @command()
@@ -19,7 +18,7 @@ def status(
     workspace = call.find_workspace()
     if settings:
         return _show_settings(call, workspace)
-    from pipelines.status import next_command, stages
+    from asl.pipelines.workspace.status import next_command, stages
 
     found = stages(workspace)
     if call.as_json:
@@ -31,7 +30,7 @@ def status(
 
 
 def _show_settings(call: Call, workspace) -> None:
-    from pipelines.settings import SECTIONS
+    from asl.pipelines.workspace.settings import SECTIONS
 
     rows = [
         (section, key, got.value, got.origin) for section in SECTIONS for key, got in workspace.setting_origins(section).items()

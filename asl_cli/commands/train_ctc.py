@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs
 
 
 @command("train", "encoder", "features", "phonology", stage=True)
@@ -23,7 +22,7 @@ def train_ctc(
     Killed and started again, it goes on from the last epoch; on the CPU the result is the same, bit by bit.
     """
     workspace = call.find_workspace()
-    from pipelines.train_ctc import run_train_ctc
+    from asl.pipelines.training.train_ctc import run_train_ctc
 
     with call.progress() as progress:
         result = run_train_ctc(

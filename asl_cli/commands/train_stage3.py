@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_json, print_pairs, print_table, typed
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_json, print_pairs, print_table, typed
 
 SOME_REFUSED, SHOWN = 3, 12
 
@@ -30,7 +29,7 @@ def train_stage3(
     tell apart. Killed and started again, it goes on from the last epoch. Clips that the cascade cannot say are listed (exit 3).
     """
     workspace = call.find_workspace()
-    from pipelines.train_stage3 import run_train_stage3
+    from asl.pipelines.stage3.train_stage3 import run_train_stage3
 
     with call.progress() as progress:
         result = run_train_stage3(

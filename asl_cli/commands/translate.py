@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from asl_cli.options import Call, command
-from asl_cli.terminal import print_table
-from pipelines.errors import BadInput
+from asl.cli.options import Call, command
+from asl.cli.terminal import print_table
+from asl.pipelines.workspace.errors import BadInput
 
 NOTHING_DONE, SOME_FAILED = 2, 3
 
@@ -69,10 +68,10 @@ def translate(
     causal encoder that asl export made a bundle of; the one that asl ships is such a one.
     """
     if live or camera is not None or stream is not None:
-        from asl_cli.commands.translate_live import translate_live
+        from asl.cli.commands.translate_live import translate_live
 
         return translate_live(call, inputs or [], format or [Output.text], model, graph, camera, stream, raw, pace)
-    from pipelines.inputs import collect
+    from asl.pipelines.corpus.input_files import collect
 
     if not inputs:
         raise BadInput("nothing to translate", "name a video: asl translate VIDEO, or watch: asl translate --camera 0")
@@ -105,7 +104,7 @@ class _Target:
 
 
 def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **how: bool) -> None:
-    from pipelines.translation import translate as run
+    from asl.pipelines.translation.whole_clips import translate as run
 
     reader, landmarks = reader_and_landmarks(call, model, graph)
     done, failed, written = [], [], []
@@ -127,9 +126,9 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | 
 
 def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
     """The reader that was asked for, and MediaPipe's settings; there need not be a workspace."""
-    from pipelines.bundles import find_any, load_any
-    from pipelines.reader import reader_for
-    from pipelines.settings import resolve
+    from asl.pipelines.recogniser.bundle import find_any, load_any
+    from asl.pipelines.translation.reader import reader_for
+    from asl.pipelines.workspace.settings import resolve
 
     workspace = optional_workspace(call)
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
@@ -149,7 +148,7 @@ def optional_workspace(call: Call):
 
 def say_what_model(model, progress) -> None:
     """What somebody has to know of the model before they believe it."""
-    from pipelines.bundles import default_bundle
+    from asl.pipelines.recogniser.bundle import default_bundle
 
     if model.only_synthetic:
         progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
@@ -160,11 +159,11 @@ def say_what_model(model, progress) -> None:
 
 
 def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:
-    from pipelines.writers import write_beside
+    from asl.pipelines.translation.writers import write_beside
 
     written = write_beside(target.folder, translation, target.formats) if target.folder else []
     if overlay:
-        from pipelines.overlay import write_overlay
+        from asl.pipelines.media.overlay import write_overlay
 
         file = overlay if overlay.suffix and clips == 1 else overlay / f"{translation.path.stem}.mp4"
         write_overlay(file, translation)
@@ -173,8 +172,8 @@ def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -
 
 
 def _write_joint(done: list, target: _Target, written: list[Path]) -> None:
-    from pipelines.files import write_atomically
-    from pipelines.writers import render
+    from asl.pipelines.translation.writers import render
+    from asl.pipelines.workspace.files import write_atomically
 
     if target.folder or not done:
         return

@@ -4,8 +4,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from asl_cli.options import Call
-from pipelines.errors import BadInput
+from asl.cli.options import Call
+from asl.pipelines.workspace.errors import BadInput
 
 
 def translate_live(
@@ -15,13 +15,13 @@ def translate_live(
     """Writes each word to stdout when it is final; on a terminal, stderr shows the skeleton and the open words."""
     if [str(one) for one in formats] not in (["text"], ["json"]):
         raise BadInput("live words are written one by one", "--format text or json")
-    from asl_cli.commands.translate import reader_and_landmarks, say_what_model
-    from asl_cli.live_view import LiveView, write_word
+    from asl.cli.commands.translate import reader_and_landmarks, say_what_model
+    from asl.cli.live_view import LiveView, write_word
 
     reader, landmarks = reader_and_landmarks(call, model, graph)
     source = _source(inputs, camera, stream, raw, landmarks.max_side)
-    from pipelines.live import live
-    from pipelines.posefile import FRAME_BONES
+    from asl.pipelines.media.pose_files import FRAME_BONES
+    from asl.pipelines.translation.live import live
 
     with call.progress() as progress:
         say_what_model(reader.model, progress)
@@ -39,7 +39,7 @@ def translate_live(
 
 
 def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str | None, max_side: int):
-    from pipelines.live_sources import CameraSource, ContainerSource, FileSource, RawSource, check_camera, raw_format
+    from asl.pipelines.media.live_sources import CameraSource, ContainerSource, FileSource, RawSource, check_camera, raw_format
 
     given = len(inputs) + (camera is not None) + (stream is not None)
     if given != 1:

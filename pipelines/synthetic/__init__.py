@@ -1,1 +1,1 @@
-"""A signer made of numbers: lexicon (what a sign is), motion (how it moves), picture (how it looks)."""
+"""The synthetic signer: lexicon (what a sign is), motion (how it moves), picture (how it looks)."""

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from pipelines.synthetic.lexicon import Posture, Sign
+from asl.pipelines.synthetic.lexicon import Posture, Sign
 
 _UP, _SIDE, _DOWN = ("up", "forward"), ("in-up", "back"), ("down-forward", "back-down")
 #: Letters that are not simply the handshape of their name with the palm forward.

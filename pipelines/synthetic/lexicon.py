@@ -14,10 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-
-from pipelines.clips import gloss
-from pipelines.errors import BadInput
-from pipelines.files import write_atomically
+from asl.pipelines.corpus.clips import gloss
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.files import write_atomically
 
 MAX_LEXICON_BYTES = 64 << 20
 MOST_REPEATS = 8
@@ -126,7 +125,7 @@ def read_lexicon(path: Path) -> tuple[Sign, ...]:
 
     Raises BadInput with the line, the value and the nearest known one.
     """
-    from pipelines.synthetic import asl_lex
+    from asl.pipelines.synthetic import asl_lex
 
     header, rows = read_rows(path)
     signs = asl_lex.signs(path, rows) if asl_lex.fits(header) else _signs(path)

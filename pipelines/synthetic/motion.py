@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
-
-from pipelines.synthetic.lexicon import Posture, Sign, direction, handshapes, locations
-from pipelines.synthetic.signers import Signer
-from pipelines.synthetic.skeleton import Tracks, contact_point, elbows, hand_places, hand_points, reachable
+from asl.pipelines.synthetic.lexicon import Posture, Sign, direction, handshapes, locations
+from asl.pipelines.synthetic.signers import Signer
+from asl.pipelines.synthetic.skeleton import Tracks, contact_point, elbows, hand_places, hand_points, reachable
 
 #: A sign lasts 0.2–2 s (SPEC §10). Seconds at tempo 1.
 HOLD_SECONDS, PASS_SECONDS = 0.12, 0.05

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-
-from pipelines.synthetic import raymarch
-from pipelines.synthetic.signers import PICTURE_SIDE, Signer
-from pipelines.synthetic.skeleton import HEAD_PIVOT, Body
-from pipelines.video_writer import VideoWriter
+from asl.pipelines.media.video_writer import VideoWriter
+from asl.pipelines.synthetic import raymarch
+from asl.pipelines.synthetic.signers import PICTURE_SIDE, Signer
+from asl.pipelines.synthetic.skeleton import HEAD_PIVOT, Body
 
 _TRUNK, _HEAD, _HAIR, _LEFT, _RIGHT = range(5)
 #: How far cones of a group melt into each other, shoulder widths.

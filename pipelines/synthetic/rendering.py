@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from pipelines.clips import ClipSource
-from pipelines.errors import AslError
-from pipelines.fan_out import Died, Where, fan_out
-from pipelines.progress import Progress
-from pipelines.synthetic import corpus
+from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.jobs.processes import Died, Where, fan_out
+from asl.pipelines.synthetic import performances
+from asl.pipelines.workspace.errors import AslError
+from asl.pipelines.workspace.progress import Progress
 
 
 def is_rendered(clip: ClipSource) -> bool:
@@ -31,4 +31,4 @@ def render(clips: Sequence[ClipSource], where: Where, progress: Progress) -> Non
 
 
 def _render(clip: ClipSource) -> None:
-    corpus.render(corpus.parse_recipe(clip.layout), clip.path)
+    performances.render(performances.parse_recipe(clip.layout), clip.path)

@@ -12,11 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-
-from pipelines.synthetic import fingerspelling, motion
-from pipelines.synthetic.lexicon import Sign, locations
-from pipelines.synthetic.motion import PASS_SECONDS, Act
-from pipelines.synthetic.signers import Signer
+from asl.pipelines.synthetic import fingerspelling, motion
+from asl.pipelines.synthetic.lexicon import Sign, locations
+from asl.pipelines.synthetic.motion import PASS_SECONDS, Act
+from asl.pipelines.synthetic.signers import Signer
 
 NOUNS = ("person", "vehicle", "flat", "cylindrical", "curved", "small", "animal", "abstract")
 THINGS = ("vehicle", "flat", "cylindrical", "curved", "small")

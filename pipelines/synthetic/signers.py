@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-
-from pipelines.clips import SYNTHETIC_PREFIX
+from asl.pipelines.corpus.clips import SYNTHETIC_PREFIX
 
 #: The shorter side of the picture, pixels.
 PICTURE_SIDE = 384

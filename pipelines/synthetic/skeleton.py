@@ -9,9 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-
-from models.holistic import FACE, LEFT_HAND, POINT_COUNT, RIGHT_HAND
-from pipelines.synthetic.signers import Signer
+from asl.models.holistic import FACE, LEFT_HAND, POINT_COUNT, RIGHT_HAND
+from asl.pipelines.synthetic.signers import Signer
 
 #: Knuckles of index, middle, ring and little finger in the hand frame, shoulder widths, of a hand of size 1.
 _KNUCKLES = np.array([(0.082, 0.265, 0.0), (0.022, 0.270, 0.0), (-0.040, 0.252, 0.0), (-0.094, 0.222, -0.01)])

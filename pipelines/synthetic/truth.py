@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-
-from pipelines.clips import FUSED, PLAIN, Segment
-from pipelines.synthetic.motion import Span
-from pipelines.synthetic.sentences import Word, locus
-from pipelines.synthetic.signers import Signer
+from asl.pipelines.corpus.clips import FUSED, PLAIN, Segment
+from asl.pipelines.synthetic.motion import Span
+from asl.pipelines.synthetic.sentences import Word, locus
+from asl.pipelines.synthetic.signers import Signer
 
 
 def segments(words: Sequence[Word], spans: Sequence[Span], signer: Signer, seconds: float) -> tuple[Segment, ...]:

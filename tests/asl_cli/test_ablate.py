@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import result, run_asl
+
+from tests.running_asl import result, run_asl
 
 QUICK = ("--epochs", "3")
 
@@ -65,7 +66,7 @@ def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
     words = ("--factor", "dropout=0.4,0.2,0.1", "--seeds", "2", "--jobs", "1")
     whole = result(ablate(workspace, *words))
     other = Path(shutil.copytree(workspace, tmp_path / "other", ignore=shutil.ignore_patterns("experiments")))
-    command = [sys.executable, "-m", "asl_cli.main", "ablate", "-w", str(other), *QUICK, *words]
+    command = [sys.executable, "-m", "asl", "ablate", "-w", str(other), *QUICK, *words]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(list((other / "experiments").glob("*/outcome-*.json"))) < 2 and time.monotonic() < deadline:

@@ -6,9 +6,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import result, run_asl
+from asl.pipelines.corpus.clips import read_clips
 
-from pipelines.clips import read_clips
+from tests.running_asl import result, run_asl
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ COMMANDS = {
 def loaded_after(*words) -> set[str]:
     code = (
         "import sys; sys.argv = ['asl', *sys.argv[1:]]\n"
-        "from asl_cli.main import main\n"
+        "from asl.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         f"print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
@@ -42,7 +42,7 @@ def test_wrong_sources_are_found_before_anything_heavy_loads(tmp_path, asl):
 
 
 def test_only_commands_that_work_are_registered(asl):
-    from asl_cli.main import app
+    from asl.cli.main import app
 
     assert {command.name for command in app.registered_commands} == set(COMMANDS)
     shown = asl("--help", check=0).stdout
@@ -52,9 +52,8 @@ def test_only_commands_that_work_are_registered(asl):
 
 def test_options_are_the_settings_and_their_defaults():
     import typer.main
-
-    from asl_cli.main import app
-    from pipelines.settings import SECTIONS, default_of, option_name
+    from asl.cli.main import app
+    from asl.pipelines.workspace.settings import SECTIONS, default_of, option_name
 
     group = typer.main.get_command(app)
     for name, sections in COMMANDS.items():

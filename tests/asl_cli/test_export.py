@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import result, run_asl
+from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.recogniser.bundle import load_bundle
+from asl.pipelines.recogniser.reading import read_landmarks
+from asl.pipelines.translation.live_reading import LiveReader
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.files import file_hash
+from asl.pipelines.workspace.settings import DecodeSettings
 
-from pipelines.bundles import load_bundle
-from pipelines.errors import BadInput
-from pipelines.files import file_hash
-from pipelines.live_reading import LiveReader
-from pipelines.posefile import read_pose
-from pipelines.reader import Reader
-from pipelines.recognition import read_landmarks
-from pipelines.settings import DecodeSettings
+from tests.running_asl import result, run_asl
 
 #: What training needs, and a program that only translates does not.
 NOT_NEEDED = ("torch", "pynini", "jiwer", "numba", "matplotlib.pyplot", "onnx")
@@ -28,7 +28,7 @@ class Missing(importlib.abc.MetaPathFinder):
         if name in {NOT_NEEDED!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Missing())
-from asl_cli.main import main
+from asl.cli.main import main
 main()
 """
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_translated_live(causal, trained, tmp_path):
 
 
 def test_a_stream_that_breaks_off_keeps_what_was_recognised(causal):
-    command = [sys.executable, "-m", "asl_cli.main", "translate", "--no-pace", "--stream", "-", "--raw", "64x48", "--model"]
+    command = [sys.executable, "-m", "asl", "translate", "--no-pace", "--stream", "-", "--raw", "64x48", "--model"]
     pictures = bytes(64 * 48 * 3 * 4 + 1000)
     done = subprocess.run([*command, causal / "bundles" / "causal"], input=pictures, capture_output=True, timeout=120)
     assert done.returncode == 1

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 import tomli
-from conftest import result
+from asl.pipelines.workspace.files import file_hash
+from asl.pipelines.workspace.folder import MODEL_STAGES, Plan, create, open_workspace
+from asl.transducers.levels import WHOLE, file_name
 
-from pipelines.files import file_hash
-from pipelines.workspace import MODEL_STAGES, Plan, create, open_workspace
-from transducers.levels import WHOLE, file_name
+from tests.running_asl import result
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def copy(trained, tmp_path) -> Path:
 
 
 def start(*words) -> subprocess.Popen:
-    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
+    command = [sys.executable, "-m", "asl", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -172,7 +172,7 @@ def test_a_workspace_of_a_newer_asl_is_left_alone(copy, asl):
 def test_a_killed_search_ends_neither_stage_3_nor_its_other_clips(signed, asl):
     psutil = pytest.importorskip("psutil")
     stage3 = ("train-stage3", "-w", signed, "--epochs", "2", "--threads", "1", "--workers", "1", "--name", "third", "-q")
-    running = subprocess.Popen([sys.executable, "-m", "asl_cli.main", *map(str, stage3)], stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen([sys.executable, "-m", "asl", *map(str, stage3)], stderr=subprocess.PIPE, text=True)
     killed = 0
     while running.poll() is None and killed < 2:
         for child in psutil.Process(running.pid).children(recursive=True):

@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from filming import film, rotate, sound
-from signing import signing
+from asl.pipelines.media.pose_files import write_pose
 
-from pipelines.posefile import write_pose
+from tests.made_up_signing import signing
+from tests.video_files import film, rotate, sound
 
 NOISE = np.random.default_rng(0).bytes(3000)
 

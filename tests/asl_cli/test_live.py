@@ -8,11 +8,11 @@ from pathlib import Path
 
 import av
 import pytest
-from conftest import result, run_asl
+from asl.pipelines.deployment.profiling import read_profile
+from asl.pipelines.deployment.profiling_report import write_report
+from asl.pipelines.workspace.errors import BadInput
 
-from pipelines.errors import BadInput
-from pipelines.profiling_report import write_report
-from pipelines.profiling_run import read_profile
+from tests.running_asl import result, run_asl
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_real_clip_live_from_a_file_and_from_a_pipe(word, tmp_path):
     assert glosses(live.stdout) == read
     assert "dropped 0" in live.stderr
     data = as_transport_stream(word)
-    command = [sys.executable, "-m", "asl_cli.main", "translate", "--stream", "-", "--no-pace", "--format", "json"]
+    command = [sys.executable, "-m", "asl", "translate", "--stream", "-", "--no-pace", "--format", "json"]
     piped = subprocess.run(command, input=data, capture_output=True, timeout=120, cwd=tmp_path)
     assert piped.returncode == 0, piped.stderr
     assert glosses(piped.stdout.decode()) == read

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import result, run_asl
-from signing import signing, write_corpus
+from asl.models.phon36 import PARTS
+from asl.pipelines.media.pose_files import write_pose
+from asl.pipelines.training.pretrain import encoded_frames, load_stage_1, said_frames
 
-from models.phon36 import PARTS
-from pipelines.posefile import write_pose
-from pipelines.pretrain import encoded_frames, load_stage_1, said_frames
+from tests.made_up_signing import signing, write_corpus
+from tests.running_asl import result, run_asl
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import result, run_asl
+
+from tests.running_asl import result, run_asl
 
 
 @pytest.fixture

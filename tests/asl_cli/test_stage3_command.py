@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import result, run_asl
+
+from tests.running_asl import result, run_asl
 
 SHORT = ("--epochs", "3", "--threads", "1", "--workers", "1", "--name", "better")
 
@@ -39,7 +40,7 @@ def test_what_is_confused_is_learned_and_a_killed_run_goes_on(signed, tmp_path):
     assert "train-stage3" in run_asl("status", "-w", signed, check=0).stdout
     assert "nothing to do" in run_asl("train-stage3", "-w", signed, *SHORT, check=0).stderr
 
-    command = [sys.executable, "-m", "asl_cli.main", "train-stage3", "-w", str(again), *SHORT]
+    command = [sys.executable, "-m", "asl", "train-stage3", "-w", str(again), *SHORT]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     while running.poll() is None and not (again / "models" / "better" / "checkpoint.safetensors").is_file():
         time.sleep(0.1)

@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 import pytest
-from conftest import result
-from filming import film
-from signing import signing, write_corpus
+from asl.pipelines.media.pose_files import write_pose
 
-from pipelines.posefile import write_pose
+from tests.made_up_signing import signing, write_corpus
+from tests.running_asl import result
+from tests.video_files import film
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_quiet_says_nothing_on_stderr(trained, asl):
 
 def start(*words) -> subprocess.Popen:
     """A process that can be interrupted, also where the tests themselves run in the background and ignore Ctrl-C."""
-    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
+    command = [sys.executable, "-m", "asl", *map(str, words)]
     listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
 

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import result
+from asl.pipelines import demo
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.workspace.folder import open_workspace
+from asl.pipelines.workspace.progress import Silent
 
-from pipelines import demo
-from pipelines.clips import read_clips
-from pipelines.progress import Silent
-from pipelines.workspace import open_workspace
+from tests.running_asl import result
 
 
 def digests(folder: Path, pattern: str) -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_rendered_clips_go_through_mediapipe_and_an_interrupted_render_leaves_no
     asl("init", tmp_path, check=0)
     words = ("extract", "-w", tmp_path, "--synthetic", "--video", "--signs", "2", "--clips", "2", "--signers", "2")
     assert "to_render" in asl(*words, "--dry-run", "--format", "json", check=0).stdout
-    command = [sys.executable, "-m", "asl_cli.main", *map(str, words)]
+    command = [sys.executable, "-m", "asl", *map(str, words)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("synthetic/**/*")) and time.monotonic() < deadline:

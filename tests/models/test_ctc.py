@@ -3,13 +3,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from asl.models import ctc_scores
+from asl.models.ctc import ctc_loss, single_sign_scores, smoothing_loss
+from asl.models.encoders import EncoderSize, EncoderSpec, size_for
+from asl.models.recogniser import Recogniser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from models import ctc_scores
-from models.ctc import ctc_loss, single_sign_scores, smoothing_loss
-from models.encoders import EncoderSize, EncoderSpec, size_for
-from models.recogniser import Recogniser
 
 
 def collapsed(path) -> tuple[int, ...]:

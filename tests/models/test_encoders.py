@@ -1,8 +1,7 @@
 import pytest
 import torch
-
-from models.encoders import CAUSAL_REACH, KINDS, EncoderSpec, build_encoder
-from models.recogniser import LateDropout, Recogniser
+from asl.models.encoders import CAUSAL_REACH, KINDS, EncoderSpec, build_encoder
+from asl.models.recogniser import LateDropout, Recogniser
 
 SPECS = [
     EncoderSpec("bilstm", 38, 16, 2),

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
+from asl.models import landmark_features
+from asl.models.augmentation import Augmentation, augmented_input, varied
+from asl.models.feature_sets import FEATURE_SETS, LANDMARKS, PHON36, clip_features, encoder_input, standardisation
+from asl.models.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signing import signing
 
-from models import landmark_features
-from models.augmentation import Augmentation, augmented_input, varied
-from models.feature_sets import FEATURE_SETS, LANDMARKS, PHON36, clip_features, encoder_input, standardisation
-from models.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
+from tests.made_up_signing import signing
 
 SETS = list(FEATURE_SETS.values())
 BODY_PAIRS = ((7, 8), (11, 12), (13, 14), (15, 16))

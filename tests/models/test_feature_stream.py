@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from asl.models.feature_sets import FEATURE_SETS, clip_features
+from asl.models.feature_stream import FeatureStream
+from asl.models.holistic import Landmarks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signing import signing
 
-from models.feature_sets import FEATURE_SETS, clip_features
-from models.feature_stream import FeatureStream
-from models.holistic import Landmarks
+from tests.made_up_signing import signing
 
 
 def streamed(stream: FeatureStream, clip: Landmarks) -> np.ndarray:

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from asl.models.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
+from asl.models.phonology import PhonologyHeads
+from asl.models.probe import pooled, probe_scores
+from asl.models.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
+from asl.models.tiers import BOUNDARY, UNKNOWN
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from models.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
-from models.phonology import PhonologyHeads
-from models.probe import pooled, probe_scores
-from models.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
-from models.tiers import BOUNDARY, UNKNOWN
 
 
 def generator(seed: int = 0) -> torch.Generator:

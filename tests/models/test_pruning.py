@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from asl.models.encoders import EncoderSpec
+from asl.models.pruning import pruned
+from asl.models.recogniser import Recogniser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from models.encoders import EncoderSpec
-from models.pruning import pruned
-from models.recogniser import Recogniser
 
 SPECS = (
     EncoderSpec("bilstm", 12, 16, 2),

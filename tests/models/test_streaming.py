@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from asl.models.ctc import normalised
+from asl.models.encoders import EncoderSpec
+from asl.models.recogniser import Recogniser
+from asl.models.streaming import StreamingRecogniser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from models.ctc import normalised
-from models.encoders import EncoderSpec
-from models.recogniser import Recogniser
-from models.streaming import StreamingRecogniser
 
 SPECS = (EncoderSpec("tcn", 12, 8, 3), EncoderSpec("conv-attention", 12, 16, 2, causal=True))
 

@@ -6,18 +6,18 @@ import math
 import numpy as np
 import pynini
 import pytest
-from automata import with_free_backoff
+from asl.transducers.cascade import Knowledge, build, explain, line
+from asl.transducers.context import Change, Place
+from asl.transducers.decoder import Decoder, Options
+from asl.transducers.discourse import ReferenceSymbols
+from asl.transducers.levels import LEXICON_GRAMMAR, WHOLE, file_name
+from asl.transducers.lexicon import Pronunciation
+from asl.transducers.morphology import FusedForm
+from asl.transducers.ngram import train
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.cascade import Knowledge, build, explain, line
-from transducers.context import Change, Place
-from transducers.decoder import Decoder, Options
-from transducers.discourse import ReferenceSymbols
-from transducers.levels import LEXICON_GRAMMAR, WHOLE, file_name
-from transducers.lexicon import Pronunciation
-from transducers.morphology import FusedForm
-from transducers.ngram import train
+from tests.automata import with_free_backoff
 
 GLOSSES = ("JOHN", "IX-a", "a-GIVE-1", "CUP")
 #: 1, 2 plain units; 3 the point; 4 the agreement's movement; 5 rest; 6 of a fused form.

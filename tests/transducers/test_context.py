@@ -2,11 +2,11 @@ import math
 from itertools import product
 
 import pytest
-from automata import outputs
+from asl.transducers.context import Change, Place, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.context import Change, Place, context
+from tests.automata import outputs
 
 PLACES = st.lists(st.builds(Place, st.integers(0, 1), st.integers(0, 1)), min_size=3, max_size=3)
 

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from automata import cost_of, with_free_backoff
+from asl.transducers.decoder import Decoder, read_graph
+from asl.transducers.grammar import grammar
+from asl.transducers.lexicon import Pronunciation, lexicon_grammar
+from asl.transducers.ngram import train
+from asl.transducers.observation import observed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readings import DURATIONS, ENTRIES, TEXTS, UNITS, WIDE, WORDS, costs_of, every_reading, graph_of
 
-from transducers.decoder import Decoder, read_graph
-from transducers.grammar import grammar
-from transducers.lexicon import Pronunciation, lexicon_grammar
-from transducers.ngram import train
-from transducers.observation import observed
+from tests.automata import cost_of, with_free_backoff
+from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, UNITS, WIDE, WORDS, costs_of, every_reading, graph_of
 
 
 @settings(max_examples=60, deadline=None)

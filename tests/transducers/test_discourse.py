@@ -1,11 +1,11 @@
 from itertools import product
 
 import pytest
-from automata import outputs
+from asl.transducers.discourse import ReferenceSymbols, discourse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.discourse import ReferenceSymbols, discourse
+from tests.automata import outputs
 
 UNITS = 6
 #: Labels 1 and 2 are plain; 3 and 4 point at loci 1 and 2; 5 moves between them, 6 from locus 1 to the signer.

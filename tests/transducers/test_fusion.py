@@ -4,13 +4,23 @@ from itertools import product
 
 import numpy as np
 import pytest
+from asl.pipelines.synthetic.lexicon import MOVEMENTS, handshapes
+from asl.pipelines.synthetic.sentences import fused_handshapes
+from asl.transducers import fusion
+from asl.transducers.fusion import (
+    ABSTRACT,
+    HANDLING,
+    PLACEMENT,
+    POSSESSION,
+    Sign,
+    aligned,
+    alignments,
+    fuse,
+    gate,
+    reads_as_fused,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-
-from pipelines.synthetic.lexicon import MOVEMENTS, handshapes
-from pipelines.synthetic.sentences import fused_handshapes
-from transducers import fusion
-from transducers.fusion import ABSTRACT, HANDLING, PLACEMENT, POSSESSION, Sign, aligned, alignments, fuse, gate, reads_as_fused
 
 GIVE = Sign("flat-O", "neutral", (0, -1.0, 0), "straight", kind=HANDLING)
 CUP = Sign("C", "palm", (0, 0, 1.0), "tap", object_class="cylindrical")

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from asl.transducers.hypotheses import END, Competition, n_best
+from asl.transducers.lexicon import Pronunciation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readings import DURATIONS, ENTRIES, TEXTS, UNITS, costs_of, every_reading, graph_of
 
-from transducers.hypotheses import END, Competition, n_best
-from transducers.lexicon import Pronunciation
+from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, UNITS, costs_of, every_reading, graph_of
 
 STATES = 6
 ARCS = st.lists(

@@ -2,13 +2,12 @@ import itertools
 
 import pynini
 import pytest
+from asl.transducers.cascade import line
+from asl.transducers.grammar import grammar
+from asl.transducers.lexicon import Pronunciation, disambiguated, lexicon_grammar
+from asl.transducers.ngram import train
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from transducers.cascade import line
-from transducers.grammar import grammar
-from transducers.lexicon import Pronunciation, disambiguated, lexicon_grammar
-from transducers.ngram import train
 
 UNITS = 4
 ENTRIES = st.lists(

@@ -1,11 +1,11 @@
 import math
 
 import pytest
-from automata import outputs
+from asl.transducers.morphology import FusedForm, morphology
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transducers.morphology import FusedForm, morphology
+from tests.automata import outputs
 
 UNITS = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
 FORMS = st.lists(st.builds(FusedForm, UNITS, UNITS, UNITS, st.sampled_from([0.0, 0.5, 2.0])), max_size=4)

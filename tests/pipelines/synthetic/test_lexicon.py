@@ -2,13 +2,12 @@ import re
 
 import numpy as np
 import pytest
-
-from pipelines.errors import BadInput
-from pipelines.synthetic.generate import UNMARKED, invented, signature
-from pipelines.synthetic.lexicon import direction, everyday, handshapes, locations, read_lexicon, table
-from pipelines.synthetic.motion import MOST_WRIST_BEND, realise, rotations
-from pipelines.synthetic.signers import Signer
-from pipelines.synthetic.skeleton import elbows
+from asl.pipelines.synthetic.invented_signs import UNMARKED, invented, signature
+from asl.pipelines.synthetic.lexicon import direction, everyday, handshapes, locations, read_lexicon, table
+from asl.pipelines.synthetic.motion import MOST_WRIST_BEND, realise, rotations
+from asl.pipelines.synthetic.signers import Signer
+from asl.pipelines.synthetic.skeleton import elbows
+from asl.pipelines.workspace.errors import BadInput
 
 TWENTY = "book dad drink eat finish food hello help hungry milk mom more no play please sleep sorry stop thankyou water yes"
 HEADER = "gloss,hands,handshape,location,fingers,palm,movement,size,repeat\n"

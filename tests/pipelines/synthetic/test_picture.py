@@ -3,16 +3,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from asl.models.holistic import LEFT_HAND, RIGHT_HAND
+from asl.pipelines.media.video import frames, probe
+from asl.pipelines.media.video_writer import VideoWriter
+from asl.pipelines.reports.skeleton_player import ABSENT, POINTS, animation
+from asl.pipelines.synthetic import performances, raymarch
+from asl.pipelines.synthetic.picture import Painter
+from asl.pipelines.synthetic.skeleton import body_of, landmarks_of
 
-from models.holistic import LEFT_HAND, RIGHT_HAND
-from pipelines.animation import ABSENT, POINTS, animation
-from pipelines.synthetic import corpus, raymarch
-from pipelines.synthetic.picture import Painter
-from pipelines.synthetic.skeleton import body_of, landmarks_of
-from pipelines.video import frames, probe
-from pipelines.video_writer import VideoWriter
-
-RECIPE = corpus.Recipe("everyday", 0, "HELLO", 0, 1, 0, 25.0, False)
+RECIPE = performances.Recipe("everyday", 0, "HELLO", 0, 1, 0, 25.0, False)
 
 
 def test_a_ball_has_the_outline_of_a_ball():
@@ -34,11 +33,11 @@ def test_a_ball_has_the_outline_of_a_ball():
 def test_hands_are_drawn_where_the_landmarks_say(number):
     """Square, portrait and landscape pictures."""
     recipe = replace(RECIPE, signer=number)
-    done = corpus.perform(recipe)
+    done = performances.perform(recipe)
     body = body_of(done.tracks, done.signer)
     frame = len(done.tracks) // 2
     picture = Painter(done.signer).picture(body, frame)
-    points = corpus.projected(done, recipe)[frame]
+    points = performances.projected(done, recipe)[frame]
     hand = points[RIGHT_HAND if done.signer.right_handed else LEFT_HAND]
     background = picture[5, 5].astype(int)
     assert picture.shape[1] / picture.shape[0] == pytest.approx(done.signer.camera.aspect, abs=0.01)
@@ -51,7 +50,7 @@ def test_hands_are_drawn_where_the_landmarks_say(number):
 def test_signers_look_different():
     looks = []
     for number in range(3):
-        done = corpus.perform(replace(RECIPE, signer=number))
+        done = performances.perform(replace(RECIPE, signer=number))
         looks.append(Painter(done.signer, 96).picture(body_of(done.tracks, done.signer), 0).mean(axis=(0, 1)))
     assert min(np.abs(a - b).max() for i, a in enumerate(looks) for b in looks[:i]) > 8
 
@@ -60,7 +59,7 @@ def test_signers_look_different():
 def test_a_rendered_clip_is_a_video_and_the_same_bytes_again(tmp_path):
     digests = []
     for name in ("one.mp4", "two.mp4"):
-        count = corpus.render(RECIPE, tmp_path / name)
+        count = performances.render(RECIPE, tmp_path / name)
         digests.append(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
     assert digests[0] == digests[1]
     info = probe(tmp_path / "one.mp4")
@@ -83,7 +82,7 @@ def test_an_interrupted_video_leaves_nothing(tmp_path):
 def test_an_animation_holds_the_points_to_a_quarter_of_a_percent():
     import base64
 
-    done = corpus.landmarks(replace(RECIPE, noise=True))
+    done = performances.landmarks(replace(RECIPE, noise=True))
     shown = animation(done)
     data = np.frombuffer(base64.b64decode(shown["data"]), dtype=np.uint8).reshape(-1, len(POINTS), 2)
     assert len(data) == round(len(done) * shown["fps"] / done.fps)
@@ -95,6 +94,6 @@ def test_an_animation_holds_the_points_to_a_quarter_of_a_percent():
 
 
 def test_landmarks_of_the_truth_are_those_of_the_body():
-    done = corpus.perform(RECIPE)
+    done = performances.perform(RECIPE)
     body = body_of(done.tracks, done.signer)
     assert landmarks_of(body)[:, RIGHT_HAND] == pytest.approx(body.hands[:, 1], abs=1e-5)

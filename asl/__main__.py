@@ -1,0 +1,5 @@
+"""`python -m asl` is `asl`."""
+
+from asl.cli.main import main
+
+main()

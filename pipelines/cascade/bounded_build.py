@@ -1,0 +1,55 @@
+"""Building a cascade in a process of its own, so that one that grows too large ends there and not here."""
+
+import contextlib
+import resource
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from asl.pipelines.jobs.processes import Pool, Where, peak_memory_mb
+from asl.pipelines.workspace.errors import BadInput
+from asl.transducers.cascade import Knowledge, Size, build
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to build, and where the files go. memory: bytes that it may take."""
+
+    known: Knowledge
+    folder: Path
+    prune: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Built:
+    """sizes: of each transducer. memory_mb: the most that building took."""
+
+    sizes: list[Size]
+    memory_mb: float
+
+
+def build_in(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> Built:
+    """Writes the transducers into the folder. Raises BadInput: labels that do not fit, or more memory than allowed."""
+    with Pool(Where(processes=1)) as pool:
+        try:
+            return pool.submit(_build, Job(known, folder, prune, int(max_gb * 1e9))).result()
+        except (BrokenProcessPool, MemoryError) as error:
+            raise BadInput(
+                f"the graph needs more than --max-memory {max_gb:g} GB",
+                "a lower --order, --prune 10, fewer --variants, shared --units, or more memory",
+            ) from error
+        except ValueError as error:
+            raise BadInput(f"the cascade cannot be built: {error}", "look at the text, the lexicon and --prune") from error
+
+
+def _build(job: Job) -> Built:
+    # The system ends it on the way where it can: Linux counts the heap, other systems may refuse.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
+    made = build(job.known, job.prune)
+    if peak_memory_mb() * 1e6 > job.memory:
+        raise MemoryError
+    job.folder.mkdir(parents=True, exist_ok=True)
+    sizes = made.write(job.folder)
+    return Built(sizes, peak_memory_mb())

@@ -1,0 +1,1 @@
+"""What the cascade learns from aligned clips: segments, units, pronunciations, emissions."""

@@ -1,0 +1,60 @@
+"""Features to phonological codes: the codebooks with the standardisation that they were learned under (SPEC §4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from asl.models.feature_sets import PHON36, FeatureSet, encoder_input
+from asl.models.phon36 import MOVEMENT, PARTS, SIZE
+from asl.models.tiers import UNKNOWN
+
+
+@dataclass(frozen=True)
+class Coder:
+    """books: part → (K, D) entries. mean, deviation: (36,) of the features that they were learned on."""
+
+    books: Mapping[str, np.ndarray]
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {name: len(book) for name, book in self.books.items()}
+
+    def codes(self, features: np.ndarray) -> np.ndarray:
+        """(T, 36 or more) features that begin with phon36 → (T, 5) codes, UNKNOWN where a part is not seen."""
+        from scipy.spatial.distance import cdist  # slow to load, and most readers have no codes
+
+        own = features[:, :SIZE]
+        values = encoder_input(own, self.mean, self.deviation, PHON36)[:, :SIZE]
+        columns = []
+        for name, book in self.books.items():
+            nearest = cdist(values[:, PARTS[name]], book, "sqeuclidean").argmin(axis=1)
+            columns.append(np.where(np.isfinite(own[:, PARTS[name]]).any(axis=1), nearest, UNKNOWN))
+        return np.stack(columns, axis=1)
+
+    def clip_codes(self, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+        """(T, size) of a clip → (T, 5) codes, as signed with the hand that moves more on the right."""
+        return self.codes(right_handed(features, feature_set))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {_entries(name): book for name, book in self.books.items()} | {"mean": self.mean, "deviation": self.deviation}
+
+
+def coder_of(arrays: Mapping[str, np.ndarray]) -> Coder:
+    """From what `Coder.arrays`, or stage 1, wrote. Raises ValueError, KeyError: they do not fit."""
+    books = {name: arrays[_entries(name)] for name in PARTS}
+    for name, book in books.items():
+        if book.ndim != 2 or book.shape[1] != PARTS[name].stop - PARTS[name].start or not len(book):
+            raise ValueError(f"a codebook of shape {book.shape} for {name}")
+    return Coder(books, arrays["mean"][:SIZE], arrays["deviation"][:SIZE])
+
+
+def _entries(part: str) -> str:
+    return f"quantiser.books.{part}.entries"
+
+
+def right_handed(features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+    """(T, size) of a clip, mirrored where the left hand moves more: one sign has one code, whichever hand leads."""
+    speed = np.nan_to_num(np.abs(features[:, MOVEMENT])).sum(axis=0)
+    return feature_set.mirror(features) if speed[:3].sum() > speed[3:6].sum() else features

@@ -1,0 +1,48 @@
+"""The files and folders that a command is given, looked at before anything heavy is loaded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, hidden
+from asl.pipelines.workspace.errors import BadInput
+
+BUILT_IN_LEXICONS = ("everyday", "invented")
+
+
+def collect(paths: list[Path]) -> list[ClipSource]:
+    """The clips to translate: files as they are, folders searched for videos and .pose files.
+
+    Raises BadInput: a path that does not exist, or a folder without clips.
+    """
+    clips: list[ClipSource] = []
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} does not exist", "check the path")
+        clips += _in_folder(path) if path.is_dir() else [_clip(path)]
+    return list({clip.path: clip for clip in clips}.values())
+
+
+def _in_folder(folder: Path) -> list[ClipSource]:
+    endings = VIDEO_ENDINGS | {".pose"}
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and not hidden(path, folder))
+    if not files:
+        raise BadInput(f"no videos or .pose files in {folder}", f"known endings: {' '.join(sorted(endings))}")
+    return [_clip(path) for path in files]
+
+
+def _clip(path: Path) -> ClipSource:
+    return ClipSource(path, "pose" if path.suffix.lower() == ".pose" else "video", str(path))
+
+
+def check_sources(flags: Mapping[str, Any]) -> None:
+    """Raises BadInput for the first source given on the command line that does not exist."""
+    for option in ("videos", "manifest", "wlasl", "video_root", "poses", "landmarks", "annotations"):
+        given = flags.get(option) or []
+        for name in [given] if isinstance(given, str) else given:
+            if not Path(name).exists():
+                raise BadInput(f"--{option.replace('_', '-')}: {name} does not exist", "check the path")
+    lexicon = flags.get("lexicon") or BUILT_IN_LEXICONS[0]
+    if lexicon not in BUILT_IN_LEXICONS and not Path(lexicon).exists():
+        raise BadInput(f"--lexicon: {lexicon} does not exist", f"a CSV file of signs, or {' or '.join(BUILT_IN_LEXICONS)}")

@@ -1,0 +1,52 @@
+"""The page that shows how well the signer was seen in every clip."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from asl.models.holistic import Landmarks
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.media.drawing import skeleton_card
+from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.reports.page import jpeg_uri, write_page
+from asl.pipelines.reports.skeleton_player import animation, drawing
+from asl.pipelines.workspace.folder import Workspace
+
+MOST_CARDS = 400
+#: A clip in which no hand is seen in this share of the frames is marked.
+POOR_HANDS = 0.4
+
+
+def write_report(path: Path, workspace: Workspace, clips: Sequence[Clip], result) -> None:
+    """reports/extract.html: figures, failures and a contact sheet, worst detections first."""
+    ranked = sorted(clips, key=lambda clip: (clip.seen[0] * (0.2 + clip.hands_seen), clip.name))
+    cards = [_card(workspace, clip) for clip in ranked[:MOST_CARDS]]
+    left_out = max(0, len(clips) - MOST_CARDS)
+    write_page(
+        path, "extract.html", metrics=result.metrics, failures=result.failures, notes=result.notes, cards=cards,
+        left_out=left_out, drawing=drawing(),
+    )  # fmt: skip
+
+
+def _card(workspace: Workspace, clip: Clip) -> dict[str, object]:
+    pose, _, left, right = (f"{100 * share:.0f} %" for share in clip.seen)
+    landmarks = read_pose(workspace.inside(clip.pose))
+    return {
+        "image": jpeg_uri(_picture(workspace, clip, landmarks)),
+        "animation": animation(landmarks),
+        "synthetic": clip.synthetic,
+        "name": clip.name,
+        "glosses": " ".join(clip.glosses),
+        "seen": f"{pose} / {left} / {right}",
+        "poor": clip.hands_seen < POOR_HANDS,
+        "seconds": f"{clip.frames / clip.fps:.1f}",
+    }
+
+
+def _picture(workspace: Workspace, clip: Clip, landmarks: Landmarks) -> bytes:
+    file = workspace.thumbnail(clip.id)
+    if file.is_file():
+        return file.read_bytes()
+    seen = landmarks.present.sum(axis=1)
+    middle = np.abs(np.arange(len(seen)) - len(seen) / 2)
+    return skeleton_card(landmarks.points[np.lexsort((middle, -seen))[0]], landmarks.aspect)

@@ -1,0 +1,110 @@
+"""`--manifest FILE`: a CSV or JSONL table of clips."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from asl.pipelines.corpus.clips import ClipSource, all_kept, glosses, split_name
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings import nearest_hint
+
+REQUIRED = ("path", "gloss")
+OPTIONAL = ("signer", "group", "split", "start", "end")
+MAX_ROWS = 5_000_000
+
+
+def read(file: Path) -> tuple[list[ClipSource], list[str]]:
+    """The clips of a manifest and the names of those whose file is missing. Paths count from the manifest's folder.
+
+    Raises BadInput naming file and line: no such file, a missing column, a wrong split or time.
+    """
+    clips, missing = [], []
+    with all_kept():
+        for line, row in _rows(file):
+            clip = _clip(file, line, row)
+            if os.path.exists(clip.path):  # a name that no file can have is not there, either
+                clips.append(clip)
+            else:
+                missing.append(str(row["path"]))
+    return clips, missing
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    if not file.is_file():
+        what = "is a folder, not a file" if file.is_dir() else "does not exist"
+        raise BadInput(f"--manifest: {file} {what}", "name a .csv or .jsonl file")
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as text:
+            yield from _json_rows(file, text) if file.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(file, text)
+    except OSError as error:
+        raise BadInput(f"cannot read {file}: {error.strerror}", "check the file's permissions") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{file} is not a UTF-8 text table: {error}", "export it as CSV in UTF-8") from error
+
+
+def _csv_rows(file: Path, text) -> Iterator[tuple[int, dict[str, Any]]]:
+    table = csv.DictReader(text, strict=True)
+    _check_columns(file, [name.strip() for name in table.fieldnames or []])
+    for row in table:
+        if None in row or None in row.values():
+            raise BadInput(
+                f"{file}, line {table.line_num}: as many cells as the header has are needed", "quote cells with commas"
+            )
+        yield table.line_num, {key.strip(): value for key, value in row.items()}
+
+
+def _json_rows(file: Path, text) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{file}, line {number}: not JSON: {error}", "one JSON object a line") from error
+        if not isinstance(row, dict):
+            raise BadInput(f"{file}, line {number}: not a JSON object", 'like {"path": "book.mp4", "gloss": "BOOK"}')
+        _check_columns(file, list(row), number)
+        words = row["gloss"]
+        row["gloss"] = " ".join(map(str, words)) if isinstance(words, list) else words
+        yield number, {key: "" if value is None else str(value) for key, value in row.items()}
+
+
+def _check_columns(file: Path, columns: list[str], line: int = 1) -> None:
+    for name in REQUIRED:
+        if name not in columns:
+            raise BadInput(f"{file}, line {line}: no column '{name}'", f"it has: {', '.join(columns) or 'nothing'}")
+    for name in columns:
+        if name not in REQUIRED + OPTIONAL:
+            raise BadInput(f"{file}, line {line}: unknown column '{name}'", nearest_hint(name, REQUIRED + OPTIONAL))
+
+
+def _clip(file: Path, line: int, row: dict[str, Any]) -> ClipSource:
+    split = split_name(row.get("split") or "")
+    if split is None:
+        raise BadInput(f"{file}, line {line}: split '{row['split']}'", "train, validation (val, dev) or test")
+    if not row["path"]:
+        raise BadInput(f"{file}, line {line}: empty path", "each line names a clip")
+    start, end = _seconds(file, line, row, "start") or 0.0, _seconds(file, line, row, "end")
+    if end is not None and end <= start:
+        raise BadInput(f"{file}, line {line}: end {end} s is not after start {start} s", "both are seconds")
+    path = file.parent / row["path"]
+    kind = "pose" if path.suffix.lower() == ".pose" else "video"
+    group, signer = row.get("group") or "", row.get("signer") or ""
+    name = row["path"] if not (start or end) else f"{row['path']}@{start:g}"
+    return ClipSource(path, kind, name, glosses(row["gloss"]), group or signer, signer, split, start, end)
+
+
+def _seconds(file: Path, line: int, row: dict[str, Any], column: str) -> float | None:
+    text = row.get(column)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise BadInput(f"{file}, line {line}: {column} '{text}' is not a number", "seconds, like 1.25") from error
+    if not 0 <= value < 1e6:
+        raise BadInput(f"{file}, line {line}: {column} is {text}", "seconds from the file's start, 0 or more")
+    return value

@@ -1,0 +1,128 @@
+"""`--wlasl META.json --video-root DIR`: the WLASL data set, by its full metadata or its subset files.
+
+Full metadata: a list of {gloss, instances: [{video_id, split, signer_id, fps, frame_start, frame_end, …}]}.
+Subset files nslt_N.json: {video_id: {subset, action: [class, start, end]}}, classes named in wlasl_class_list.txt.
+Frames count from 1; an end of -1 is the end of the video. The official split is kept by video id (SPEC §14).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asl.pipelines.corpus.clips import ClipSource, gloss, split_name
+from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, check_folder
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings import SourceSettings
+
+MAX_JSON_BYTES = 256 << 20
+DEFAULT_FPS = 25.0
+CLASS_LIST = "wlasl_class_list.txt"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One video of one gloss. rank: the gloss's place in the data set's own order, which subsets count by."""
+
+    video_id: str
+    gloss: str
+    rank: int
+    split: str
+    signer: str
+    fps: float
+    frame_start: int
+    frame_end: int
+
+
+def read(file: Path, settings: SourceSettings) -> tuple[list[ClipSource], list[str], list[str]]:
+    """Clips at hand, missing video ids, notes. Raises BadInput: wrong JSON, missing class list or video root."""
+    if not settings.video_root:
+        raise BadInput("--wlasl needs --video-root", "the folder with <video_id>.mp4")
+    root = Path(settings.video_root)
+    check_folder(root, "--video-root")
+    instances = [one for one in _instances(file) if not settings.vocab_size or one.rank < settings.vocab_size]
+    at_hand = _files(root)
+    missing = [one.video_id for one in instances if one.video_id not in at_hand]
+    have = [one for one in instances if one.video_id in at_hand]
+    counts = Counter(one.gloss for one in have)
+    kept = [one for one in have if counts[one.gloss] >= settings.min_samples_per_gloss]
+    notes = []
+    if missing:
+        notes.append(f"{len(missing)} of {len(instances)} WLASL videos are not in {root}")
+    if len(kept) < len(have):
+        few = sum(count < settings.min_samples_per_gloss for count in counts.values())
+        notes.append(f"{few} glosses with fewer than {settings.min_samples_per_gloss} videos are left out")
+    return [_clip(one, at_hand[one.video_id]) for one in kept], missing, notes
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """Videos (or .pose files) by id; ids are file names without ending."""
+    endings = VIDEO_ENDINGS | {".pose"}
+    return {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in endings}
+
+
+def _clip(one: Instance, path: Path) -> ClipSource:
+    kind = "pose" if path.suffix.lower() == ".pose" else "video"
+    start = max(0, one.frame_start - 1) / one.fps
+    end = one.frame_end / one.fps if one.frame_end > 0 else None
+    # <video_id>.mp4 is usually cut to the sign already, though its frames still count in the longer video it came from.
+    return ClipSource(
+        path, kind, one.video_id, (gloss(one.gloss),), one.signer, one.signer, one.split, start, end, range_if_reached=True
+    )
+
+
+def _instances(file: Path) -> Iterator[Instance]:
+    data = _json(file)
+    try:
+        if isinstance(data, list):
+            yield from _full(data)
+        elif isinstance(data, dict):
+            yield from _subset(data, _class_names(file))
+        else:
+            raise TypeError("neither a list of glosses nor a table of video ids")
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise BadInput(
+            f"{file} is not WLASL metadata: {error}", "use WLASL_v0.3.json or nslt_100.json … nslt_2000.json"
+        ) from error
+
+
+def _json(file: Path) -> Any:
+    try:
+        if file.stat().st_size > MAX_JSON_BYTES:
+            raise BadInput(f"{file} is larger than {MAX_JSON_BYTES >> 20} MiB", "WLASL metadata is a few MiB")
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"--wlasl: cannot read {file}: {error.strerror}", "name the metadata file") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{file} is not JSON: {error}", "use WLASL_v0.3.json or nslt_100.json") from error
+
+
+def _full(data: list[dict[str, Any]]) -> Iterator[Instance]:
+    for rank, entry in enumerate(data):
+        for one in entry["instances"]:
+            split = split_name(str(one.get("split", "")))
+            if split is None:
+                raise ValueError(f"split '{one['split']}' of video {one['video_id']}")
+            fps = float(one.get("fps") or DEFAULT_FPS)
+            start, end = int(one.get("frame_start", 1)), int(one.get("frame_end", -1))
+            signer = str(one.get("signer_id", ""))
+            yield Instance(str(one["video_id"]), str(entry["gloss"]), rank, split, signer, fps, start, end)
+
+
+def _subset(data: dict[str, Any], names: dict[int, str]) -> Iterator[Instance]:
+    for video_id, entry in data.items():
+        number, start, end = map(int, entry["action"])
+        split = split_name(str(entry["subset"]))
+        if split is None:
+            raise ValueError(f"subset '{entry['subset']}' of video {video_id}")
+        yield Instance(video_id, names[number], number, split, "", DEFAULT_FPS, start, end)
+
+
+def _class_names(file: Path) -> dict[int, str]:
+    listing = file.parent / CLASS_LIST
+    if not listing.is_file():
+        raise BadInput(f"{file.name} needs {CLASS_LIST} beside it", f"copy it to {file.parent}")
+    lines = [line.split("\t") for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return {int(number): name for number, name in lines}

@@ -1,0 +1,213 @@
+"""`asl export`: a model and its cascade as a bundle that runs without torch, checked before it is written (SPEC §15)."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from asl.pipelines.cascade.graph_folder import CARD as GRAPH_CARD
+from asl.pipelines.cascade.graph_folder import RIVALS, find_graph
+from asl.pipelines.corpus.clips import Clip, read_clips
+from asl.pipelines.corpus.feature_store import FeatureStore, open_features
+from asl.pipelines.deployment.bundle_card import card_of, seal
+from asl.pipelines.deployment.bundle_checks import CheckClip, Variant, check_clips, measured, must_be_exact, must_not_lose
+from asl.pipelines.deployment.onnx_export import quantise, write_encoder, write_stream
+from asl.pipelines.deployment.pruned_model import smaller
+from asl.pipelines.recogniser import bundle
+from asl.pipelines.recogniser.bundle import is_bundle, load_bundle
+from asl.pipelines.recogniser.model import WEIGHTS, find_model
+from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
+from asl.pipelines.workspace.arrays import save_arrays
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.files import UNFINISHED_FOLDER, file_hash
+from asl.pipelines.workspace.folder import GRAPH_STAGES, Decision, Plan, Workspace, settings_of
+from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings import ExportSettings
+from asl.transducers.levels import WHOLE, file_name
+
+STAGE = "export"
+CODE = 1
+#: Figures of asl evaluate that a card shows.
+ON_CARD = ("top_1", "top_5", "read_exactly", "wer_greedy", "wer_ctc_beam", "wer_cascade")
+
+
+@dataclass
+class Result:
+    """What `asl export` did. folder: the bundle."""
+
+    decision: Decision
+    folder: str = ""
+    variants: list[Variant] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def run_export(
+    workspace: Workspace, flags: Mapping[str, Any], progress: Progress, *, model: str | None = None, graph: str | None = None,
+    name: str | None = None, output: Path | None = None, licence: str = "", accuracy: Sequence[str] = (), force: bool = False,
+    dry_run: bool = False,
+) -> Result:  # fmt: skip
+    """Writes bundles/<name>, or `output`. model: default the newest; graph: default the newest, if it was built for that model.
+
+    licence, accuracy: for the card. Raises AslError if the bundle does not say what the model says; then nothing is written.
+    """
+    settings = workspace.settings("export", flags)
+    with workspace.locked("asl export"):
+        trained = load_model(find_model(workspace, model))
+        cascade = _graph_of(workspace, trained, graph)
+        folder = output or workspace.bundles / (name or _name(trained, settings))
+        said = {"licence": licence, "accuracy": list(accuracy), "to": _place(workspace, folder)}
+        plan = _plan(workspace, settings, trained, cascade, said)
+        decision = workspace.decide(plan, force=force)
+        if not decision.run and not is_bundle(folder):
+            decision = Decision(True, f"{folder} is not there")
+        if dry_run or not decision.run:
+            return Result(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
+        if folder.exists() and not is_bundle(folder):
+            raise BadInput(f"{folder} is there and is no bundle", "name a new folder with -o")
+        started = datetime.now().astimezone()
+        clips = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
+        store = open_features(workspace, clips, trained.features, progress) if clips else None
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=UNFINISHED_FOLDER) as beside:
+            made = Path(beside) / "bundle"
+            figures = [*accuracy, *_measured_here(workspace, trained)]
+            said = {"name": name or folder.name, "accuracy": figures} | ({"licence": licence} if licence else {})
+            original = trained if settings.prune else None
+            if settings.prune:
+                place = workspace.models / _name(trained, replace(settings, int8=False))
+                trained = smaller(trained, settings.prune, settings.recovery_epochs, store, place, progress)
+                if cascade:
+                    progress.warn(f"without a cascade: it was built for the larger model; asl build-fst --model {place.name}")
+                cascade = None
+            variants = write_bundle(made, trained, cascade, settings, store, said, progress, original)
+            shutil.rmtree(folder, ignore_errors=True)
+            made.replace(folder)
+        metrics = _metrics(folder, trained, cascade, variants)
+        card = folder / bundle.CARD
+        outputs = {_place(workspace, card): file_hash(card)} if _inside(workspace, card) else {}
+        workspace.record(plan, started, outputs, metrics)
+        return Result(decision, str(folder), variants, metrics)
+
+
+def _inside(workspace: Workspace, path: Path) -> bool:
+    return path.resolve().is_relative_to(workspace.folder.resolve())
+
+
+def _place(workspace: Workspace, path: Path) -> str:
+    """As records name it: a workspace may be moved."""
+    return path.resolve().relative_to(workspace.folder.resolve()).as_posix() if _inside(workspace, path) else str(path)
+
+
+def _measured_here(workspace: Workspace, model: TrainedModel) -> list[str]:
+    """What asl evaluate last found of this very model, for the card."""
+    found = workspace.state("evaluate").get("metrics", {})
+    if found.get("model") != model.folder.name or workspace.state("evaluate")["inputs"].get("model") != model.weights_hash:
+        return []
+    figures = ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in ON_CARD if key in found)
+    synthetic = f"; {found['synthetic']}" if found.get("synthetic") else ""
+    return [f"{figures} on the {found['split']} split of its workspace (split by {found['split_by']}){synthetic}"]
+
+
+def _name(model: TrainedModel, settings: ExportSettings) -> str:
+    """Of a bundle that nobody named."""
+    pruned = f"-pruned{round(100 * settings.prune)}" if settings.prune else ""
+    return f"{model.folder.name}{pruned}{'-int8' if settings.int8 else ''}"
+
+
+def _graph_of(workspace: Workspace, model: TrainedModel, given: str | None) -> Path | None:
+    """The cascade to put in; None where there is none, or the newest belongs to another model."""
+    if not given and not workspace.newest(GRAPH_STAGES, "graph"):
+        return None
+    folder = find_graph(workspace, given)
+    fits = json.loads((folder / GRAPH_CARD).read_text(encoding="utf-8")).get("model") == model.weights_hash
+    if given and not fits:
+        raise BadInput(f"the graph {folder.name} was built for another model", f"asl build-fst --model {model.folder.name}")
+    return folder if fits else None
+
+
+def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, graph: Path | None, words: Mapping) -> Plan:
+    inputs = {"model": model.weights_hash} | ({"graph": file_hash(graph / GRAPH_CARD)} if graph else {})
+    inputs |= {"clips": file_hash(workspace.clips_file)} if workspace.clips_file.is_file() else {}
+    return Plan(STAGE, settings_of(settings) | dict(words), inputs, CODE)
+
+
+def write_bundle(
+    folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None,
+    said: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None,
+) -> list[Variant]:  # fmt: skip
+    """Writes a bundle into a new folder and checks it; the ways to run it that were compared.
+
+    said: for the card. original: the model before pruning.
+    """
+    progress.start("export", 2 + settings.int8)
+    folder.mkdir(parents=True)
+    write_encoder(folder / bundle.ENCODER, trained.recognisers)
+    states = write_stream(folder / bundle.STREAM, trained.recognisers) if trained.streams else None
+    save_arrays(folder / bundle.ARRAYS, {"mean": trained.mean, "deviation": trained.deviation})
+    if graph:
+        _copy_graph(graph, folder / bundle.GRAPH, settings.prune_graph)
+    clips: Sequence[Clip] = store.clips if store else ()
+    card = card_of(trained, clips, states, graph is not None) | said
+    seal(folder, card)
+    progress.advance()
+    found, where = check_clips(trained, store, settings.check_clips)
+    variants = _checked(folder, trained, found, settings, card, progress)
+    if original:
+        says = [trained.read(one.inputs) for one in found]
+        variants.insert(0, measured("before pruning", (original.folder / WEIGHTS).stat().st_size, original, says, found))
+    checks = {"checks": [asdict(one) for one in variants], "checked_on": f"{len(found)} {where}"}
+    seal(folder, card | {"int8": settings.int8} | checks)
+    progress.advance()
+    return variants
+
+
+def _checked(
+    folder: Path, trained: TrainedModel, clips: Sequence[CheckClip], settings: ExportSettings, card: Mapping, progress: Progress
+) -> list[Variant]:
+    """torch, ONNX and, asked for, INT8, which then takes ONNX's place in the folder."""
+    says = [trained.read(one.inputs) for one in clips]
+    exact = load_bundle(folder)
+    variants = [
+        measured("torch", (trained.folder / WEIGHTS).stat().st_size, trained, says, clips),
+        measured("onnx", (folder / bundle.ENCODER).stat().st_size, exact, says, clips),
+    ]
+    must_be_exact(variants[1], exact, clips)
+    if settings.int8:
+        for name in (bundle.ENCODER, bundle.STREAM):
+            if (folder / name).is_file():
+                quantise(folder / name)
+        seal(folder, {**card, "int8": True})
+        variants.append(measured("int8", (folder / bundle.ENCODER).stat().st_size, load_bundle(folder), says, clips))
+        must_not_lose(variants[2], variants[1], settings.most_drop, sum(one.truth is not None for one in clips))
+        progress.advance()
+    return variants
+
+
+def _copy_graph(source: Path, target: Path, prune: float) -> None:
+    """The graph's files without what only training needs. prune: what is so much worse than the best path goes, nats."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file() and file.name != RIVALS:
+            shutil.copyfile(file, target / file.name)
+    if prune:
+        from asl.transducers.cascade import pruned
+
+        pruned(target / file_name(WHOLE), prune)
+
+
+def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[Variant]) -> dict[str, Any]:
+    last, (exact,) = variants[-1], [one for one in variants if one.name == "onnx"]
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    made = {
+        "bundle": str(folder),
+        "from": model.folder.name,
+        "graph": graph.name if graph else None,
+        "glosses": len(model.alphabet),
+    }
+    made |= {"streams": model.streams, "megabytes": round(size / 1e6, 2)}
+    made |= {"off_nats": float(f"{exact.off:.1e}"), "same_top_1": round(last.agree, 4)}
+    return made | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})

@@ -1,0 +1,82 @@
+"""Recognisers as ONNX graphs: whole clips with dynamic batch and time, streams with explicit state, and both in INT8."""
+
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from asl.models.ctc import normalised
+from asl.models.recogniser import Recogniser
+from asl.models.streaming import StreamingRecogniser
+from asl.models.tiers import BOUNDARY
+from asl.pipelines.workspace.files import write_atomically
+from torch import Tensor, nn
+
+OPSET = 17
+#: What INT8 is for: matrices, whose numbers are most of a model's.
+QUANTISED = ("MatMul", "Gemm", "LSTM")
+
+
+class WholeClips(nn.Module):
+    """(N, T, D), (N,) → (M, N, T, V + 1) log-probabilities of each of M recognisers, and (N, T, classes) of each tier."""
+
+    def __init__(self, members: Sequence[Recogniser]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.tiers = [name for name in members[0].phonology.tiers if name != BOUNDARY]
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        scores, posteriors = [], []
+        for member in self.members:
+            encoded, _ = member.encoder(features, lengths)
+            scores.append(normalised(member.scores(encoded, lengths)))
+            said = member.phonology(encoded)
+            posteriors.append([torch.softmax(said[name], dim=-1) for name in self.tiers])
+        return torch.stack(scores), *(torch.stack(own).mean(dim=0) for own in zip(*posteriors, strict=True))
+
+
+def write_encoder(path: Path, members: Sequence[Recogniser]) -> None:
+    module = WholeClips(members).eval()
+    inputs = members[0].encoder.spec.inputs
+    example = torch.zeros(2, 12, inputs), torch.tensor([12, 9])
+    outputs = ["log_probs", *(f"tier.{name}" for name in module.tiers)]
+    axes = {"features": {0: "clips", 1: "frames"}, "lengths": {0: "clips"}, "log_probs": {1: "clips", 2: "frames"}}
+    axes |= {name: {0: "clips", 1: "frames"} for name in outputs[1:]}
+    _write(path, module, example, ["features", "lengths"], outputs, axes)
+
+
+def write_stream(path: Path, members: Sequence[Recogniser]) -> list[tuple[str, tuple[int, ...]]]:
+    """Writes the streaming graph; name and shape of its states."""
+    module = StreamingRecogniser(members).eval()
+    shapes = module.state_shapes()
+    names = [name for name, _ in shapes]
+    example = torch.zeros(2, 3, members[0].encoder.spec.inputs), *(torch.zeros(2, *shape) for _, shape in shapes)
+    outputs = ["log_probs", *(f"tier.{name}" for name in module.tiers)]
+    axes = {"features": {0: "streams", 1: "frames"}, "log_probs": {1: "streams", 2: "frames"}}
+    axes |= {name: {0: "streams", 1: "frames"} for name in outputs[1:]}
+    axes |= {name: {0: "streams"} for name in (*names, *(f"next.{name}" for name in names))}
+    _write(path, module, example, ["features", *names], [*outputs, *(f"next.{name}" for name in names)], axes)
+    return shapes
+
+
+def _write(path: Path, module: nn.Module, example, inputs: Sequence[str], outputs: Sequence[str], axes) -> None:
+    data = io.BytesIO()
+    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an exporter that will be replaced, and of shapes that it traces as they are
+        torch.onnx.export(
+            module, example, data, input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
+            opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+    write_atomically(path, data.getvalue())
+
+
+def quantise(path: Path) -> None:
+    """Turns the weights of a graph to INT8, in place; activations are quantised as they come."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    small = path.with_suffix(".int8.tmp")
+    logging.getLogger().setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
+    quantize_dynamic(path, small, op_types_to_quantize=list(QUANTISED), weight_type=QuantType.QInt8)
+    small.replace(path)

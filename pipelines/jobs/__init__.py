@@ -1,0 +1,1 @@
+"""Independent jobs over the processes of this machine, or over a dask cluster."""

@@ -1,0 +1,1 @@
+"""Video in and out, the tracker, `.pose` files, overlays, and what privacy leaves out. The only room that knows MediaPipe."""

@@ -1,0 +1,176 @@
+"""Reading and writing `.pose` files, the field's landmark format (SPEC §1; package pose-format).
+
+x and y are pixels; z is in image widths, as pose-format's own Holistic writer leaves it, so that one reader serves our
+files and foreign ones. Confidence 0 means not seen.
+"""
+
+import struct
+from functools import lru_cache
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from asl.models.holistic import COMPONENTS, LEFT_HAND, POINT_COUNT, RIGHT_HAND, Landmarks, empty_points
+from asl.pipelines.workspace.errors import BadClip
+from asl.pipelines.workspace.files import write_atomically
+from pose_format import Pose
+from pose_format.numpy import NumPyPoseBody
+from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
+
+MAX_FILE_BYTES = 2 << 30
+MIN_FPS, MAX_FPS = 1.0, 1000.0
+#: A file of few points may hold many frames, which take the room of all points here.
+MAX_FRAMES = 300_000
+#: Files of version 0.0 may blow up to many times their size when they are read.
+FIRST_VERSION = 0.1
+
+_COMPONENT_NAMES = {
+    "pose": "POSE_LANDMARKS",
+    "face": "FACE_LANDMARKS",
+    "left_hand": "LEFT_HAND_LANDMARKS",
+    "right_hand": "RIGHT_HAND_LANDMARKS",
+}
+_BODY = (
+    "NOSE LEFT_EYE_INNER LEFT_EYE LEFT_EYE_OUTER RIGHT_EYE_INNER RIGHT_EYE RIGHT_EYE_OUTER LEFT_EAR RIGHT_EAR "
+    "MOUTH_LEFT MOUTH_RIGHT LEFT_SHOULDER RIGHT_SHOULDER LEFT_ELBOW RIGHT_ELBOW LEFT_WRIST RIGHT_WRIST LEFT_PINKY "
+    "RIGHT_PINKY LEFT_INDEX RIGHT_INDEX LEFT_THUMB RIGHT_THUMB LEFT_HIP RIGHT_HIP LEFT_KNEE RIGHT_KNEE LEFT_ANKLE "
+    "RIGHT_ANKLE LEFT_HEEL RIGHT_HEEL LEFT_FOOT_INDEX RIGHT_FOOT_INDEX"
+).split()
+_HAND = (
+    "WRIST THUMB_CMC THUMB_MCP THUMB_IP THUMB_TIP INDEX_FINGER_MCP INDEX_FINGER_PIP INDEX_FINGER_DIP INDEX_FINGER_TIP "
+    "MIDDLE_FINGER_MCP MIDDLE_FINGER_PIP MIDDLE_FINGER_DIP MIDDLE_FINGER_TIP RING_FINGER_MCP RING_FINGER_PIP "
+    "RING_FINGER_DIP RING_FINGER_TIP PINKY_MCP PINKY_PIP PINKY_DIP PINKY_TIP"
+).split()
+_POINT_NAMES = {"pose": _BODY, "face": [str(i) for i in range(468)], "left_hand": _HAND, "right_hand": _HAND}
+_FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
+_PALM = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
+HAND_BONES = [*_PALM, *(bone for finger in _FINGERS for bone in pairwise(finger))]
+BODY_BONES = [(11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)]
+_HEAD = [(8, 6), (6, 5), (5, 4), (4, 0), (0, 1), (1, 2), (2, 3), (3, 7), (9, 10)]
+#: Of the whole signer, among the 543 points.
+FRAME_BONES = [
+    *_HEAD,
+    *BODY_BONES,
+    *((part.start + a, part.start + b) for part in (LEFT_HAND, RIGHT_HAND) for a, b in HAND_BONES),
+]
+_BONES = {"pose": BODY_BONES, "face": [], "left_hand": HAND_BONES, "right_hand": HAND_BONES}
+_COLOURS = {"pose": (90, 90, 90), "face": (200, 160, 60), "left_hand": (30, 110, 220), "right_hand": (220, 70, 40)}
+
+
+class _PlainBody(NumPyPoseBody):
+    """A body without pose-format's masked arrays, which cost more than the reading."""
+
+    def __init__(self, fps, data, confidence):
+        self.fps, self.data, self.confidence = fps, np.asarray(data), np.asarray(confidence)
+
+
+def read_pose(path: Path) -> Landmarks:
+    """A `.pose` file as landmarks. The first person only; unknown components and points are left out.
+
+    Raises BadClip: not a `.pose` file, cut off, no frames, or without any of the four Holistic components.
+    """
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise BadClip("empty-file", "the file is empty")
+        if size > MAX_FILE_BYTES:
+            raise BadClip("too-large", f"the file is larger than {MAX_FILE_BYTES >> 30} GiB")
+        return parse_pose(path.read_bytes())
+    except OSError as error:
+        raise BadClip("unreadable", error.strerror or str(error)) from error
+
+
+def parse_pose(data: bytes) -> Landmarks:
+    """The bytes of a `.pose` file as landmarks; see `read_pose`."""
+    if len(data) >= 4 and round(struct.unpack("<f", data[:4])[0], 3) < FIRST_VERSION:
+        raise BadClip("bad-pose", "a .pose file of version 0.0; write it anew with a pose-format of today")
+    try:
+        pose = Pose.read(data, _PlainBody)
+    except (struct.error, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, NotImplementedError) as error:
+        raise BadClip("bad-pose", "not a readable .pose file, or cut off") from error
+    body, width = pose.body, pose.header.dimensions.width
+    if body.data.ndim != 4 or body.data.shape[0] == 0 or body.data.shape[1] == 0:
+        raise BadClip("no-frames", "the .pose file holds no frames")
+    if len(body.data) > MAX_FRAMES:
+        raise BadClip("too-large", f"{len(body.data):,} frames; at most {MAX_FRAMES:,}")
+    if body.data.shape[3] < 2:
+        raise BadClip("bad-pose", "the .pose file has no x and y")
+    if not MIN_FPS <= body.fps <= MAX_FPS or not np.isfinite(body.fps) or width == 0:
+        raise BadClip("bad-pose", f"the .pose file says {body.fps} fps and {width} pixels in width")
+    source, target = _point_map(_signature(pose.header))
+    if len(source) == 0:
+        names = ", ".join(component.name for component in pose.header.components) or "none"
+        raise BadClip("not-holistic", f"no MediaPipe Holistic components in the .pose file (it has: {names})")
+    points = empty_points(len(body.data))
+    seen = body.confidence[:, 0, source] > 0
+    values = body.data[:, 0, source, :3].astype(np.float32)
+    values[..., :2] /= width
+    if values.shape[-1] == 2:
+        values = np.concatenate([values, np.zeros_like(values[..., :1])], axis=-1)
+    values[~(seen & np.isfinite(values).all(axis=-1))] = np.nan
+    points[:, target] = values
+    height = max(1, pose.header.dimensions.height)
+    return Landmarks(points, float(body.fps), aspect=width / height, width=width)
+
+
+def _signature(header: PoseHeader) -> tuple:
+    return tuple((component.name, tuple(component.points)) for component in header.components)
+
+
+def known_points() -> dict[tuple[str, str], int]:
+    """(component, point) as `.pose` files name them → which of the 543 it is."""
+    return {
+        (_COMPONENT_NAMES[name], point): COMPONENTS[name].start + i
+        for name in COMPONENTS
+        for i, point in enumerate(_POINT_NAMES[name])
+    }
+
+
+@lru_cache(maxsize=64)
+def _point_map(signature: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Where each known point lies in a file with these components, and which of the 543 it is."""
+    known = known_points()
+    flat = [(component, point) for component, points in signature for point in points]
+    found = [(i, known[key]) for i, key in enumerate(flat) if key in known]
+    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def write_pose(path: Path, landmarks: Landmarks, visibility: np.ndarray | None = None) -> None:
+    """Landmarks as a `.pose` file, atomically.
+
+    visibility: (T, 33), MediaPipe's estimate for the pose points, kept as their confidence; other seen points get 1.
+    Points that the clip never shows are left out of the header (a source without a face takes no room for one).
+    """
+    seen = np.isfinite(landmarks.points).all(axis=-1)
+    confidence = seen.astype(np.float32)
+    if visibility is not None:
+        pose = COMPONENTS["pose"]
+        confidence[:, pose] *= np.maximum(visibility, np.finfo(np.float16).tiny)
+    kept = _kept_points(seen)
+    data = np.nan_to_num(landmarks.points[:, kept], nan=0.0)
+    data[..., :2] *= landmarks.width
+    body = NumPyPoseBody(landmarks.fps, data[:, None], confidence[:, None, kept])
+    buffer = BytesIO()
+    Pose(_header(landmarks, kept), body).write(buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def _kept_points(seen: np.ndarray) -> np.ndarray:
+    """Indices of the 543 worth storing: whole components, but of the face only the points ever seen."""
+    kept = np.ones(POINT_COUNT, dtype=bool)
+    face = COMPONENTS["face"]
+    kept[face] = seen[:, face].any(axis=0)
+    return np.flatnonzero(kept)
+
+
+def _header(landmarks: Landmarks, kept: np.ndarray) -> PoseHeader:
+    height = max(1, round(landmarks.width / landmarks.aspect))
+    components = []
+    for name, part in COMPONENTS.items():
+        points = [_POINT_NAMES[name][i - part.start] for i in kept if part.start <= i < part.stop]
+        if points:
+            colours = [_COLOURS[name]] * max(1, len(_BONES[name]))
+            components.append(PoseHeaderComponent(_COMPONENT_NAMES[name], points, _BONES[name], colours, "XYZC"))
+    return PoseHeader(0.2, PoseHeaderDimensions(landmarks.width, height, landmarks.width), components)

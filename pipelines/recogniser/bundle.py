@@ -1,0 +1,178 @@
+"""A bundle: all that a program needs to translate, without torch and Pynini.
+
+A folder of bundle.json (what it is, and the hash of every other file), encoder.onnx, for causal encoders stream.onnx with its
+memory as explicit state, arrays.safetensors with the standardisation, README.md, the card for people, and graph/, the cascade.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from asl.pipelines.recogniser.model import CARD as MODEL_CARD
+from asl.pipelines.recogniser.model import Model, Output, find_model
+from asl.pipelines.workspace.arrays import load_arrays
+from asl.pipelines.workspace.errors import AslError, BadInput
+from asl.pipelines.workspace.files import file_hash
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.records import read_record
+from asl.pipelines.workspace.settings import FeatureSettings
+from asl.transducers.alphabet import Alphabet
+
+CARD, README, GRAPH = "bundle.json", "README.md", "graph"
+ENCODER, STREAM, ARRAYS = "encoder.onnx", "stream.onnx", "arrays.safetensors"
+FORMAT_VERSION = 1
+MAX_CARD_BYTES, MAX_FILE_BYTES = 64 << 20, 4 << 30
+MAX_STATE = 1 << 24
+EXPORT_AGAIN = "export it again: asl export"
+
+
+@dataclass(frozen=True)
+class Bundle(Model):
+    """A model that onnxruntime runs. threads: of one inference, 0 leaves the choice to it."""
+
+    threads: int = 0
+
+    @property
+    def tiers(self) -> dict[str, tuple[str, ...]]:
+        return {str(name): tuple(classes) for name, classes in self.card["tiers"].items()}
+
+    @property
+    def weights_hash(self) -> str:
+        return str(self.card["model"])
+
+    @property
+    def graph(self) -> Path | None:
+        """The folder of its cascade."""
+        return self.folder / GRAPH if self.card.get("graph") else None
+
+    def read(self, inputs: np.ndarray) -> Output:
+        lengths = np.full(len(inputs), inputs.shape[1], dtype=np.int64)
+        views, *tiers = self._encoder.run(None, {"features": inputs, "lengths": lengths})
+        return Output(tuple(views.reshape(-1, *views.shape[2:])), self._named(tiers))
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.card["stream"])
+
+    def _stream(self, count: int) -> "OnnxStream":
+        return OnnxStream(self, count)
+
+    def _named(self, tiers: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        names = [name for name in self.tiers if name in self.card["outputs"]]
+        return {name: values.mean(axis=0) for name, values in zip(names, tiers, strict=True)}
+
+    @cached_property
+    def _encoder(self):
+        return session(self.folder / ENCODER, self.threads)
+
+    @cached_property
+    def _streaming(self):
+        return session(self.folder / STREAM, self.threads)
+
+
+class OnnxStream:
+    """A bundle's encoder on frames as they come."""
+
+    def __init__(self, bundle: Bundle, count: int):
+        self._bundle = bundle
+        shapes = bundle.card["stream"]["states"]
+        if sum(int(np.prod(shape)) for _, shape in shapes) > MAX_STATE:
+            raise BadInput(f"the states of {bundle.folder.name} are too large", EXPORT_AGAIN)
+        self._states = {name: np.zeros((count, *shape), dtype=np.float32) for name, shape in shapes}
+
+    def read(self, inputs: np.ndarray) -> Output:
+        """(N, t, D) the next frames → what the model says of them."""
+        out = self._bundle._streaming.run(None, {"features": inputs} | self._states)
+        tiers = len(out) - 1 - len(self._states)
+        self._states = dict(zip(self._states, out[1 + tiers :], strict=True))
+        return Output(tuple(out[0].reshape(-1, *out[0].shape[2:])), self._bundle._named(out[1 : 1 + tiers]))
+
+
+def session(path: Path, threads: int = 0):
+    """An onnxruntime session on the CPU. Raises BadInput: not a model that it can run, such as one with unknown operators."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common type of their own
+        raise BadInput(f"onnxruntime cannot run {path}: {_first_line(error)}", "update asl, or " + EXPORT_AGAIN) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def is_bundle(folder: Path) -> bool:
+    return (folder / CARD).is_file()
+
+
+def load_bundle(folder: Path, threads: int = 0) -> Bundle:
+    """Raises BadInput: no bundle, damaged, or of a newer asl."""
+    card = read_record(folder / CARD, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=EXPORT_AGAIN)
+    try:
+        for name, digest in card["files"].items():
+            path = (folder / name).resolve()
+            if not path.is_relative_to(folder.resolve()):
+                raise ValueError(f"'{name}' leads out of the bundle")
+            if path.stat().st_size > MAX_FILE_BYTES or file_hash(path) != digest:
+                raise ValueError(f"{name} is not what it was exported as")
+        if ENCODER not in card["files"] or ARRAYS not in card["files"] or (card["stream"] and STREAM not in card["files"]):
+            raise ValueError("it has no encoder")
+        arrays = load_arrays(folder / ARRAYS)
+        features = FeatureSettings(**card["features"])
+        alphabet = Alphabet(tuple(map(str, card["glosses"])))
+        _check_outputs(card)
+        made = Bundle(alphabet, features, arrays["mean"], arrays["deviation"], folder, card, threads)
+        if made.mean.shape != (made.feature_set.expanded,) or made.deviation.shape != made.mean.shape:
+            raise ValueError(f"a standardisation of {made.mean.shape} for {features.features}")
+        return made
+    except OSError as error:
+        raise BadInput(f"the bundle {folder} is damaged: {error.strerror}: {error.filename}", EXPORT_AGAIN) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadInput(f"the bundle {folder} is damaged: {error}", EXPORT_AGAIN) from error
+    except AslError as error:
+        raise BadInput(error.message, EXPORT_AGAIN) from error
+
+
+def _check_outputs(card: Mapping[str, Any]) -> None:
+    """Raises ValueError, TypeError, AttributeError or KeyError where what the encoder gives is not said as it has to be."""
+    if not all(isinstance(one, str) for classes in card["tiers"].values() for one in classes):
+        raise ValueError("tiers of other things than classes")
+    if not set(card["outputs"]) <= set(card["tiers"]):
+        raise ValueError("outputs that are no tiers")
+    states = card["stream"]["states"] if card["stream"] else []
+    if not all(isinstance(name, str) and all(isinstance(size, int) and size > 0 for size in shape) for name, shape in states):
+        raise ValueError("states without names or sizes")
+
+
+def default_bundle() -> Path:
+    """The bundle that the package ships."""
+    with as_file(files("asl.pipelines.recogniser") / "shipped_bundle") as folder:
+        return folder
+
+
+def find_any(workspace: Workspace | None, given: str | None) -> Path:
+    """The folder of a model or of a bundle: named, else the workspace's newest model, else the bundle that is shipped."""
+    if given and is_bundle(Path(given)):
+        return Path(given)
+    if given and workspace and is_bundle(workspace.bundles / given):
+        return workspace.bundles / given
+    if not given and (workspace is None or not workspace.has_model):
+        return default_bundle()
+    return find_model(workspace, given)
+
+
+def load_any(folder: Path) -> Model:
+    """A bundle, or a trained model, for which torch is needed."""
+    if is_bundle(folder) and not (folder / MODEL_CARD).is_file():
+        return load_bundle(folder)
+    from asl.pipelines.recogniser.torch_model import load_model
+
+    return load_model(folder)

@@ -1,0 +1,153 @@
+"""A trained model's folder: model.safetensors with weights and standardisation, model.json with everything else."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from asl.models.ctc import normalised
+from asl.models.encoders import EncoderSpec
+from asl.models.feature_sets import FEATURE_SETS
+from asl.models.recogniser import Recogniser
+from asl.models.streaming import StreamingRecogniser
+from asl.models.tiers import BOUNDARY
+from asl.pipelines.recogniser.model import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
+from asl.pipelines.workspace.arrays import part
+from asl.pipelines.workspace.checkpoints import load_tensors, save_tensors
+from asl.pipelines.workspace.errors import AslError, BadInput
+from asl.pipelines.workspace.files import file_hash, write_json
+from asl.pipelines.workspace.settings import FeatureSettings
+from asl.transducers.alphabet import Alphabet
+
+MAX_GLOSSES, MAX_MEMBERS = 200_000, 32
+
+
+@dataclass(frozen=True)
+class TrainedModel(Model):
+    """Recognisers of one shape, whose readings are averaged."""
+
+    recognisers: tuple[Recogniser, ...]
+
+    @property
+    def tiers(self) -> dict[str, tuple[str, ...]]:
+        return self.recognisers[0].phonology.tiers
+
+    @property
+    def weights_hash(self) -> str:
+        return file_hash(self.folder / WEIGHTS)
+
+    @property
+    def device(self) -> torch.device:
+        return self.recognisers[0].prior.device
+
+    def on(self, device: str) -> "TrainedModel":
+        """The same on another device."""
+        return replace(self, recognisers=tuple(copy.deepcopy(one).to(device) for one in self.recognisers))
+
+    @torch.inference_mode()
+    def read(self, inputs: np.ndarray) -> Output:
+        values = torch.from_numpy(inputs).to(self.device)
+        lengths = torch.full((len(inputs),), inputs.shape[1], device=self.device)
+        views, phonology = [], {}
+        for recogniser in self.recognisers:
+            encoded, _ = recogniser.encoder(values, lengths)
+            views += list(normalised(recogniser.scores(encoded, lengths)).cpu().numpy())
+            for tier, logits in recogniser.phonology(encoded).items():
+                if tier != BOUNDARY:
+                    posteriors = torch.softmax(logits, dim=-1).mean(dim=0).cpu().numpy() / len(self.recognisers)
+                    phonology[tier] = phonology.get(tier, 0) + posteriors
+        return Output(tuple(views), phonology)
+
+    @property
+    def streams(self) -> bool:
+        return self.recognisers[0].encoder.spec.streaming and self.features.causal_features
+
+    def _stream(self, count: int) -> "TorchStream":
+        return TorchStream(self, count)
+
+
+class TorchStream:
+    """A model's encoder on frames as they come, by torch."""
+
+    def __init__(self, model: TrainedModel, count: int):
+        self._encoder = StreamingRecogniser(model.recognisers)
+        self._states = [torch.zeros(count, *shape, device=model.device) for _, shape in self._encoder.state_shapes()]
+        self._device = model.device
+
+    @torch.inference_mode()
+    def read(self, inputs: np.ndarray) -> Output:
+        """(N, t, D) the next frames → what the model says of them."""
+        tiers = self._encoder.tiers
+        views, *rest = self._encoder(torch.from_numpy(inputs).to(self._device), *self._states)
+        self._states = rest[len(tiers) :]
+        means = (one.mean(dim=0).cpu().numpy() for one in rest[: len(tiers)])
+        return Output(tuple(views.flatten(0, 1).cpu().numpy()), dict(zip(tiers, means, strict=True)))
+
+
+def save_model(
+    folder: Path,
+    recognisers: Sequence[Recogniser],
+    alphabet: Alphabet,
+    features: FeatureSettings,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    card: dict[str, Any],
+) -> None:
+    """Writes models/<name>. recognisers: one or several of one shape; the first is the one that other stages start from."""
+    tensors = {
+        f"{prefix(number)}{name}": tensor for number, one in enumerate(recognisers) for name, tensor in one.state_dict().items()
+    }
+    recogniser = recognisers[0]
+    tensors |= {"mean": torch.from_numpy(mean), "deviation": torch.from_numpy(deviation)}
+    save_tensors(folder / WEIGHTS, tensors, {})
+    record = {"version": FORMAT_VERSION, "encoder": asdict(recogniser.encoder.spec), "prior_weight": recogniser.prior_weight}
+    record |= {"tiers": recogniser.phonology.tiers, "members": len(recognisers)}
+    record |= {"features": asdict(features), "glosses": list(alphabet.glosses), **card}
+    write_json(folder / CARD, record)
+
+
+def load_model(folder: Path) -> TrainedModel:
+    """A model from its folder. Raises BadInput: not a model folder, from a newer asl, or parts that do not fit."""
+    card = read_card(folder)
+    if card.get("stage") == "pretrain":
+        raise BadInput(f"{folder} is a pre-trained encoder, without glosses", f"asl train-ctc --pretrained {folder.name}")
+    try:
+        features, spec = FeatureSettings(**card["features"]), EncoderSpec(**card["encoder"])
+        if spec.inputs != FEATURE_SETS[features.features].inputs:
+            raise ValueError(f"an encoder of {spec.inputs} inputs for '{features.features}'")
+        if len(card["glosses"]) > MAX_GLOSSES:
+            raise ValueError(f"{len(card['glosses'])} glosses")
+        alphabet = Alphabet(tuple(map(str, card["glosses"])))
+        if not 1 <= card["members"] <= MAX_MEMBERS:
+            raise ValueError(f"{card['members']} members")
+        tensors, _ = load_tensors(folder / WEIGHTS)
+        recognisers = []
+        for number in range(card["members"]):
+            own = part(tensors, prefix(number))
+            _check_shapes(own, spec, len(alphabet), card["tiers"])
+            recogniser = Recogniser(spec, len(alphabet), float(card["prior_weight"]), card["tiers"])
+            recogniser.load_state_dict(own)
+            recognisers.append(recogniser.eval())
+        mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
+        raise BadInput(f"the model in {folder} is damaged: {error}", "train it again: asl train-ctc --force") from error
+    except AslError as error:
+        raise BadInput(error.message, "train it again: asl train-ctc --force") from error
+    return TrainedModel(alphabet, features, mean, deviation, folder, card, tuple(recognisers))
+
+
+def _check_shapes(tensors: Mapping[str, torch.Tensor], spec: EncoderSpec, glosses: int, tiers: Mapping[str, Any]) -> None:
+    """Raises ValueError where the weights are not of the size that the card says, before room is made for that."""
+    with torch.device("meta"):
+        wanted = Recogniser(spec, glosses, 0.0, tiers).state_dict()
+    wrong = [name for name, one in wanted.items() if name not in tensors or tensors[name].shape != one.shape]
+    if wrong:
+        raise ValueError(f"the weights '{wrong[0]}' are not of this architecture")
+
+
+def prefix(member: int) -> str:
+    """Of the names of a member's tensors."""
+    return "recogniser." if member == 0 else f"member{member}."

@@ -1,0 +1,1 @@
+"""What every report is made of: the HTML page and its templates, and skeletons that move in it."""

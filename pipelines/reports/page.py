@@ -1,0 +1,29 @@
+"""Self-contained HTML reports: one page, no script from elsewhere, everything escaped (Jinja)."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from asl.pipelines.workspace.files import write_atomically
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def write_page(path: Path, template: str, **values: Any) -> None:
+    """Renders pipelines/templates/<template> with the values and writes the page."""
+    environment = Environment(
+        loader=PackageLoader("asl.pipelines.reports", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    write_atomically(path, environment.get_template(template).render(**values))
+
+
+def jpeg_uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+
+
+def figure_uri(figure) -> str:
+    """A matplotlib figure as an embedded SVG."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight")
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,1 +1,0 @@
-"""Where clips come from: one module a kind of source, all yielding ClipSource (SPEC §1, §14)."""

@@ -1,0 +1,1 @@
+"""Stage 3, discriminative training: competitors, cases, the loop, and validation."""

@@ -1,0 +1,42 @@
+"""The page of an evaluation: headline figures, confusion matrix, glosses, confusions, sentences."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from asl.pipelines.reports.page import figure_uri, write_page
+
+MOST_MATRIX_GLOSSES = 120
+
+
+def write_report(path: Path, results: Mapping[str, Any]) -> None:
+    from asl.pipelines.studies.evaluate import headline
+
+    plot = figure_uri(confusion_figure(results)) if "clips" in results else ""
+    write_page(path, "evaluate.html", results=results, headline=headline(results), plot=plot)
+
+
+def confusion_figure(results: Mapping[str, Any]):
+    """Rows: what was signed; columns: what was read; shade: share of the row. The glosses with most clips if there are many."""
+    from matplotlib.figure import Figure
+
+    signed = sorted(results["by_gloss"], key=lambda row: (-row["clips"], row["gloss"]))[:MOST_MATRIX_GLOSSES]
+    rows = sorted(row["gloss"] for row in signed)
+    pairs = [(clip["gloss"], clip["read_as"]) for clip in results["clips"] if clip["gloss"] in set(rows)]
+    columns = sorted({*rows, *(read for _, read in pairs)})
+    counts = np.zeros((len(rows), len(columns)))
+    for gloss, read in pairs:
+        counts[rows.index(gloss), columns.index(read)] += 1
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(max(4.0, 0.26 * len(columns) + 1.5), max(3.0, 0.26 * len(rows) + 1.5)))
+    axes = figure.subplots()
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    axes.set_xlabel("read as")
+    axes.set_ylabel("signed")
+    for i, j in np.argwhere(counts > 0):
+        colour = "white" if share[i, j] > 0.5 else "black"
+        axes.text(j, i, int(counts[i, j]), ha="center", va="center", fontsize=7, color=colour)
+    return figure

@@ -1,0 +1,170 @@
+"""What all training loops share: epochs that can be killed and taken up again with the same result."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from asl.models.tiers import UNKNOWN
+from asl.pipelines.corpus.labels import Labels
+from asl.pipelines.training.distributed import ALONE, Ranks
+from asl.pipelines.workspace.arrays import part
+from asl.pipelines.workspace.checkpoints import load_tensors, optimiser_tensors, restore_optimiser, save_tensors
+from asl.pipelines.workspace.files import write_atomically
+from asl.pipelines.workspace.progress import Progress
+from torch import Tensor, nn
+
+WARM_UP_SHARE = 0.15
+#: Clips are varied and sorted by length in windows of this many batches.
+LENGTH_WINDOW = 8
+
+
+class ResumableRun:
+    """A model trained epoch by epoch in a folder: checkpoint.safetensors and metrics.jsonl are written after each.
+
+    settings: with epochs, learning_rate, weight_decay, clip_gradient, seed. ranks: the processes that train it together; all
+    compute the same, and the first writes.
+    """
+
+    def __init__(self, model: nn.Module, settings: Any, folder: Path, device: torch.device, ranks: Ranks = ALONE):
+        self.model, self.settings, self.folder, self.device = model.to(device), settings, folder, device
+        self.ranks = ranks
+        self.optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half(device) is torch.float16)
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    def train(self, name: str, progress: Progress) -> None:
+        """To the last epoch, or until `done`."""
+        self._resume(progress)
+        progress.start(name, self.settings.epochs)
+        progress.advance(len(self.history))
+        while len(self.history) < self.settings.epochs and not self.done():
+            self.history.append(self.epoch(len(self.history)))
+            if self.ranks.rank == 0:
+                self._save()
+            progress.advance(1, self.note(self.history[-1]))
+
+    # What a loop is, beside that -------------------------------------------------------------------------------------
+    def epoch(self, number: int) -> dict[str, Any]:
+        """One pass; returns its figures. All randomness hangs on (seed, number), so that a resumed run draws the same."""
+        raise NotImplementedError
+
+    def done(self) -> bool:
+        return False
+
+    def note(self, figures: dict[str, Any]) -> str:
+        """What is shown beside the progress bar."""
+        raise NotImplementedError
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What else has to be kept: tensors by name, and plain values."""
+        return {}, {}
+
+    def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Puts back what `state` gave."""
+
+    # Steps -----------------------------------------------------------------------------------------------------------
+    def step(self, share: float) -> None:
+        """One step of the optimiser with the gradients at hand; share: how much of the run is over."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * learning_rate_share(share)
+        self.scaler.unscale_(self.optimiser)
+        if self.settings.clip_gradient:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, half(self.device), enabled=self.device.type == "cuda")
+
+    def randomness(self, epoch: int) -> np.random.Generator:
+        """Seeds torch for an epoch and returns NumPy's generator for it."""
+        torch.manual_seed(1_000_003 * self.settings.seed + epoch)
+        return np.random.default_rng([self.settings.seed, epoch])
+
+    # Resume ----------------------------------------------------------------------------------------------------------
+    def _save(self) -> None:
+        tensors, record = self.state()
+        tensors |= {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= optimiser_tensors(self.optimiser)
+        record |= {"history": self.history, "scaler": self.scaler.state_dict()}
+        save_tensors(self.checkpoint, tensors, record)
+        lines = [json.dumps(figures) for figures in self.history]
+        write_atomically(self.folder / "metrics.jsonl", "\n".join(lines) + "\n")
+
+    def _resume(self, progress: Progress) -> None:
+        if not self.checkpoint.is_file():
+            return
+        tensors, record = load_tensors(self.checkpoint)
+        self.model.load_state_dict(part(tensors, "model."))
+        restore_optimiser(self.optimiser, tensors)
+        self.scaler.load_state_dict(record["scaler"])
+        self.history = record["history"]
+        self.restore(tensors, record)
+        progress.say(f"goes on after epoch {len(self.history)}")
+
+
+def windows(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """Clip indices, cut into windows of LENGTH_WINDOW batches: what is varied and sorted by length at a time."""
+    window = size * LENGTH_WINDOW
+    return [order[start : start + window] for start in range(0, len(order), window)]
+
+
+def make_batches(lengths: Sequence[int], size: int, rng: np.random.Generator) -> list[list[int]]:
+    """Batches of like lengths in random order, every index once."""
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
+    batches = [order[i : i + size] for i in range(0, len(order), size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def collate(inputs: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Clips of (T, D) → (N, longest T, D) padded with 0, and lengths (N,)."""
+    lengths = torch.tensor([len(one) for one in inputs])
+    padded = torch.zeros(len(inputs), int(lengths.max()), inputs[0].shape[1])
+    for row, one in zip(padded, inputs, strict=True):
+        row[: len(one)] = torch.from_numpy(one)
+    return padded, lengths
+
+
+def learning_rate_share(share: float) -> float:
+    """Of the peak, at this share of the run: up a line over the first WARM_UP_SHARE, then down a half cosine."""
+    if share < WARM_UP_SHARE:
+        return 0.04 + 0.96 * share / WARM_UP_SHARE
+    return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
+
+
+def half(device: torch.device) -> torch.dtype:
+    """bfloat16 where the card computes in it (compute capability 8 and up), else float16 with loss scaling."""
+    if device.type != "cuda":
+        return torch.bfloat16
+    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+
+
+def weighted_mean(pairs: Sequence[tuple[float, int]]) -> float:
+    return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
+
+
+def collate_labels(
+    labels: Sequence[Labels], sources: Sequence[np.ndarray], device: torch.device
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Labels of a batch's clips: tier → (N, T) of frames and tier → (N,) of clips, UNKNOWN where there is none.
+
+    sources: of each clip the frames (T',) of its features that the batch's frames came from.
+    """
+    longest = max(map(len, sources))
+    frames: dict[str, Tensor] = {}
+    for row, (one, source) in enumerate(zip(labels, sources, strict=True)):
+        for tier, values in one.frames.items():
+            frames.setdefault(tier, torch.full((len(labels), longest), UNKNOWN))
+            frames[tier][row, : len(source)] = torch.from_numpy(values[source])
+    tiers = {tier for one in labels for tier in one.clip}
+    clips = {tier: torch.tensor([one.clip.get(tier, UNKNOWN) for one in labels]) for tier in sorted(tiers)}
+    return {t: v.to(device) for t, v in frames.items()}, {t: v.to(device) for t, v in clips.items()}

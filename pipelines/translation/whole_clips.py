@@ -1,0 +1,89 @@
+"""`asl translate`: clips that no one has seen before, to glosses."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from asl.models.holistic import Landmarks
+from asl.models.tiers import BOUNDARY
+from asl.pipelines.cascade.explanation import PathStep, explained
+from asl.pipelines.corpus import extract_clip
+from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.jobs.processes import Where
+from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.recogniser.reading import Token, isolated_token, read_landmarks
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.errors import BadClip, BadInput
+from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings import LandmarkSettings
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A clip's glosses in signing order. landmarks: as extracted, for the overlay.
+
+    explanation: the cascade's path, where asked for. whole: False where no path of the cascade came to an end of its grammar,
+    and the tokens are the best partial reading.
+    """
+
+    path: Path
+    tokens: tuple[Token, ...]
+    landmarks: Landmarks
+    explanation: tuple[PathStep, ...] = ()
+    whole: bool = True
+
+    @property
+    def seconds(self) -> float:
+        return self.landmarks.seconds
+
+
+def translate(
+    clips: Sequence[ClipSource],
+    reader: Reader,
+    landmarks: LandmarkSettings,
+    progress: Progress,
+    *,
+    isolated: bool = False,
+    phonology: bool = False,
+    explain: bool = False,
+) -> Iterator[tuple[ClipSource, Translation | BadClip]]:
+    """Each clip with its translation or with what is wrong with it, in the order given.
+
+    isolated: each clip shows one sign, so that all its frames speak for one gloss. phonology: with the phonological
+    classes of each sign. explain: with the cascade's path. Raises BadInput: the model was taught none, or there is no cascade.
+    """
+    if explain and (isolated or reader.graph is None):
+        raise BadInput("--explain shows the path of the cascade", "add --decoder cascade, and leave --isolated out")
+    if phonology and not set(reader.model.tiers) - {BOUNDARY}:
+        raise BadInput(
+            "this model was taught no phonology",
+            "train one on clips with phonological tiers, or with: asl train-ctc --asl-lex FILE",
+        )
+    progress.start("translate", len(clips))
+    done: dict[ClipSource, Translation | BadClip] = {}
+    waiting = list(clips)
+    # Alone, a clip is sooner read in this process.
+    where = Where(landmarks.workers, seconds=60 * landmarks.time_limit) if len(clips) > 1 else None
+    with tempfile.TemporaryDirectory(prefix="asl-") as folder:
+        tasks = [extract_clip.Task(clip, Path(folder) / f"{i}.pose") for i, clip in enumerate(clips)]
+        for task, outcome in extract_clip.run(tasks, landmarks, where):
+            bad = isinstance(outcome, BadClip)
+            done[task.source] = outcome if bad else _translation(task, reader, isolated, phonology, explain)
+            progress.advance()
+            while waiting and waiting[0] in done:
+                clip = waiting.pop(0)
+                yield clip, done.pop(clip)
+
+
+def _translation(task: extract_clip.Task, reader: Reader, isolated: bool, phonology: bool, explain: bool) -> Translation:
+    landmarks = read_pose(task.pose)
+    task.pose.unlink()
+    reading = read_landmarks(reader.model, landmarks, mirror=reader.settings.mirror_average)
+    path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
+    only = [isolated_token(reader.model, reading, reader.settings.runners_up)] if isolated else None
+    tokens = only or reader.tokens(reading, path)
+    if not phonology:
+        tokens = [replace(token, phonology=()) for token in tokens]
+    why = tuple(explained(reader.graph, path)) if explain and path.words else ()
+    return Translation(task.source.path, tuple(tokens), landmarks, why, path is None or path.whole)

@@ -1,0 +1,173 @@
+"""Translations as text, JSON, TSV, captions (SRT, WebVTT) and ELAN files."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from asl.pipelines.recogniser.reading import Token
+from asl.pipelines.translation.whole_clips import Translation
+from asl.pipelines.workspace.files import write_atomically
+
+SCHEMA_VERSION = 1
+#: Formats that hold several clips in one file; the others take one clip a file.
+JOINT_FORMATS = ("text", "json", "tsv")
+ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt": ".vtt", "eaf": ".eaf"}
+#: A caption stays at least this long, seconds: shorter ones cannot be read.
+SHORTEST_CAPTION = 0.4
+
+
+def render(translations: Sequence[Translation], format: str) -> str:
+    """The translations in a format of ENDINGS; one translation only for captions and ELAN."""
+    return _RENDERERS[format](translations)
+
+
+def _text(translations: Sequence[Translation]) -> str:
+    lines = []
+    for one in translations:
+        lines.append(f"{one.path}: {' '.join(token.gloss for token in one.tokens) or '(no sign recognised)'}")
+        for token in one.tokens:
+            others = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
+            extra = f"   (else {others})" if others else ""
+            who = f" ({token.referent})" if token.referent else ""
+            lines.append(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}{who}  {token.confidence:.2f}{extra}")
+            lines += [f"      {tier:20} {value}  {share:.2f}" for tier, value, share in token.phonology]
+        lines += _why(one)
+    return "\n".join(lines) + "\n"
+
+
+def _why(one: Translation) -> list[str]:
+    """The path of the cascade, a line a stretch."""
+    if not one.explanation:
+        return []
+    lines = ["  the path, level by level (frames, what is read → what is written, nats):"]
+    for step in one.explanation:
+        says = f" → {' '.join(step.writes)}" if step.writes else ""
+        cost = f"  {step.cost:.2f}" if step.level != "H" else ""
+        lines.append(f"    {step.level:3} {step.first:4}–{step.last - 1:<4} {' '.join(step.reads)}{says}{cost}")
+    return lines
+
+
+def _json(translations: Sequence[Translation]) -> str:
+    clips = [
+        {
+            "path": str(one.path),
+            "seconds": round(one.seconds, 3),
+            "glosses": [token.gloss for token in one.tokens],
+            "tokens": [_token(token) for token in one.tokens],
+            **({} if one.whole else {"whole": False}),
+            **({"explanation": [asdict(step) for step in one.explanation]} if one.explanation else {}),
+        }
+        for one in translations
+    ]
+    return json.dumps({"version": SCHEMA_VERSION, "command": "translate", "clips": clips}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _token(token: Token) -> dict[str, object]:
+    others = [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]
+    times = {"start": round(token.start, 3), "end": round(token.end, 3)}
+    found = {"gloss": token.gloss, **times, "confidence": round(token.confidence, 4), "runners_up": others}
+    classes = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
+    found |= {"referent": token.referent} if token.referent else {}
+    found |= {"direction": list(token.direction)} if token.direction else {}
+    return found | ({"phonology": classes} if classes else {})
+
+
+def _tsv(translations: Sequence[Translation]) -> str:
+    buffer = io.StringIO()
+    table = csv.writer(buffer, delimiter="\t", lineterminator="\n")
+    tiers = _tiers(translations)
+    table.writerow(("file", "start", "end", "gloss", "confidence", "runners_up", *tiers))
+    for one in translations:
+        for token in one.tokens:
+            others = " ".join(f"{gloss}:{share:.3f}" for gloss, share in token.runners_up)
+            classes = [f"{value}:{share:.3f}" for _, value, share in token.phonology]
+            times = (f"{token.start:.3f}", f"{token.end:.3f}")
+            table.writerow((one.path, *times, token.gloss, f"{token.confidence:.4f}", others, *classes))
+    return buffer.getvalue()
+
+
+def _tiers(translations: Sequence[Translation]) -> list[str]:
+    """The phonological tiers that are shown, the same ones in every token of a model."""
+    return next(([tier for tier, _, _ in token.phonology] for one in translations for token in one.tokens), [])
+
+
+def _captions(translations: Sequence[Translation]):
+    from webvtt import Caption, WebVTT
+
+    (one,) = translations
+    captions = WebVTT()
+    starts = [*(token.start for token in one.tokens[1:]), float("inf")]
+    for token, following in zip(one.tokens, starts[-len(one.tokens) or len(starts) :], strict=True):
+        end = min(max(token.end, token.start + SHORTEST_CAPTION), max(following, token.end))
+        captions.captions.append(Caption(_clock(token.start), _clock(end), token.gloss))
+    return captions
+
+
+def _vtt(translations: Sequence[Translation]) -> str:
+    return _captions(translations).content + "\n"
+
+
+def _srt(translations: Sequence[Translation]) -> str:
+    buffer = io.StringIO()
+    _captions(translations).write(buffer, format="srt")
+    return buffer.getvalue()
+
+
+def _clock(seconds: float) -> str:
+    milliseconds = round(1000 * seconds)
+    return (
+        f"{milliseconds // 3_600_000:02}:{milliseconds // 60_000 % 60:02}:{milliseconds // 1000 % 60:02}.{milliseconds % 1000:03}"
+    )
+
+
+def _eaf(translations: Sequence[Translation]) -> str:
+    """An ELAN file with a tier of glosses, of confidences and of each phonological class, linked to the video by its name."""
+    import tempfile
+
+    from pympi.Elan import Eaf
+
+    (one,) = translations
+    document = Eaf(author="asl")
+    document.add_linked_file(one.path.resolve().as_uri(), relpath=f"./{one.path.name}", mimetype=_mime(one.path))
+    document.remove_tier("default")
+    for tier in ("gloss", "confidence", *_tiers(translations)):
+        document.add_tier(tier)
+    for token in one.tokens:
+        start, end = round(1000 * token.start), max(round(1000 * token.end), round(1000 * token.start) + 1)
+        document.add_annotation("gloss", start, end, token.gloss)
+        document.add_annotation("confidence", start, end, f"{token.confidence:.2f}")
+        for tier, value, _ in token.phonology:
+            document.add_annotation(tier, start, end, value)
+    with tempfile.TemporaryDirectory(prefix="asl-") as folder:
+        file = Path(folder) / "clip.eaf"
+        document.to_file(str(file))  # the library only writes to files, and keeps a .bak beside an existing one
+        return file.read_text(encoding="utf-8")
+
+
+def _mime(path: Path) -> str:
+    import mimetypes
+
+    return mimetypes.guess_type(path.name)[0] or "video/mp4"
+
+
+_RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
+    "text": _text,
+    "json": _json,
+    "tsv": _tsv,
+    "srt": _srt,
+    "vtt": _vtt,
+    "eaf": _eaf,
+}
+
+
+def write_beside(folder: Path, translation: Translation, formats: Sequence[str]) -> list[Path]:
+    """One file a format in a folder, named after the clip."""
+    files = []
+    for format in formats:
+        file = folder / (translation.path.stem + ENDINGS[format])
+        write_atomically(file, render([translation], format))
+        files.append(file)
+    return files

@@ -1,0 +1,58 @@
+"""Training states and model weights in safetensors: tensors and plain numbers, nothing pickled."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from asl.pipelines.workspace.errors import AslError
+from asl.pipelines.workspace.files import write_atomically
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+    """Tensors and a JSON record in one file with their hash, written whole or not at all."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(record)
+    # In one entry: safetensors writes several in any order, and files of one content shall be equal.
+    write_atomically(path, save(plain, {"written": json.dumps([_digest(plain, text), text])}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_tensors` wrote. Raises AslError if a single bit of it has changed."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            digest, record = json.loads((file.metadata() or {})["written"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if _digest(tensors, record) != digest:
+            raise ValueError("its hash does not fit")
+        return tensors, json.loads(record)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise AslError(f"{path} is damaged: {error}", "delete it and run the stage again") from error
+
+
+def _digest(tensors: dict[str, Tensor], record: str) -> str:
+    digest = hashlib.sha256(record.encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as named tensors."""
+    state = optimiser.state_dict()["state"]
+    return {f"optimiser.{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Puts back what `optimiser_tensors` took; the parameter groups are the optimiser's own."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import torch
+from asl.models.tiers import BOUNDARY, UNKNOWN
+from asl.pipelines.corpus.clips import Clip, Segment
+from asl.pipelines.corpus.labels import GLOSS_TIER, Labels, read_asl_lex, table_of
+from asl.pipelines.training.ctc_loop import LEVEL_SHARES, epoch_order
+from asl.pipelines.training.resumable import collate_labels
+from asl.pipelines.workspace.errors import BadInput
+
+HEADER = "EntryID,Handshape.2.0,MajorLocation.2.0,MinorLocation.2.0,Movement.2.0,SignType.2.0"
+
+
+def clip(glosses=("BOOK",), segments=()) -> Clip:
+    return Clip("1", "a.pose", "", "a", "pose", glosses, "", "", "train", 25.0, 50, (1, 1, 1, 1), tuple(segments))
+
+
+SIGNED = clip(segments=[
+    Segment("gloss", "BOOK", 0.4, 1.2), Segment("handshape", "B", 0.0, 0.8), Segment("handshape", "5", 0.8, 2.0),
+])  # fmt: skip
+
+
+def test_tiers_become_labels_of_frames_at_any_rate():
+    table = table_of([SIGNED], "")
+    assert table.tiers == {"handshape": ("5", "B"), BOUNDARY: ("boundary",)}
+    for fps in (25.0, 12.5):
+        labels = table.labels(SIGNED, round(2 * fps), fps)
+        shape = labels.frames["handshape"]
+        assert (shape[: round(0.8 * fps)] == 1).all()
+        assert (shape[round(0.8 * fps) :] == 0).all()
+        marked = np.flatnonzero(labels.frames[BOUNDARY])
+        start, end = round(0.4 * fps), round(1.2 * fps)
+        assert marked.tolist() == [start - 1, start, start + 1, end - 1, end, end + 1]
+    assert labels.level == 2
+
+
+def test_levels_follow_what_is_known():
+    table = table_of([SIGNED], "")
+    assert table.labels(clip(), 50, 25.0).level == 0
+    assert table.labels(clip(segments=SIGNED.segments[:1]), 50, 25.0).level == 1
+    unheard = clip(segments=[Segment("handshape", "Z", 0, 2)])
+    assert table.labels(unheard, 50, 25.0).level == 0, "a class that no training clip has is no label"
+
+
+def test_the_gloss_of_every_frame():
+    one = clip(("BOOK", "GIVE", "CUP"), [Segment("gloss", "BOOK", 0.4, 0.8), Segment("gloss", "GIVE", 1.2, 1.6),
+                                         Segment("gloss", "CUP", 1.4, 1.6)])  # fmt: skip
+    labels = table_of([one], "").labels(one, 20, 10.0, {"BOOK": 3, "GIVE": 1, "CUP": 2}.__getitem__)
+    expected = [0] * 4 + [3] * 4 + [0] * 4 + [1] * 2 + [UNKNOWN] * 2 + [0] * 4
+    assert labels.frames[GLOSS_TIER].tolist() == expected
+    assert labels.level == 1
+    assert GLOSS_TIER not in table_of([one], "").labels(clip(), 20, 10.0, {"BOOK": 3}.__getitem__).frames
+
+
+def test_asl_lex_labels_whole_clips_by_gloss(tmp_path):
+    file = tmp_path / "lex.csv"
+    file.write_text(
+        f"{HEADER}\nthank_you,open_b,Head,Mouth,Straight,OneHanded\n"
+        "book_1,open_b,Neutral,Neutral,Curved,SymmetricalOrAlternating\nbook_2,5,Neutral,Neutral,NA,OneHanded\n",
+        encoding="utf-8-sig",
+    )
+    clips = [clip(("THANK-YOU",)), clip(("BOOK",)), clip(("CAT",)), clip(("BOOK", "CAT"))]
+    table = table_of(clips, str(file))
+    first, book, cat, sentence = (table.labels(one, 50, 25.0) for one in clips)
+    tiers = table.tiers["sign major location"]
+    assert tiers == ("Head", "Neutral")
+    assert first.clip["sign major location"] == 0
+    assert table.tiers["sign movement"][book.clip["sign movement"]] == "Curved", "the first variant speaks"
+    assert not cat.clip
+    assert not sentence.clip
+    assert (first.level, cat.level) == (2, 0)
+
+
+def test_files_that_are_no_asl_lex_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="cannot read"):
+        read_asl_lex(tmp_path / "none.csv")
+    (tmp_path / "x.csv").write_text("EntryID,Handshape.2.0\na,b\n")
+    with pytest.raises(BadInput, match=r"MajorLocation\.2\.0"):
+        read_asl_lex(tmp_path / "x.csv")
+
+
+def test_a_batch_takes_the_labels_of_the_frames_it_shows():
+    labels = [Labels({"handshape": np.arange(10)}, {"sign type": 2}), Labels()]
+    frames, clips = collate_labels(labels, [np.array([0, 4, 8]), np.array([0, 1, 2, 3])], torch.device("cpu"))
+    assert frames["handshape"].tolist() == [[0, 4, 8, UNKNOWN], [UNKNOWN] * 4]
+    assert clips["sign type"].tolist() == [2, UNKNOWN]
+
+
+def test_an_epoch_mixes_the_levels_as_the_specification_says():
+    levels = [0] * 900 + [1] * 80 + [2] * 20
+    order = epoch_order(levels, np.random.default_rng(0))
+    shares = np.bincount([levels[i] for i in order]) / len(order)
+    np.testing.assert_allclose(shares, LEVEL_SHARES, atol=0.01)
+    two = epoch_order([0] * 90 + [2] * 10, np.random.default_rng(0))
+    assert np.mean(two >= 90) == pytest.approx(0.2 / 0.7, abs=0.02)
+    one = epoch_order([2] * 50, np.random.default_rng(0))
+    assert sorted(one.tolist()) == list(range(50))

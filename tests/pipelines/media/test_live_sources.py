@@ -1,0 +1,85 @@
+"""Cameras and pipes: what is not there, what breaks off."""
+
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from asl.pipelines.media.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_format
+from asl.pipelines.workspace.errors import AslError, BadInput
+
+
+class Camera:
+    """Stands for a camera, which no test machine has: gives some pictures, blue first as OpenCV does, and is then unplugged."""
+
+    def __init__(self, pictures: int, opened: bool = True):
+        self.left, self.opened, self.released = pictures, opened, False
+
+    def isOpened(self) -> bool:
+        return self.opened
+
+    def read(self):
+        self.left -= 1
+        return (True, np.full((48, 64, 3), (1, 2, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.fixture
+def plugged_in(monkeypatch):
+    """A camera 0 for as long as the test runs."""
+
+    def plug(camera: Camera) -> CameraSource:
+        cv2 = SimpleNamespace(VideoCapture=lambda number: camera, setLogLevel=lambda level: None)
+        monkeypatch.setitem(sys.modules, "cv2", cv2)
+        return CameraSource(0, 32)
+
+    return plug
+
+
+def test_a_camera_that_is_unplugged_has_given_its_pictures(plugged_in):
+    camera = Camera(3)
+    frames = plugged_in(camera).frames()
+    seen = [next(frames) for _ in range(3)]
+    assert seen[0].picture.shape == (24, 32, 3)
+    assert tuple(seen[0].picture[0, 0]) == (3, 2, 1)
+    assert 0 <= seen[0].time <= seen[2].time
+    with pytest.raises(AslError, match="stopped giving pictures"):
+        next(frames)
+    assert camera.released
+
+
+def test_a_camera_that_cannot_be_opened(plugged_in):
+    with pytest.raises(BadInput, match="cannot be opened"):
+        next(plugged_in(Camera(0, opened=False)).frames())
+
+
+def test_raw_pictures_are_whole_or_said_to_be_broken():
+    picture = np.arange(4 * 2 * 3, dtype=np.uint8)
+    frames = list(RawSource(io.BytesIO(picture.tobytes() * 2), 4, 2, 100).frames())
+    assert len(frames) == 2
+    np.testing.assert_array_equal(frames[1].picture.ravel(), picture)
+    broken = RawSource(io.BytesIO(picture.tobytes() + b"half"), 4, 2, 100).frames()
+    next(broken)
+    with pytest.raises(AslError, match="middle of frame 2"):
+        next(broken)
+
+
+def test_sizes_and_rates_of_raw_pictures():
+    assert raw_format("640x360") == (640, 360, None)
+    assert raw_format("640x360@12.5") == (640, 360, 12.5)
+    for text in ("", "640", "0x3", "-1x3", "9999999x2", "axb", "4x4@0", "4x4@"):
+        with pytest.raises(BadInput, match="no picture size"):
+            raw_format(text)
+    frames = list(RawSource(io.BytesIO(bytes(4 * 2 * 3 * 3)), 4, 2, 100, 10.0).frames())
+    assert [one.time for one in frames] == [0.0, 0.1, 0.2]
+
+
+def test_what_is_no_video(tmp_path: Path):
+    with pytest.raises(BadInput, match="no video"):
+        next(ContainerSource(io.BytesIO(b"nothing of the kind" * 100), 640).frames())
+    with pytest.raises(BadInput, match=r"nowhere\.mp4"):
+        _ = FileSource(tmp_path / "nowhere.mp4", 640).fps

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from asl.pipelines.corpus.extract_clip import clip_frames, effective_range
+from asl.pipelines.corpus.sources.videos import read
+from asl.pipelines.media import video
+from asl.pipelines.media.tracker import _MiddlePicture
+from asl.pipelines.workspace.errors import BadClip
+from asl.pipelines.workspace.settings import LandmarkSettings
+
+from tests.video_files import film, rotate, sound
+
+
+def all_frames(path, **options):
+    return list(video.frames(path, **({"max_side": 1280} | options)))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.webm", "libvpx"), ("a.avi", "mpeg4"), ("a.gif", "gif"), ("a.mkv", "libx264")],
+)
+def test_every_usual_container_is_read_with_its_times(tmp_path, name, codec):
+    found = all_frames(film(tmp_path / name, codec=codec))
+    assert len(found) == 20
+    np.testing.assert_allclose([frame.time for frame in found], np.arange(20) / 25, atol=0.011)
+    assert found[0].picture.shape == (48, 64, 3)
+
+
+def test_rotated_videos_come_upright(tmp_path):
+    plain = film(tmp_path / "plain.mp4")
+    corners = {0: (0, 0), 1: (0, -1), 2: (-1, -1), 3: (-1, 0)}
+    for turns, corner in corners.items():
+        turned = tmp_path / f"turned{turns}.mp4"
+        turned.write_bytes(plain.read_bytes())
+        image = all_frames(rotate(turned, turns))[0].picture
+        assert image.shape == ((48, 64, 3) if turns % 2 == 0 else (64, 48, 3))
+        assert image[corner][:2].min() > 200, f"{turns} quarter turns clockwise put the bright corner elsewhere"
+
+
+def test_uneven_frames_keep_their_times(tmp_path):
+    times = [0, 0.04, 0.08, 0.3, 0.34, 0.5]
+    found = [frame.time for frame in all_frames(film(tmp_path / "a.mp4", frames=6, times=times))]
+    np.testing.assert_allclose(found, times, atol=0.001)
+    assert not video.is_even(np.array(found))
+    assert video.is_even(np.arange(30) / 29.97)
+    assert video.nominal_fps(np.arange(30) / 29.97) == pytest.approx(29.97)
+
+
+def test_a_range_and_a_largest_side_are_kept(tmp_path):
+    path = film(tmp_path / "a.mp4", width=640, height=320)
+    found = all_frames(path, start=0.2, end=0.4, max_side=160)
+    np.testing.assert_allclose([frame.time for frame in found], np.arange(5, 10) / 25, atol=0.001)
+    assert found[0].picture.shape == (80, 160, 3)
+
+
+def test_a_range_counts_only_if_the_file_reaches_it(tmp_path):
+    film(tmp_path / "BOOK" / "a.mp4", frames=50)
+    (clip,) = read(tmp_path)
+    from dataclasses import replace
+
+    beyond = replace(clip, start=80.0, end=83.0, range_if_reached=True)
+    assert effective_range(beyond, 2.0) == (0.0, None)
+    assert effective_range(replace(beyond, start=0.5, end=1.5), 2.0) == (0.5, 1.5)
+    assert effective_range(replace(beyond, range_if_reached=False), 2.0) == (80.0, 83.0)
+    assert len(list(clip_frames(beyond, LandmarkSettings()))) == 50
+    with pytest.raises(BadClip) as caught:
+        clip_frames(clip, LandmarkSettings(max_minutes=0.01))
+    assert caught.value.reason == "too-long"
+
+
+def bad_files(folder):
+    whole = film(folder / "whole.mp4", frames=60, width=320, height=240).read_bytes()
+    streamed = film(folder / "whole.mkv", frames=60, width=320, height=240).read_bytes()
+    for name, data in (
+        ("cut.mp4", whole[: len(whole) // 2]), ("zero.mp4", b""), ("text.mp4", b"I am no video\n" * 40),
+        ("noise.webm", np.random.default_rng(0).bytes(5000)), ("half.mkv", streamed[:300]),
+    ):  # fmt: skip
+        (folder / name).write_bytes(data)
+    sound(folder / "sound.mp4")
+    (folder / "folder.mp4").mkdir()
+    return {
+        "cut.mp4": "not-a-video", "zero.mp4": "empty-file", "text.mp4": "not-a-video", "noise.webm": "not-a-video",
+        "sound.mp4": "no-video", "folder.mp4": "not-a-file", "gone.mp4": "unreadable",
+    }  # fmt: skip
+
+
+def test_what_is_no_video_has_a_reason(tmp_path):
+    for name, reason in bad_files(tmp_path).items():
+        with pytest.raises(BadClip) as caught:
+            all_frames(tmp_path / name)
+        assert caught.value.reason == reason, name
+        assert caught.value.message
+    with pytest.raises(BadClip):
+        all_frames(tmp_path / "half.mkv")
+
+
+def test_a_file_whose_end_is_missing_is_said_to_be_cut_off(tmp_path):
+    streamable = {"movflags": "faststart"}
+    whole = film(tmp_path / "a.mp4", frames=60, width=320, height=240, options=streamable).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadClip) as caught:
+        all_frames(tmp_path / "cut.mp4")
+    assert caught.value.reason == "cut-off"
+
+
+def test_absurd_sizes_are_refused_before_decoding(tmp_path):
+    path = film(tmp_path / "wide.mp4", frames=2, width=10_000, height=16)
+    with pytest.raises(BadClip) as caught:
+        video.probe(path)
+    assert caught.value.reason == "too-large"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 40, 1000])
+def test_the_kept_picture_is_from_the_inner_part(count):
+    kept = _MiddlePicture()
+    for index in range(count):
+        kept.see(np.array([index]))
+    assert kept.picture[0] == kept.index
+    assert count / 4 - 1 <= kept.index <= count / 2

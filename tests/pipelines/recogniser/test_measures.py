@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from asl.pipelines.recogniser.measures import bootstrap_mean, greedy_error_rate, ranks, top_k, word_errors
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_ranks_count_ties_against_the_truth():
+    scores = np.array([[3.0, 2.0, 1.0], [1.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    rank = ranks(scores, np.array([0, 0, 0]))
+    assert rank.tolist() == [0, 1, 2]
+    assert top_k(rank, 2).tolist() == [1, 1, 0]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_approximation():
+    values = np.random.default_rng(0).binomial(1, 0.6, 400).astype(float)
+    found = bootstrap_mean(values)
+    half = 1.96 * values.std() / 20
+    assert found.value == values.mean()
+    assert found.low == pytest.approx(values.mean() - half, abs=0.01)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.01)
+    assert bootstrap_mean(values) == found
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "counts"),
+    [
+        ("A B C", "A B C", (0, 0, 0)),
+        ("A B C", "A C", (0, 1, 0)),
+        ("A B", "A X B", (0, 0, 1)),
+        ("A B", "", (0, 2, 0)),
+        ("A", "B", (1, 0, 0)),
+    ],
+)
+def test_word_errors(reference, hypothesis, counts):
+    found = word_errors([reference.split()], [hypothesis.split()])
+    assert (found.substitutions[0], found.deletions[0], found.insertions[0]) == counts
+
+
+@given(st.lists(st.lists(st.sampled_from("ABC"), min_size=1, max_size=6), min_size=1, max_size=4))
+def test_the_rate_is_zero_only_for_the_reference_itself(sentences):
+    assert word_errors(sentences, sentences).rate().value == 0
+    assert word_errors(sentences, [[] for _ in sentences]).rate().value == 1
+
+
+def test_greedy_error_rate_reads_labels():
+    log_probs = np.log(np.array([[0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]))
+    assert greedy_error_rate([(1, 2)], [log_probs]) == 0
+    assert greedy_error_rate([(1, 1)], [log_probs]) == 0.5

@@ -1,0 +1,113 @@
+"""Stage 3: the objective against enumeration and finite differences, and what is taken from clips."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from asl.models.discriminative import encoder_path_scores, mmi_loss, stacked
+from asl.models.tiers import UNKNOWN
+from asl.pipelines.cascade.graph_folder import encoder_scores
+from asl.pipelines.corpus.clips import Clip, Segment
+from asl.pipelines.corpus.labels import FORM, FORMS, form_frames
+from asl.pipelines.stage3.cases import retrievals
+from asl.pipelines.stage3.competitor_search import Rivals
+from asl.transducers.alphabet import Alphabet
+from asl.transducers.hypotheses import Competition
+from asl.transducers.lexicon import Pronunciation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
+
+#: The encoder's gloss of each unit, none of the rest, and whether it must be named there.
+GLOSS, PEAK = np.array([1, 2, 3, 0]), np.array([True, False, True, False])
+WEIGHT = 0.7
+
+
+def searched(competition: Competition, log_probs: np.ndarray, words) -> Rivals:
+    scores = (WEIGHT * encoder_scores(log_probs, GLOSS, PEAK)).astype(np.float32)
+    others = tuple(one for one in competition.best(scores, 50) if one.words != words)
+    return Rivals(competition.aligned(scores, words), others)
+
+
+def objective(log_probs: torch.Tensor, rivals: Rivals) -> torch.Tensor:
+    every = [rivals.reference, *rivals.others]
+    paths = stacked([one.frames for one in every], torch.device("cpu"))
+    scores = WEIGHT * encoder_path_scores(log_probs, torch.from_numpy(GLOSS)[paths], torch.from_numpy(PEAK)[paths])
+    return mmi_loss(scores - torch.tensor([one.graph_cost for one in every], dtype=log_probs.dtype), 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ENTRIES,
+    TEXTS,
+    DURATIONS,
+    st.integers(0, 2**31),
+)
+def test_mmi_through_a_cascade_is_that_of_all_readings(tmp_path_factory, entries, text, durations, seed):
+    path = tmp_path_factory.mktemp("graph") / "g.fst"
+    model, acceptor = graph_of(entries, text, durations, path)
+    rng = np.random.default_rng(seed)
+    log_probs = torch.log_softmax(torch.from_numpy(rng.normal(0, 2, (3, 4))), dim=-1)
+    scores = WEIGHT * encoder_scores(log_probs.numpy(), GLOSS, PEAK)
+    every = {
+        words: cost
+        for words, cost in every_reading(entries, costs_of(model, acceptor), durations, scores).items()
+        if math.isfinite(cost)
+    }
+    words = sorted(every)[int(rng.integers(len(every)))]
+    least = min(every.values())
+    expected = every[words] - least + math.log(sum(math.exp(least - cost) for cost in every.values()))
+    got = objective(log_probs, searched(Competition(path, 1e4, 1e4), log_probs.numpy(), words))
+    assert float(got) == pytest.approx(expected, abs=1e-2)
+
+
+def test_the_gradient_through_a_cascade_is_that_of_finite_differences(tmp_path):
+    entries = [Pronunciation(1, (1, 2)), Pronunciation(2, (3,)), Pronunciation(3, (2, 3), 0.4)]
+    graph_of(entries, [["A", "B"], ["C"], ["B", "A"]], [2.0, 3.0, 1.5, 2.0], tmp_path / "g.fst")
+    competition = Competition(tmp_path / "g.fst", 1e4, 1e4)
+    rng = np.random.default_rng(4)
+    features = torch.from_numpy(rng.normal(0, 1, (6, 5)))
+    weights = torch.from_numpy(rng.normal(0, 1, (5, 4))).requires_grad_()
+
+    def loss(values: torch.Tensor) -> torch.Tensor:
+        log_probs = torch.log_softmax(features @ values, dim=-1)
+        return objective(log_probs, searched(competition, log_probs.detach().numpy(), (1, 2)))
+
+    loss(weights).backward()
+    step, expected = 1e-5, torch.zeros_like(weights)
+    with torch.no_grad():
+        for i in range(5):
+            for j in range(4):
+                moved = torch.zeros_like(weights)
+                moved[i, j] = step
+                expected[i, j] = (loss(weights + moved) - loss(weights - moved)) / (2 * step)
+    difference = (weights.grad - expected).norm() / expected.norm()
+    assert expected.norm() > 0.1
+    assert float(difference) < 1e-3
+
+
+class Model:
+    alphabet = Alphabet(("GIVE", "IX-a", "IX-b"))
+
+
+def test_points_back_are_those_at_one_of_several_loci():
+    signs = [("IX-a", 0.0), ("GIVE", 0.4), ("IX-a", 0.8), ("IX-b", 1.2), ("IX-b", 1.6), ("IX-a", 2.0)]
+    segments = tuple(Segment("gloss", value, start, start + 0.4) for value, start in signs)
+    found = retrievals(with_segments(segments), 10.0, Model)
+    # The first IX-a back stands where nobody else is bound, so nothing is chosen there.
+    assert [(one.first, one.last, one.columns, one.right) for one in found] == [(16, 20, (2, 3), 1), (20, 24, (2, 3), 0)]
+
+
+def test_the_gate_is_taught_only_where_the_forms_are_known():
+    plain = (Segment("gloss", "IX-a", 0.0, 0.2), Segment("gloss", "GIVE", 0.4, 0.8), Segment("gloss", "CUP", 0.4, 0.8))
+    assert (form_frames(with_segments(plain), 10, 10.0) == UNKNOWN).all()
+    fused = (*plain, Segment(FORM, "fused GIVE CUP", 0.4, 0.8))
+    labels = form_frames(with_segments(fused), 10, 10.0)
+    names = ["-" if one == UNKNOWN else FORMS[one] for one in labels]
+    assert names == ["plain", "plain", "-", "-", "fused", "fused", "fused", "fused", "-", "-"]
+
+
+def with_segments(segments: tuple[Segment, ...]) -> Clip:
+    return Clip("c", "c.pose", "", "c", "pose", (), "", "", "train", 10.0, 24, (1.0, 1.0, 1.0, 1.0), segments=segments)

@@ -1,0 +1,102 @@
+from datetime import datetime
+
+import pytest
+from asl.pipelines.workspace.errors import AslError, BadInput
+from asl.pipelines.workspace.files import HashCache, file_hash, write_atomically
+from asl.pipelines.workspace.folder import Plan, create, find, open_workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return create(tmp_path / "ws")
+
+
+def plan(**settings) -> Plan:
+    return Plan("extract", {"complexity": 1, **settings}, {"clips": "abc"})
+
+
+def run(workspace, made: Plan, text="result"):
+    output = workspace.folder / "clips.jsonl"
+    write_atomically(output, text)
+    workspace.record(made, datetime.now().astimezone(), {"clips.jsonl": file_hash(output)}, {"clips": 3})
+
+
+def test_a_stage_runs_once_and_again_when_settings_inputs_or_outputs_change(workspace):
+    assert workspace.decide(plan()).reason == "never run here"
+    run(workspace, plan())
+    again = open_workspace(workspace.folder)
+    assert not again.decide(plan()).run
+    assert again.decide(plan(), force=True).run
+    assert "complexity: 1 → 2" in again.decide(plan(complexity=2)).reason
+    assert "clips changed" in again.decide(Plan("extract", {"complexity": 1}, {"clips": "other"})).reason
+    assert "computes" in again.decide(Plan("extract", {"complexity": 1}, {"clips": "abc"}, code=2)).reason
+    (workspace.folder / "clips.jsonl").write_text("tampered")
+    assert "clips.jsonl" in again.decide(plan()).reason
+
+
+def test_records_keep_comments_and_edits_made_meanwhile(workspace):
+    workspace.file.write_text(workspace.file.read_text().replace("# epochs = 60", "epochs = 61  # mine"))
+    run(workspace, plan())
+    text = workspace.file.read_text()
+    assert "epochs = 61  # mine" in text
+    assert "# Passes over the training clips." in text
+    assert open_workspace(workspace.folder).settings("train").epochs == 61
+    assert workspace.state("extract")["metrics"]["clips"] == 3
+
+
+def test_the_workspace_is_found_upwards_and_by_name(workspace, monkeypatch, tmp_path):
+    deep = workspace.folder / "a" / "b"
+    deep.mkdir(parents=True)
+    monkeypatch.delenv("ASL_WORKSPACE", raising=False)
+    assert find(None, deep).folder == workspace.folder.resolve()
+    monkeypatch.setenv("ASL_WORKSPACE", str(workspace.folder))
+    assert find(None, tmp_path).folder == workspace.folder
+    monkeypatch.delenv("ASL_WORKSPACE")
+    with pytest.raises(BadInput, match="no workspace"):
+        find(None, tmp_path)
+    with pytest.raises(BadInput, match="not a workspace"):
+        find(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("text", ["[train\n", "version = 99\n", "[trian]\nepochs = 3\n", "train = 3\n", "\udcff"])
+def test_broken_files_are_refused_with_words(workspace, text):
+    workspace.file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BadInput):
+        open_workspace(workspace.folder).settings("train")
+
+
+def test_a_second_asl_is_told_who_is_at_work(workspace):
+    with workspace.locked("asl extract"), pytest.raises(AslError, match="'asl extract', process"):
+        with open_workspace(workspace.folder).locked("asl train-ctc"):
+            pass
+    with workspace.locked("asl extract"):
+        pass
+
+
+def test_records_may_not_lead_out_of_the_workspace(workspace):
+    with pytest.raises(BadInput, match="leads out"):
+        workspace.inside("../other")
+    (workspace.folder / "link").symlink_to("/etc")
+    with pytest.raises(BadInput, match="leads out"):
+        workspace.inside("link/passwd")
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    write_atomically(file, "old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        write_atomically(file, "new")
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_hashes_are_remembered_but_follow_the_content(tmp_path):
+    file = tmp_path / "clip"
+    file.write_text("one")
+    cache = HashCache(tmp_path / "hashes.json")
+    first = cache(file)
+    cache.save()
+    assert HashCache(tmp_path / "hashes.json")(file) == first
+    file.write_text("another")
+    assert HashCache(tmp_path / "hashes.json")(file) != first
