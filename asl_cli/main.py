@@ -8,6 +8,9 @@ import traceback
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
+
+from asl import __version__
 from asl.cli.commands import (
     ablate,
     build_fst,
@@ -26,9 +29,6 @@ from asl.cli.commands import (
 )
 from asl.cli.terminal import complain
 from asl.pipelines.workspace.errors import AslError
-from typer.exceptions import TyperException
-
-from asl import __version__
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 

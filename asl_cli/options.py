@@ -3,13 +3,15 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
 from asl.cli.terminal import TerminalProgress
-from asl.pipelines.workspace.settings import SECTIONS, default_of, option_name
+from asl.pipelines.workspace.setting_fields import default_of, option_name, section_fields
+from asl.pipelines.workspace.settings import SECTIONS
 
 PANELS = {
     "sources": "Sources",
@@ -79,7 +81,7 @@ def command(*sections: str, stage: bool = False, study: bool = False, format: bo
 
     def decorate(function: Callable) -> Callable:
         shared = _SHARED | (_FORMAT if format else {}) | (_STAGE if stage else _DRY if study else {})
-        settings = {spec.name: _option(section, spec) for section in sections for spec in fields(SECTIONS[section])}
+        settings = {spec.name: _option(section, spec) for section in sections for spec in section_fields(SECTIONS[section])}
 
         @functools.wraps(function)
         def run(**values: Any):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from asl.models.holistic import LEFT_HAND, RIGHT_HAND
-from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.media.pose_files import read_pose
 from torch import Tensor, nn
 from torch.nn import functional
+
+from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.media.pose_files import read_pose
 
 POINTS = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, *range(LEFT_HAND.start, RIGHT_HAND.stop)]
 FRAMES = 50

@@ -25,7 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import (
+from pympi.Elan import Eaf
+from twenty import asl
+
+from asl.models.features.holistic import (
     LEFT_HAND,
     LEFT_SHOULDER,
     LEFT_WRIST,
@@ -37,8 +40,6 @@ from asl.models.holistic import (
 )
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.measures import WordErrors, word_errors
-from pympi.Elan import Eaf
-from twenty import asl
 
 FPS, WIDTH, HEIGHT = 30.0, 312, 242
 #: Heights and widths of a signer in the distance from the nose to a resting hand.

@@ -11,6 +11,7 @@ import argparse
 import math
 
 import numpy as np
+
 from asl.pipelines.studies.comparison import ALPHA, Comparison, compare, least_effect
 
 SPREAD, SHARED = 3.0, 0.5

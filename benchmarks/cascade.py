@@ -16,13 +16,14 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+
 from asl.transducers.cascade import Knowledge
-from asl.transducers.context import Place
 from asl.transducers.decoder import Decoder, Options
-from asl.transducers.discourse import ReferenceSymbols
-from asl.transducers.levels import WHOLE, file_name
-from asl.transducers.lexicon import Pronunciation
-from asl.transducers.ngram import END, START, train
+from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.levels.context import Place
+from asl.transducers.levels.discourse import ReferenceSymbols
+from asl.transducers.levels.lexicon import Pronunciation
+from asl.transducers.levels.ngram import END, START, train
 
 UNITS, MEAN_FRAMES = 400, 5.0
 SEARCHES = (*(Options(beam, 7000) for beam in (8, 8.5, 9, 9.5, 10, 12)), Options(12, 500))

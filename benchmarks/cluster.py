@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import psutil
+
 from asl.pipelines.workspace.files import file_hash
 
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.recogniser.measures import bootstrap_mean
 from baselines import BASELINES, right_by_baseline
 from twenty import asl
+
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.recogniser.measures import bootstrap_mean
 
 OURS = "asl"
 

@@ -21,18 +21,19 @@ from pathlib import Path
 import jiwer
 import kenlm
 import numpy as np
-from asl.transducers.cascade import Knowledge, build
-from asl.transducers.context import Place
-from asl.transducers.decoder import Decoder, Options
-from asl.transducers.discourse import ReferenceSymbols
-from asl.transducers.levels import WHOLE, file_name
-from asl.transducers.lexicon import Pronunciation
-from asl.transducers.ngram import to_arpa, train
 from cascade import UNITS, lexicon, sentences, utterance
 from flashlight.lib.text.decoder import CriterionType, LexiconDecoder, LexiconDecoderOptions, SmearingMode, Trie
 from flashlight.lib.text.decoder.kenlm import KenLM
 from flashlight.lib.text.dictionary import Dictionary
 from pyctcdecode import Alphabet, BeamSearchDecoderCTC, LanguageModel
+
+from asl.transducers.cascade import Knowledge, build
+from asl.transducers.decoder import Decoder, Options
+from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.levels.context import Place
+from asl.transducers.levels.discourse import ReferenceSymbols
+from asl.transducers.levels.lexicon import Pronunciation
+from asl.transducers.levels.ngram import to_arpa, train
 
 #: Natural logarithms of what KenLM says to base 10.
 NATURAL = float(np.log(10))

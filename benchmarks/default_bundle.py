@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from twenty import asl
+
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.bundle import load_bundle
 from asl.pipelines.recogniser.measures import bootstrap_mean, ranks, top_k
 from asl.pipelines.recogniser.reading import rank_signs, read_landmarks
-from twenty import asl
 
 PER_GLOSS = 40
 #: One gloss for what the sources name differently.

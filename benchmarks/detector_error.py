@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from asl.models.feature_sets import FEATURE_SETS, clip_features
+
+from asl.models.features.feature_sets import FEATURE_SETS, clip_features
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.synthetic import performances

@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import FACE, LEFT_HAND, LEFT_WRIST, POSE, RIGHT_HAND, RIGHT_WRIST
+
+from asl.models.features.holistic import FACE, LEFT_HAND, LEFT_WRIST, POSE, RIGHT_HAND, RIGHT_WRIST
 from asl.pipelines.media.pose_files import read_pose
 
 RATE = 25.0

@@ -18,7 +18,8 @@ from pathlib import Path
 import av
 import numpy as np
 import psutil
-from asl.models.holistic import COMPONENTS, empty_points
+
+from asl.models.features.holistic import COMPONENTS, empty_points
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.media.pose_files import read_pose
 

@@ -9,14 +9,15 @@ each expression moves them, in the body frame, shoulder widths. Not a measuremen
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import FACE
+
+from asl.models.features.holistic import FACE
 from asl.pipelines.media.tracker import Extractor
 from asl.pipelines.media.video import Frame
 from asl.pipelines.synthetic import skeleton
 from asl.pipelines.synthetic.lexicon import handshapes
 from asl.pipelines.synthetic.picture import Painter
 from asl.pipelines.synthetic.signers import Camera, Signer
-from asl.pipelines.workspace.settings import LandmarkSettings
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 
 FRAMES, SIDE = 8, 768
 NOSE_TIP, NOSE_TIP_DEPTH = 1, -0.40

@@ -10,7 +10,7 @@ import statistics
 import time
 from pathlib import Path
 
-from asl.models.feature_sets import PHON36, clip_features
+from asl.models.features.feature_sets import PHON36, clip_features
 from asl.pipelines.media.pose_files import read_pose
 
 FPS = 25.0

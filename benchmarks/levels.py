@@ -17,6 +17,8 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+from twenty import asl
+
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.model import find_model
@@ -27,7 +29,6 @@ from asl.pipelines.translation.reader import reader_for
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
 from asl.transducers.glossing import AGREEMENT, POINT
-from twenty import asl
 
 VARIANTS = {
     "whole": (),

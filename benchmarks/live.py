@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.deployment.step_times import cold_start
@@ -27,7 +28,8 @@ from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.recogniser.reading import read_landmarks
 from asl.pipelines.translation.live import live
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.settings import DecodeSettings, LandmarkSettings
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 
 
 def whole_glosses(reader: Reader, video: Path) -> list[str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from asl.models.encoders import EncoderSpec
-from asl.models.recogniser import Recogniser
+
+from asl.models.networks.encoders import EncoderSpec
+from asl.models.networks.recogniser import Recogniser
 from asl.pipelines.deployment.onnx_export import WholeClips, quantise, write_encoder
 from asl.pipelines.recogniser.bundle import session
 

@@ -15,11 +15,12 @@ import shlex
 import tempfile
 from pathlib import Path
 
+from boston104 import DECODERS
+from twenty import asl
+
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.recogniser.measures import word_errors
 from asl.pipelines.workspace.folder import open_workspace
-from boston104 import DECODERS
-from twenty import asl
 
 TRAIN = "--recipe strong --features phon36+landmarks --patience 0"
 GRAPH = "--no-tune --order 1 --longest 3 --encoder-weight 0.3 --code-weight 0.1 --density-weight 0.3"

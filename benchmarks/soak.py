@@ -16,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+
 from asl.pipelines.media.live_sources import FileSource
 from asl.pipelines.media.video import Frame
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.translation.live import live
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.settings import DecodeSettings, LandmarkSettings
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 
 WARM_UP_SECONDS, WINDOW_SECONDS, MEMORY_EVERY_SECONDS = 60, 300, 5
 

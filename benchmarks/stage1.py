@@ -19,18 +19,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from asl.models.feature_sets import encoder_input
-from asl.models.probe import pooled, probe_scores
+from transfer import HELD_OUT, few_shot
+from twenty import asl, copied
+
+from asl.models.features.feature_sets import encoder_input
+from asl.models.networks.probe import pooled, probe_scores
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.measures import bootstrap_mean
 from asl.pipelines.recogniser.model import read_card
-from asl.pipelines.training.pretrain import encoded_frames, load_stage_1, raw_frames, said_frames
+from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, raw_frames, said_frames
+from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
-from asl.pipelines.workspace.settings import FeatureSettings
-from transfer import HELD_OUT, few_shot
-from twenty import asl, copied
 
 #: What the probe is fitted to.
 KINDS = ("what stage 1 says", "frozen encoder", "raw phon36")

@@ -24,11 +24,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from asl.models.feature_sets import encoder_input
-from asl.models.tiers import BOUNDARY
+from levels import figures
+from twenty import asl, copied
+
+from asl.models.features.feature_sets import encoder_input
+from asl.models.features.tiers import BOUNDARY, GLOSS_TIER
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.corpus.labels import BOUNDARY_REACH, GLOSS_TIER, boundaries
+from asl.pipelines.corpus.labels import BOUNDARY_REACH, boundaries
 from asl.pipelines.recogniser.measures import WordErrors, bootstrap, word_errors
 from asl.pipelines.recogniser.model import find_model
 from asl.pipelines.recogniser.reading import read_features
@@ -36,8 +39,6 @@ from asl.pipelines.recogniser.torch_model import load_model
 from asl.pipelines.translation.reader import reader_for
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
-from levels import figures
-from twenty import asl, copied
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from multiprocessing import get_context
 from statistics import median
 
 import numpy as np
-from asl.models.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
+
+from asl.models.features.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
 from asl.pipelines.synthetic import performances, skeleton
 from asl.pipelines.synthetic.lexicon import everyday
 
@@ -87,7 +88,7 @@ _extractor = None
 def start() -> None:
     global _extractor
     from asl.pipelines.media.tracker import Extractor
-    from asl.pipelines.workspace.settings import LandmarkSettings
+    from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 
     _extractor = Extractor(LandmarkSettings())
 

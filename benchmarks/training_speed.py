@@ -18,17 +18,20 @@ from statistics import median
 
 import numpy as np
 import torch
-from asl.models.encoders import BiLSTMEncoder
-from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.corpus.labels import table_of
-from asl.pipelines.training.ctc_loop import Data, Run
-from asl.pipelines.training.train_ctc import build, choose_device, prepare, select
-from asl.pipelines.workspace.folder import open_workspace
-from asl.pipelines.workspace.progress import Silent
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from twenty import asl
+
+from asl.models.networks.encoders import BiLSTMEncoder
+from asl.pipelines.corpus.clips import read_clips
+from asl.pipelines.corpus.feature_store import open_features
+from asl.pipelines.corpus.labels import table_of
+from asl.pipelines.training.clip_selection import select
+from asl.pipelines.training.ctc_loop import Run
+from asl.pipelines.training.examples import Data, prepare
+from asl.pipelines.training.initialisation import build, choose_device
+from asl.pipelines.workspace.folder import open_workspace
+from asl.pipelines.workspace.progress import Silent
 
 
 class PlainRun(Run):

@@ -10,18 +10,19 @@ from pathlib import Path
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract import run_extract
+from asl.pipelines.corpus.sources import synthetic
+from asl.pipelines.corpus.sources.synthetic import render
 from asl.pipelines.jobs.processes import Where
-from asl.pipelines.media.overlay import write_overlay
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.model import find_model
 from asl.pipelines.recogniser.torch_model import load_model
 from asl.pipelines.reports.page import write_page
 from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.synthetic import lexicon, performances
-from asl.pipelines.synthetic.rendering import render
 from asl.pipelines.training.train_ctc import run_train_ctc
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.translation.whole_clips import Translation, translate
+from asl.pipelines.translation.writers import write_overlay
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.folder import Workspace, create, open_workspace
 from asl.pipelines.workspace.progress import Progress
@@ -105,7 +106,7 @@ def _clips(workspace: Workspace, words: Path) -> list[ClipSource]:
     common = {"lexicon": str(words), "vocabulary": 0, "signer": UNSEEN_SIGNER, "seed": 0, "fps": 25.0, "noise": False}
     recipes = [performances.Recipe(gloss=gloss, take=0, **common) for gloss in SHOWN_SIGNS]
     recipes += [performances.Recipe(gloss="", take=take, **common) for take in SHOWN_SENTENCES]
-    return [performances.source(recipe, words, workspace.synthetic) for recipe in recipes]
+    return [synthetic.source(recipe, words, workspace.synthetic) for recipe in recipes]
 
 
 def _translated(workspace: Workspace, clips, progress: Progress):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pynini
+
 from asl.transducers.cascade import line
 
 

@@ -13,8 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from asl.models.feature_sets import FEATURE_SETS
-from asl.models.holistic import Landmarks
+
+from asl.models.features.feature_sets import FEATURE_SETS
+from asl.models.features.holistic import Landmarks
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.pipelines.cascade.language import language, read_text
 from asl.pipelines.corpus.clips import ClipSource, read_clips
@@ -24,12 +25,15 @@ from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, wlasl
 from asl.pipelines.media.pose_files import parse_pose
 from asl.pipelines.recogniser.bundle import Bundle, default_bundle, load_bundle
 from asl.pipelines.recogniser.model import read_card
-from asl.pipelines.synthetic import lexicon
+from asl.pipelines.synthetic import performances
 from asl.pipelines.workspace import status
-from asl.pipelines.workspace.arrays import load_arrays, save_arrays
+from asl.pipelines.workspace.corpus_settings import FeatureSettings, SourceSettings
 from asl.pipelines.workspace.errors import AslError, BadClip
-from asl.pipelines.workspace.folder import MODEL_STAGES, Plan, open_workspace
-from asl.pipelines.workspace.settings import SECTIONS, FeatureSettings, GraphSettings, SourceSettings
+from asl.pipelines.workspace.folder import MODEL_STAGES, open_workspace
+from asl.pipelines.workspace.plans import Plan
+from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.pipelines.workspace.settings import SECTIONS
+from asl.pipelines.workspace.tensor_files import load_arrays, save_arrays
 from asl.transducers.alphabet import Alphabet
 
 #: Parts the arrays of an .npz in the fuzzer's own form: a zip whose checksums it cannot mend is soon refused.
@@ -100,7 +104,7 @@ def read_eaf(data: bytes, folder: Path) -> None:
 
 
 def read_arpa(data: bytes, folder: Path) -> None:
-    from asl.transducers.grammar import grammar
+    from asl.transducers.levels.grammar import grammar
 
     (folder / "g.arpa").write_bytes(data)
     words = ["BOOK", "DRINK"]
@@ -145,7 +149,7 @@ def read_graph_card(data: bytes, folder: Path) -> None:
 
 
 def read_tensors(data: bytes, folder: Path) -> None:
-    from asl.pipelines.workspace.checkpoints import load_tensors
+    from asl.pipelines.workspace.tensor_files import load_tensors
 
     (folder / "model.safetensors").write_bytes(data)
     load_arrays(folder / "model.safetensors")
@@ -166,7 +170,7 @@ def read_asl_lex(data: bytes, folder: Path) -> None:
 
 def read_lexicon(data: bytes, folder: Path) -> None:
     (folder / "signs.csv").write_bytes(data)
-    lexicon.read_lexicon(folder / "signs.csv")
+    performances.read_lexicon(folder / "signs.csv")
 
 
 def read_pattern(data: bytes, folder: Path) -> None:
@@ -176,8 +180,8 @@ def read_pattern(data: bytes, folder: Path) -> None:
 
 def write_model(folder: Path) -> None:
     """A small recogniser, not trained."""
-    from asl.models.encoders import EncoderSpec
-    from asl.models.recogniser import Recogniser
+    from asl.models.networks.encoders import EncoderSpec
+    from asl.models.networks.recogniser import Recogniser
     from asl.pipelines.recogniser.torch_model import save_model
 
     features = FeatureSettings()

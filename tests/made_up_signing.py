@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import FACE, LEFT_HAND, POSE, RIGHT_HAND, Landmarks, empty_points
+
+from asl.models.features.holistic import FACE, LEFT_HAND, POSE, RIGHT_HAND, Landmarks, empty_points
 from asl.pipelines.media.pose_files import write_pose
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import FACE
+
+from asl.models.features.holistic import FACE
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.synthetic.lexicon import table
 from asl.pipelines.workspace.settings import example_toml
-from asl.transducers.ngram import to_arpa, train
-
+from asl.transducers.levels.ngram import to_arpa, train
 from tests.foreign_readers import BETWEEN_ARRAYS, write_model
 from tests.made_up_signing import signing
 
@@ -105,7 +105,7 @@ def _arrays() -> bytes:
 
 
 def _layout() -> str:
-    layouts = (PACKAGE / "sources" / "layouts.toml").read_text()
+    layouts = (PACKAGE / "corpus" / "sources" / "layouts.toml").read_text()
     return re.search(r"\[upper-170\].*?\n\]\n", layouts, re.DOTALL)[0]
 
 

@@ -4,13 +4,13 @@ import itertools
 import math
 
 import numpy as np
-from asl.transducers.decoder import Options
-from asl.transducers.grammar import grammar
-from asl.transducers.lexicon import Pronunciation, lexicon_grammar
-from asl.transducers.ngram import train
-from asl.transducers.observation import observed
 from hypothesis import strategies as st
 
+from asl.transducers.decoder import Options
+from asl.transducers.levels.grammar import grammar
+from asl.transducers.levels.lexicon import Pronunciation, lexicon_grammar
+from asl.transducers.levels.ngram import train
+from asl.transducers.levels.observation import observed
 from tests.automata import with_free_backoff
 
 UNITS, WORDS = 4, ("A", "B", "C")

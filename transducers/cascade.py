@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pynini
-from asl.transducers.context import Change, Place, context
-from asl.transducers.discourse import ReferenceSymbols, discourse
-from asl.transducers.grammar import grammar
-from asl.transducers.levels import EXPLAINED, LEXICON_GRAMMAR, WHOLE, file_name
-from asl.transducers.lexicon import Pronunciation, lexicon, lexicon_grammar
-from asl.transducers.morphology import FusedForm, morphology
-from asl.transducers.ngram import NGram
-from asl.transducers.observation import observed
+
+from asl.transducers.level_names import EXPLAINED, LEXICON_GRAMMAR, WHOLE, file_name
+from asl.transducers.levels.context import Change, Place, context
+from asl.transducers.levels.discourse import ReferenceSymbols, discourse
+from asl.transducers.levels.grammar import grammar
+from asl.transducers.levels.lexicon import Pronunciation, lexicon, lexicon_grammar
+from asl.transducers.levels.morphology import FusedForm, morphology
+from asl.transducers.levels.ngram import NGram
+from asl.transducers.levels.observation import observed
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ All functions take (T, V + 1) natural log-probabilities with the blank in column
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from asl.transducers.alphabet import BLANK
 
 Labels = tuple[int, ...]

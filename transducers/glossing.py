@@ -53,3 +53,14 @@ def spelled_together(glosses: Sequence[str]) -> list[tuple[str, int, int]]:
         else:
             found.append((gloss, place, place + 1))
     return found
+
+
+def gloss(text: str) -> str:
+    """A gloss in the field's spelling: upper case, blanks inside joined by '-', fingerspelling kept as fs-NAME."""
+    word = re.sub(r"[\s_]+", "-", text.strip())
+    return "fs-" + word[3:].upper() if word.lower().startswith("fs-") and len(word) > 3 else word.upper()
+
+
+def glosses(text: str) -> tuple[str, ...]:
+    """Several glosses, parted by blanks, in signing order."""
+    return tuple(gloss(word) for word in text.split())

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import kaldifst
 import numpy as np
-from asl.transducers.decoder import checked, path_arcs, read_graph
 from kaldi_decoder import DecodableCtc, FasterDecoder, FasterDecoderOptions, LatticeSimpleDecoder, LatticeSimpleDecoderConfig
+
+from asl.transducers.decoder import checked, path_arcs, read_graph
 
 #: A beam that nothing falls out of: the graph of one gloss string is small.
 EVERYTHING = 1e9

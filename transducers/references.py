@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from asl.transducers.discourse import ReferenceSymbols
+
 from asl.transducers.glossing import AGREEMENT, POINT, refers
+from asl.transducers.levels.discourse import ReferenceSymbols
 
 
 def loci_of(glosses: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table, typed
 
@@ -73,9 +74,9 @@ def build_fst(
 def _draw(call: Call, workspace, model: str | None, graph: str | None, level: str, around: str, output: Path | None) -> None:
     from asl.pipelines.cascade.graph_drawing import draw
     from asl.pipelines.cascade.graph_folder import find_graph, load_graph
-    from asl.pipelines.corpus.clips import slug
     from asl.pipelines.recogniser.model import find_model
     from asl.pipelines.recogniser.torch_model import load_model
+    from asl.pipelines.workspace.files import slug
 
     found = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
     name = f"{level}-{slug(around)}.svg" if around else f"{level}.svg"

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
 
@@ -30,7 +31,8 @@ def evaluate(
 ) -> None:
     """Measure a model: top-1/5/10 of single signs, word error rate of sentences, with intervals."""
     workspace = call.find_workspace()
-    from asl.pipelines.studies.evaluate import headline, run_evaluate
+    from asl.pipelines.studies.evaluate import run_evaluate
+    from asl.pipelines.studies.evaluation_report import headline
 
     with call.progress() as progress:
         found = run_evaluate(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
 
@@ -41,7 +42,7 @@ def profile(
 
     Video, keypoints, features, encoder, decoder and what comes after; torch, ONNX, INT8; every decoder; frame by frame and whole.
     """
-    from asl.cli.commands.translate import optional_workspace, reader_and_landmarks
+    from asl.cli.model_choice import optional_workspace, reader_and_landmarks
     from asl.pipelines.deployment.profiling import run_profile
 
     reader, landmarks = reader_and_landmarks(call, model, graph)

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs
 

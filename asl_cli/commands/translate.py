@@ -1,12 +1,13 @@
 """asl translate"""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from asl.cli.model_choice import reader_and_landmarks, say_what_model
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_table
 from asl.pipelines.workspace.errors import BadInput
@@ -68,7 +69,7 @@ def translate(
     causal encoder that asl export made a bundle of; the one that asl ships is such a one.
     """
     if live or camera is not None or stream is not None:
-        from asl.cli.commands.translate_live import translate_live
+        from asl.cli.live_translation import translate_live
 
         return translate_live(call, inputs or [], format or [Output.text], model, graph, camera, stream, raw, pace)
     from asl.pipelines.corpus.input_files import collect
@@ -124,46 +125,12 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | 
     _leave(done, failed)
 
 
-def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
-    """The reader that was asked for, and MediaPipe's settings; there need not be a workspace."""
-    from asl.pipelines.recogniser.bundle import find_any, load_any
-    from asl.pipelines.translation.reader import reader_for
-    from asl.pipelines.workspace.settings import resolve
-
-    workspace = optional_workspace(call)
-    settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
-    decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
-    return reader_for(workspace, load_any(find_any(workspace, model)), decode, graph), landmarks
-
-
-def optional_workspace(call: Call):
-    """The workspace; None where none is named and there is none here."""
-    try:
-        return call.find_workspace()
-    except BadInput:
-        if call.workspace or "ASL_WORKSPACE" in os.environ:
-            raise
-        return None
-
-
-def say_what_model(model, progress) -> None:
-    """What somebody has to know of the model before they believe it."""
-    from asl.pipelines.recogniser.bundle import default_bundle
-
-    if model.only_synthetic:
-        progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
-    if model.folder == default_bundle():
-        progress.say(f"no model of your own: this is asl's, for {len(model.alphabet)} isolated signs and letters")
-        for line in model.card.get("accuracy", []):
-            progress.say(f"  {line}")
-
-
 def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:
     from asl.pipelines.translation.writers import write_beside
 
     written = write_beside(target.folder, translation, target.formats) if target.folder else []
     if overlay:
-        from asl.pipelines.media.overlay import write_overlay
+        from asl.pipelines.translation.writers import write_overlay
 
         file = overlay if overlay.suffix and clips == 1 else overlay / f"{translation.path.stem}.mp4"
         write_overlay(file, translation)

@@ -10,21 +10,23 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+
 from asl.pipelines.cascade.bounded_build import Built, build_in
 from asl.pipelines.cascade.graph_folder import RIVALS, Graph
 from asl.pipelines.cascade.language import Language
 from asl.pipelines.cascade.units.alignments import Material
 from asl.pipelines.cascade.units.coarticulation import Neighbours
-from asl.pipelines.cascade.units.coding import Coder
-from asl.pipelines.cascade.units.densities import frame_densities
-from asl.pipelines.cascade.units.frame_densities import FrameDensities
-from asl.pipelines.cascade.units.sign_units import Inventory, Signs, fused_shares, inventory, signs_of
+from asl.pipelines.cascade.units.codebooks import Coder
+from asl.pipelines.cascade.units.gaussian_emissions import FrameDensities, frame_densities
+from asl.pipelines.cascade.units.inventory import Inventory, inventory
+from asl.pipelines.cascade.units.pronunciations import Signs, signs_of
+from asl.pipelines.cascade.units.segments import fused_shares
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.settings import GraphSettings
+from asl.pipelines.workspace.reading_settings import GraphSettings
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.cascade import Knowledge
-from asl.transducers.levels import WHOLE, file_name
+from asl.transducers.level_names import WHOLE, file_name
 from asl.transducers.references import keeps_references, loci_of, nouns_of
 
 #: References are followed where so many of the training sentences keep to the rule that each is bound.

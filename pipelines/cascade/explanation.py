@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.transducers.decoder import BestPath
-from asl.transducers.levels import LEXICON_GRAMMAR
+from asl.transducers.level_names import LEXICON_GRAMMAR
 
 if TYPE_CHECKING:
     from asl.transducers.cascade import Step

@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from asl.models.features.tiers import FORM, FORMS, FUSED, PLAIN
 from asl.models.units import part_scores
-from asl.pipelines.cascade.units.coding import Coder, coder_of
-from asl.pipelines.cascade.units.frame_densities import FrameDensities, densities_of
+from asl.pipelines.cascade.units.codebooks import Coder, coder_of
 from asl.pipelines.cascade.units.frame_labels import BETWEEN, Columns
-from asl.pipelines.corpus.clips import FUSED, PLAIN
-from asl.pipelines.corpus.labels import FORM, FORMS
+from asl.pipelines.cascade.units.gaussian_emissions import FrameDensities, densities_of
 from asl.pipelines.recogniser.model import Model, made_folder
 from asl.pipelines.recogniser.reading import Reading
-from asl.pipelines.workspace.arrays import load_arrays, part, save_arrays
 from asl.pipelines.workspace.errors import AslError, BadInput, StageMissing
 from asl.pipelines.workspace.files import file_hash, write_json
 from asl.pipelines.workspace.folder import GRAPH_STAGES, Workspace
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 from asl.pipelines.workspace.records import read_record
-from asl.pipelines.workspace.settings import DecodeSettings
+from asl.pipelines.workspace.tensor_files import load_arrays, part, save_arrays
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.decoder import BestPath, Decoder, Options, read_graph
 from asl.transducers.glossing import spelled_together
-from asl.transducers.levels import WHOLE, file_name
+from asl.transducers.level_names import WHOLE, file_name
 
 CARD, TABLES = "graph.json", "tables.safetensors"
 #: The graph that stage 3 looks for what competes in.

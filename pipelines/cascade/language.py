@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.corpus.clips import glosses as glosses_of
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.settings import GraphSettings
-from asl.transducers.ngram import UNKNOWN, NGram, from_arpa, mixed, train
+from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.transducers.glossing import glosses as glosses_of
+from asl.transducers.levels.ngram import UNKNOWN, NGram, from_arpa, mixed, train
 
 MAX_TEXT_BYTES = 1 << 30
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)

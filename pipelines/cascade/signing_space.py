@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from asl.models.phon36 import LOCATION, MOVEMENT
+
+from asl.models.features.phon36 import LOCATION, MOVEMENT
 from asl.transducers.loci import Discourse, calibrated_alpha, calibrated_tau, uniqueness_bound, unit
 
 #: Angles between points at loci are judged once there are so many of each kind.

@@ -2,13 +2,14 @@
 
 import gc
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from asl.models.features.tiers import Segment
+from asl.pipelines.synthetic.signers import SYNTHETIC_PREFIX
 from asl.pipelines.workspace.errors import StageMissing
 from asl.pipelines.workspace.files import write_atomically
 
@@ -19,21 +20,6 @@ _SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "val
     "testing": "test",
     "": "",
 }
-MAX_NAME_CHARACTERS = 60
-#: Names of synthetic signers begin so, and no figure on their clips is an accuracy on ASL.
-SYNTHETIC_PREFIX = "synthetic-"
-#: What the tier "form" says of a sign; the two glosses of a fused one share its time.
-PLAIN, FUSED = "plain", "fused"
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of a clip on an annotation tier (level 1). Times in seconds from the clip's start."""
-
-    tier: str
-    value: str
-    start: float
-    end: float
 
 
 @dataclass(frozen=True)
@@ -95,25 +81,9 @@ class Clip:
         return self.kind == "synthetic" or self.signer.startswith(SYNTHETIC_PREFIX)
 
 
-def gloss(text: str) -> str:
-    """A gloss in the field's spelling: upper case, blanks inside joined by '-', fingerspelling kept as fs-NAME."""
-    word = re.sub(r"[\s_]+", "-", text.strip())
-    return "fs-" + word[3:].upper() if word.lower().startswith("fs-") and len(word) > 3 else word.upper()
-
-
-def glosses(text: str) -> tuple[str, ...]:
-    """Several glosses, parted by blanks, in signing order."""
-    return tuple(gloss(word) for word in text.split())
-
-
 def split_name(text: str) -> str | None:
     """train, validation, test or '' from the spellings in use; None if it is none of them."""
     return _SPLIT_NAMES.get(text.strip().lower())
-
-
-def slug(text: str) -> str:
-    """A short name that is safe in any file system; letters of all scripts are kept."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:MAX_NAME_CHARACTERS] or "clip"
 
 
 def write_clips(path: Path, clips: Iterable[Clip]) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from asl.models.holistic import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
-from asl.models.resampling import resample
-from asl.models.signer_frame import signer_frame
 from scipy.spatial import cKDTree
+
+from asl.models.features.holistic import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
+from asl.models.features.resampling import resample
+from asl.models.features.signer_frame import signer_frame
 
 FPS = 25.0
 #: Neighbouring frames of a copy lie within this distance of each other, shoulder widths over all coordinates.

@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.corpus import extract_clip
-from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, read_clips, slug, write_clips
+from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, read_clips, write_clips
 from asl.pipelines.corpus.copies import Duplicate, find_duplicates, trace
 from asl.pipelines.corpus.sources.gather import Gathered, gather
+from asl.pipelines.corpus.sources.synthetic import is_rendered, render
 from asl.pipelines.corpus.splits import Split, assign_splits, check_groups
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media import privacy
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.synthetic.rendering import is_rendered, render
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput, SomeFailed
-from asl.pipelines.workspace.files import HashCache, file_hash, value_hash, write_atomically, write_json
-from asl.pipelines.workspace.folder import Decision, Plan, Workspace, settings_of
+from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash, write_atomically, write_json
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
 
 STAGE = "extract"
 CODE = 1

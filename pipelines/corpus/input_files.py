@@ -6,9 +6,8 @@ from typing import Any
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, hidden
+from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS
 from asl.pipelines.workspace.errors import BadInput
-
-BUILT_IN_LEXICONS = ("everyday", "invented")
 
 
 def collect(paths: list[Path]) -> list[ClipSource]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from asl.models.tiers import BOUNDARY, UNKNOWN
-from asl.pipelines.corpus.clips import FUSED, PLAIN, Clip
+
+from asl.models.features.tiers import BETWEEN, BOUNDARY, FORM, FORMS, FUSED, GLOSS_TIER, PLAIN, UNKNOWN
+from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
 
@@ -26,12 +27,6 @@ ASL_LEX_TIERS = {
     "Movement.2.0": "sign movement",
     "SignType.2.0": "sign type",
 }
-GLOSS_TIER = "gloss"
-#: The tier that says whether a sign is one or two fused into one, and what it can say (SPEC §9).
-FORM = "form"
-FORMS = (PLAIN, FUSED)
-#: The label of no gloss, CTC's blank.
-BETWEEN = 0
 #: A boundary counts for this many frames on each side.
 BOUNDARY_REACH = 1
 MAX_LEXICON_BYTES = 64 << 20

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import Landmarks
+
+from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.media.drawing import skeleton_card
 from asl.pipelines.media.pose_files import read_pose

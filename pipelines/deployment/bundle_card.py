@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asl.models.tiers import BOUNDARY
+from asl.models.features.tiers import BOUNDARY
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.torch_model import TrainedModel

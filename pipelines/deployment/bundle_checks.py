@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from asl.models.feature_sets import encoder_input
+
+from asl.models.features.feature_sets import encoder_input
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.recogniser.bundle import Bundle
 from asl.pipelines.recogniser.model import Model, Output

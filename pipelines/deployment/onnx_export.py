@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from asl.models.ctc import normalised
-from asl.models.recogniser import Recogniser
-from asl.models.streaming import StreamingRecogniser
-from asl.models.tiers import BOUNDARY
-from asl.pipelines.workspace.files import write_atomically
 from torch import Tensor, nn
+
+from asl.models.features.tiers import BOUNDARY
+from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.streaming import StreamingRecogniser
+from asl.models.objectives.ctc import normalised
+from asl.pipelines.workspace.files import write_atomically
 
 OPSET = 17
 #: What INT8 is for: matrices, whose numbers are most of a model's.

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from asl.models.pruning import pruned
+from asl.models.networks.pruning import pruned
 from asl.pipelines.cascade.units.alignments import usable
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import LabelTable, table_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
+from asl.pipelines.training.clip_selection import Corpus
 from asl.pipelines.training.ctc_loop import Run
-from asl.pipelines.training.train_ctc import Corpus, choose_device, prepare
+from asl.pipelines.training.examples import prepare
+from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import TrainSettings
+from asl.pipelines.workspace.training_settings import TrainSettings
 
 #: Of the learning rate that the model was trained with.
 RECOVERY_RATE = 0.25

@@ -5,9 +5,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import FACE, LEFT_HAND, POSE, RIGHT_HAND
-from asl.pipelines.media.pose_files import BODY_BONES, HAND_BONES
 from PIL import Image, ImageDraw, ImageFont
+
+from asl.models.features.holistic import FACE, LEFT_HAND, POSE, RIGHT_HAND
+from asl.pipelines.media.pose_files import BODY_BONES, HAND_BONES
 
 THUMBNAIL_SIDE = 240
 BODY_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, FACE_COLOUR = (245, 245, 245), (60, 150, 255), (255, 120, 60), (255, 220, 90)

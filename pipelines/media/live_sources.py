@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
+
 from asl.pipelines.media.video import Frame, frames, picture_of, probe, scaled
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 

@@ -1,48 +1,48 @@
-"""`--overlay`: the video with the signer's skeleton and the glosses drawn on it."""
+"""A video with the signer's skeleton and captions drawn on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+
+from asl.models.features.holistic import Landmarks
 from asl.pipelines.media.drawing import draw_caption, draw_skeleton
 from asl.pipelines.media.video import Frame, frames
 from asl.pipelines.media.video_writer import VideoWriter
-from asl.pipelines.recogniser.reading import Token
-from asl.pipelines.translation.whole_clips import Translation
-from PIL import Image
 
 MAX_SIDE = 1280
-#: Of each clip drawn without its video, the picture's width in pixels.
+#: Width in pixels of the blank picture for clips that come without a video.
 BLANK_WIDTH = 640
 
 
-def write_overlay(path: Path, translation: Translation) -> None:
-    """Writes the annotated video; at the end of a failure nothing is left at `path`."""
-    with VideoWriter(path, translation.landmarks.fps) as video:
-        for frame in _pictures(translation):
+@dataclass(frozen=True)
+class Caption:
+    """What stands below the signer from `start` up to `end` (seconds): a line, and a smaller one below it."""
+
+    start: float
+    end: float
+    text: str
+    detail: str = ""
+
+
+def draw_overlay(path: Path, source: Path, landmarks: Landmarks, captions: Sequence[Caption]) -> None:
+    """Writes the annotated video of a clip (a video or a `.pose` file); on a failure nothing is left at `path`."""
+    with VideoWriter(path, landmarks.fps) as video:
+        for frame in _pictures(source, landmarks):
             image = Image.fromarray(frame.picture)
-            _annotate(image, frame.time, translation)
+            draw_skeleton(image, landmarks.points[min(round(frame.time * landmarks.fps), len(landmarks) - 1)])
+            caption = next((one for one in captions if one.start <= frame.time < one.end), None)
+            if caption:
+                draw_caption(image, caption.text, caption.detail)
             video.write(np.asarray(image), frame.time)
 
 
-def _pictures(translation: Translation) -> Iterator[Frame]:
-    if translation.path.suffix.lower() != ".pose":
-        yield from frames(translation.path, max_side=MAX_SIDE)
+def _pictures(source: Path, landmarks: Landmarks) -> Iterator[Frame]:
+    if source.suffix.lower() != ".pose":
+        yield from frames(source, max_side=MAX_SIDE)
         return
-    found = translation.landmarks
-    blank = np.full((max(2, round(BLANK_WIDTH / found.aspect)), BLANK_WIDTH, 3), 40, dtype=np.uint8)
-    for index in range(len(found)):
-        yield Frame(index / found.fps, blank.copy())
-
-
-def _annotate(image: Image.Image, time: float, translation: Translation) -> None:
-    found = translation.landmarks
-    draw_skeleton(image, found.points[min(round(time * found.fps), len(found) - 1)])
-    token = _at(translation.tokens, time)
-    if token:
-        others = "   ".join(f"{gloss} {100 * share:.0f} %" for gloss, share in token.runners_up)
-        draw_caption(image, f"{token.gloss}  {100 * token.confidence:.0f} %", others)
-
-
-def _at(tokens: tuple[Token, ...], time: float) -> Token | None:
-    return next((token for token in tokens if token.start <= time < token.end), None)
+    blank = np.full((max(2, round(BLANK_WIDTH / landmarks.aspect)), BLANK_WIDTH, 3), 40, dtype=np.uint8)
+    for index in range(len(landmarks)):
+        yield Frame(index / landmarks.fps, blank.copy())

@@ -11,12 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import COMPONENTS, LEFT_HAND, POINT_COUNT, RIGHT_HAND, Landmarks, empty_points
-from asl.pipelines.workspace.errors import BadClip
-from asl.pipelines.workspace.files import write_atomically
 from pose_format import Pose
 from pose_format.numpy import NumPyPoseBody
 from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
+
+from asl.models.features.holistic import COMPONENTS, LEFT_HAND, POINT_COUNT, RIGHT_HAND, Landmarks, empty_points
+from asl.pipelines.workspace.errors import BadClip
+from asl.pipelines.workspace.files import write_atomically
 
 MAX_FILE_BYTES = 2 << 30
 MIN_FPS, MAX_FPS = 1.0, 1000.0

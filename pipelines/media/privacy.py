@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from asl.models.feature_sets import FEATURE_SETS
-from asl.models.holistic import FACE, POINT_COUNT, Landmarks
-from asl.pipelines.workspace.settings import LandmarkSettings
+
+from asl.models.features.feature_sets import FEATURE_SETS
+from asl.models.features.holistic import FACE, POINT_COUNT, Landmarks
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 
 
 def stored(landmarks: Landmarks, settings: LandmarkSettings) -> Landmarks:

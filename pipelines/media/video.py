@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+
 from asl.pipelines.workspace.errors import BadClip
 
 MAX_SIDE = 8192

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+
 from asl.pipelines.workspace.files import UNFINISHED_FILE
 
 TIME_BASE = Fraction(1, 90_000)

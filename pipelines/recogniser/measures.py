@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import jiwer
 import numpy as np
-from asl.transducers.ctc_search import greedy
 from scipy import optimize, special
+
+from asl.transducers.ctc_search import greedy
 
 RESAMPLES = 10_000
 LEVEL = 0.95

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from asl.models.ctc_scores import label_score, single_sign_scores
-from asl.models.feature_sets import FeatureSet, encoder_input
-from asl.models.holistic import Landmarks
+from scipy.special import log_softmax, logsumexp
+
+from asl.models.features.feature_sets import FeatureSet, encoder_input
+from asl.models.features.holistic import Landmarks
+from asl.models.objectives.ctc_scores import label_score, single_sign_scores
 from asl.pipelines.corpus.feature_store import features_of, shown_parts
 from asl.pipelines.recogniser.model import Model
-from asl.pipelines.workspace.settings import DecodeSettings
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 from asl.transducers.ctc_search import align, beam_search, greedy
-from scipy.special import log_softmax, logsumexp
 
 #: CTC says a gloss in a few frames; a token is widened into the blanks beside it, while a hand is seen, up to this much.
 WIDEN_SECONDS = 0.5

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from asl.models.ctc import normalised
-from asl.models.encoders import EncoderSpec
-from asl.models.feature_sets import FEATURE_SETS
-from asl.models.recogniser import Recogniser
-from asl.models.streaming import StreamingRecogniser
-from asl.models.tiers import BOUNDARY
+
+from asl.models.features.feature_sets import FEATURE_SETS
+from asl.models.features.tiers import BOUNDARY
+from asl.models.networks.encoders import EncoderSpec
+from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.streaming import StreamingRecogniser
+from asl.models.objectives.ctc import normalised
 from asl.pipelines.recogniser.model import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
-from asl.pipelines.workspace.arrays import part
-from asl.pipelines.workspace.checkpoints import load_tensors, save_tensors
+from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, write_json
-from asl.pipelines.workspace.settings import FeatureSettings
+from asl.pipelines.workspace.tensor_files import load_tensors, part, save_tensors
 from asl.transducers.alphabet import Alphabet
 
 MAX_GLOSSES, MAX_MEMBERS = 200_000, 32

@@ -5,8 +5,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.workspace.files import write_atomically
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from asl.pipelines.workspace.files import write_atomically
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:

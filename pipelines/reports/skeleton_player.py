@@ -4,8 +4,9 @@ import base64
 from itertools import pairwise
 
 import numpy as np
-from asl.models.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
-from asl.models.resampling import resample
+
+from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
+from asl.models.features.resampling import resample
 from asl.pipelines.media.pose_files import BODY_BONES, HAND_BONES
 
 FPS = 12.5

@@ -3,16 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from asl.models.features.tiers import FORM, GLOSS_TIER
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
-from asl.pipelines.corpus.labels import FORM, GLOSS_TIER, Labels, LabelTable, form_frames
+from asl.pipelines.corpus.labels import Labels, LabelTable, form_frames
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.stage3.competitor_search import Searchers
-from asl.pipelines.stage3.loop import Case, Point
-from asl.pipelines.training.ctc_loop import Example
-from asl.pipelines.training.train_ctc import Corpus, prepare
+from asl.pipelines.training.clip_selection import Corpus
+from asl.pipelines.training.examples import Example, prepare
 from asl.transducers.glossing import POINT
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point in frames first…last − 1: CTC labels of the points that it may be, and which of them it is."""
+
+    first: int
+    last: int
+    columns: tuple[int, ...]
+    right: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip to learn from. words: its glosses as the cascade numbers them, () where the cascade cannot say them.
+
+    codes: (T, P), None without codebooks. points: those back at a locus.
+    """
+
+    example: Example
+    words: tuple[int, ...]
+    codes: np.ndarray | None
+    points: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)

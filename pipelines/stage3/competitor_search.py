@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.jobs.processes import Died, Pool, Where
 from asl.transducers.hypotheses import Competition, Hypothesis
 

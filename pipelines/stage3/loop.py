@@ -5,57 +5,43 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from asl.models.augmentation import Augmentation, augmented_input
-from asl.models.ctc import ctc_loss, normalised
-from asl.models.discriminative import CascadeWeights, GradNorm, choice_loss, encoder_path_scores, mmi_loss, risk_loss, stacked
-from asl.models.feature_sets import FeatureSet
-from asl.models.phonology import tier_loss
-from asl.models.recogniser import Recogniser
-from asl.models.tiers import BOUNDARY
+from torch import Tensor, nn
+
+from asl.models.features.augmentation import augmented_input
+from asl.models.features.feature_sets import FeatureSet
+from asl.models.features.tiers import BOUNDARY, FORM
+from asl.models.networks.phonology_heads import tier_loss
+from asl.models.networks.recogniser import Recogniser
+from asl.models.objectives.ctc import ctc_loss, normalised
+from asl.models.objectives.discriminative import (
+    CascadeWeights,
+    GradNorm,
+    choice_loss,
+    encoder_path_scores,
+    mmi_loss,
+    risk_loss,
+    stacked,
+)
 from asl.pipelines.cascade.graph_folder import SMALLEST, WEIGHTS_OF_SCORES, Graph, encoder_scores, gate_scores, table_scores
-from asl.pipelines.corpus.labels import FORM
 from asl.pipelines.recogniser.measures import word_distance
+from asl.pipelines.stage3.cases import Case, Point
 from asl.pipelines.stage3.competitor_search import Rivals, Search, Searchers
-from asl.pipelines.training.ctc_loop import Example, epoch_order
+from asl.pipelines.training.ctc_loop import epoch_order
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, windows
-from asl.pipelines.workspace.arrays import part
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import Stage3Settings
-from torch import Tensor, nn
+from asl.pipelines.workspace.tensor_files import part
+from asl.pipelines.workspace.training_settings import Stage3Settings
 
 Weights = tuple[float, float, float]
 #: The losses; the first is the criterion's, against which the others are balanced.
 PARTS = ("criterion", "segmentation", "phonology", "locus", "fusion")
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point in frames first…last − 1: CTC labels of the points that it may be, and which of them it is."""
-
-    first: int
-    last: int
-    columns: tuple[int, ...]
-    right: int
-
-
-@dataclass(frozen=True)
-class Case:
-    """A clip to learn from. words: its glosses as the cascade numbers them, () where the cascade cannot say them.
-
-    codes: (T, P), None without codebooks. points: those back at a locus.
-    """
-
-    example: Example
-    words: tuple[int, ...]
-    codes: np.ndarray | None
-    points: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +100,7 @@ class Stage3Run(ResumableRun):
     ):  # fmt: skip
         super().__init__(model, settings, folder, device)
         self.data, self.searchers = data, searchers
-        self.augmentation = Augmentation(**{f.name: getattr(settings, f.name) for f in fields(Augmentation)})
+        self.augmentation = settings.augmentation
         self.balance = GradNorm({"criterion": 1.0} | {name: getattr(settings, name) for name in PARTS[1:]}, settings.balance)
         graph = data.graph
         self.gloss, self.peak, self.forms = (

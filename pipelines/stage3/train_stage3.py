@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from asl.models.discriminative import CascadeWeights
-from asl.models.recogniser import Recogniser
+
+from asl.models.features.tiers import FORM, FORMS
+from asl.models.networks.recogniser import Recogniser
+from asl.models.objectives.discriminative import CascadeWeights
 from asl.pipelines.cascade.graph_folder import CARD as GRAPH_CARD
 from asl.pipelines.cascade.graph_folder import (
     RIVALS,
@@ -24,22 +26,24 @@ from asl.pipelines.cascade.graph_folder import (
 from asl.pipelines.cascade.units.alignments import usable
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
-from asl.pipelines.corpus.labels import FORM, FORMS
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
-from asl.pipelines.stage3.cases import Refused, cases_of
+from asl.pipelines.stage3.cases import Case, Refused, cases_of
 from asl.pipelines.stage3.competitor_search import searchers
-from asl.pipelines.stage3.loop import Case, Stage3Data, Stage3Model, Stage3Run, Weights
+from asl.pipelines.stage3.loop import Stage3Data, Stage3Model, Stage3Run, Weights
 from asl.pipelines.stage3.report import write_report
 from asl.pipelines.stage3.validation import Change, Listener
-from asl.pipelines.training.train_ctc import begin, choose_device, decide, forget
+from asl.pipelines.training.initialisation import choose_device
+from asl.pipelines.training.model_stage import begin, decide, forget
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
-from asl.pipelines.workspace.folder import Decision, Plan, Workspace, settings_of
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import DecodeSettings, Stage3Settings
-from asl.transducers.levels import WHOLE, file_name
+from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.training_settings import Stage3Settings
+from asl.transducers.level_names import WHOLE, file_name
 
 STAGE = "train-stage3"
 CODE = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.studies.ablation_report import write_report
 from asl.pipelines.studies.comparison import Comparison, compare, holm, verdict
 from asl.pipelines.studies.conditions import Contrast, Design, check_matched, design, slug, variant

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.reports.page import figure_uri, write_page
 
 TESTS = {

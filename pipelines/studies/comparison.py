@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize, special, stats
+
 from asl.pipelines.recogniser.measures import LEVEL, RESAMPLES, Interval
 from asl.pipelines.workspace.errors import BadInput
-from scipy import optimize, special, stats
 
 ALPHA = 1 - LEVEL
 #: The chance of finding an effect that "could have been found" means.

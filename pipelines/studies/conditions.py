@@ -6,16 +6,18 @@ run begins with stage 1 (or with which model), and whether stage 1 learns with t
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.studies.experiment import Variant, set_up
-from asl.pipelines.training.train_ctc import select, size_of
+from asl.pipelines.training.clip_selection import select
+from asl.pipelines.training.initialisation import size_of
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
-from asl.pipelines.workspace.settings import SECTIONS, nearest_hint, parsed, resolve
+from asl.pipelines.workspace.setting_fields import nearest_hint, section_fields
+from asl.pipelines.workspace.settings import SECTIONS, parsed, resolve
 
 #: Sections whose settings a condition can override by their plain name; those of [pretrain] as pretrain.NAME.
 OVERRIDABLE = ("train", "encoder", "features", "phonology", "decode", "graph")
@@ -159,7 +161,7 @@ def variant(condition: Condition, common: Mapping[str, Any]) -> Variant:
 
 
 def _section(key: str) -> str:
-    known = {spec.name: section for section in OVERRIDABLE for spec in fields(SECTIONS[section])}
+    known = {spec.name: section for section in OVERRIDABLE for spec in section_fields(SECTIONS[section])}
     if key not in known or key in NOT_COMPARED:
         names = {*known, PRETRAINED, QUANTISER} - set(NOT_COMPARED)
         raise BadInput(f"'{key}' is no factor", nearest_hint(key, names) if key not in NOT_COMPARED else "see --seeds")
@@ -167,7 +169,7 @@ def _section(key: str) -> str:
 
 
 def _value(section: str, key: str, text: str) -> Any:
-    specs = {spec.name: spec for spec in fields(SECTIONS[section])}
+    specs = {spec.name: spec for spec in section_fields(SECTIONS[section])}
     if key not in specs or key in NOT_COMPARED:
         raise BadInput(f"[{section}] has no setting '{key}' to compare", nearest_hint(key, specs))
     value = parsed(specs[key], text, key)

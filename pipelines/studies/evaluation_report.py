@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from asl.pipelines.recogniser.measures import Interval
 from asl.pipelines.reports.page import figure_uri, write_page
+from asl.pipelines.studies.evaluation import TOP, WORD_ERROR_RATES
 
 MOST_MATRIX_GLOSSES = 120
 
 
 def write_report(path: Path, results: Mapping[str, Any]) -> None:
-    from asl.pipelines.studies.evaluate import headline
 
     plot = figure_uri(confusion_figure(results)) if "clips" in results else ""
     write_page(path, "evaluate.html", results=results, headline=headline(results), plot=plot)
@@ -40,3 +42,17 @@ def confusion_figure(results: Mapping[str, Any]):
         colour = "white" if share[i, j] > 0.5 else "black"
         axes.text(j, i, int(counts[i, j]), ha="center", va="center", fontsize=7, color=colour)
     return figure
+
+
+def headline(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures worth a line in the record and on the terminal."""
+    flat: dict[str, Any] = {key: results[key] for key in ("model", "split", "split_by", "signs", "sentences") if key in results}
+    for key in (*(f"top_{k}" for k in TOP), "read_exactly", *WORD_ERROR_RATES):
+        if key in results:
+            interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
+            flat[key] = interval.percent
+    if results.get("synthetic"):
+        flat["synthetic"] = f"{results['synthetic']} clips: no accuracy on ASL"
+    if results.get("outside_vocabulary"):
+        flat["words_outside_vocabulary"] = sum(results["outside_vocabulary"].values())
+    return flat

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asl.pipelines.cascade.build_fst import build_graph, coder_for, graph_inputs
+
+from asl.pipelines.cascade.graph_building import build_graph, coder_for, graph_inputs
 from asl.pipelines.cascade.graph_folder import Graph, load_graph
 from asl.pipelines.corpus.clips import Clip, read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
@@ -20,18 +21,22 @@ from asl.pipelines.corpus.labels import lexicon_input
 from asl.pipelines.jobs.processes import peak_memory_mb
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, read_card
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
-from asl.pipelines.studies.evaluate import measure
-from asl.pipelines.training.pretrain import pretrain_model
-from asl.pipelines.training.train_ctc import Choice, Corpus, begin, plan_of, select, train_model
+from asl.pipelines.studies.evaluation import measure
+from asl.pipelines.training.clip_selection import Corpus, select
+from asl.pipelines.training.model_stage import begin, plan_of
+from asl.pipelines.training.recogniser_training import Choice, train_model
+from asl.pipelines.training.stage1_model import pretrain_model
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
-from asl.pipelines.workspace.folder import Plan, Workspace, settings_of
+from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.locks import system_lock
+from asl.pipelines.workspace.plans import Plan, settings_of
 from asl.pipelines.workspace.progress import Silent
-from asl.pipelines.workspace.settings import DecodeSettings, GraphSettings, PretrainSettings
+from asl.pipelines.workspace.reading_settings import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.training_settings import PretrainSettings
 from asl.transducers.alphabet import Alphabet
-from asl.transducers.levels import WHOLE
+from asl.transducers.level_names import WHOLE
 
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 2
 #: Threads of a run: one, so that its figures do not hang on how many run side by side.

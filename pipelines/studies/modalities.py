@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asl.models.feature_sets import FEATURE_SETS, MODALITIES
+from scipy import optimize
+
+from asl.models.features.feature_sets import FEATURE_SETS, MODALITIES
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.media.tracker import milliseconds_a_frame
 from asl.pipelines.recogniser.measures import Interval
@@ -22,11 +24,10 @@ from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.studies.comparison import bootstrap_over_seeds
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, where_of
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import LandmarkSettings, SyntheticSettings
-from scipy import optimize
 
 #: The study is one of `asl ablate`'s.
 STAGE = "ablate"
@@ -155,11 +156,12 @@ def _binary_entropy(share: float) -> float:
 
 def costs() -> dict[str, float]:
     """Milliseconds a frame that MediaPipe takes for each modality, on a rendered clip: the same picture for everybody."""
+    from asl.pipelines.corpus.sources import synthetic
     from asl.pipelines.media.video import frames
     from asl.pipelines.synthetic import performances
 
     with tempfile.TemporaryDirectory() as name:
-        one = next(performances.clips(replace(SyntheticSettings(), video=True, clips=1, signs=1), Path(name)))
+        one = next(synthetic.clips(replace(SyntheticSettings(), video=True, clips=1, signs=1), Path(name)))
         performances.render(performances.parse_recipe(one.layout), one.path)
         pictures = [frame.picture for frame in frames(one.path, max_side=LandmarkSettings().max_side)]
     pictures = [pictures[i % len(pictures)] for i in range(TIMED_FRAMES)]

@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.corpus.clips import Clip, read_clips
-from asl.pipelines.recogniser.measures import LEVEL
 from asl.pipelines.studies.comparison import bootstrap_over_seeds
 from asl.pipelines.studies.experiment import Variant
+from asl.pipelines.studies.power_laws import LAWS, PowerLaw, fit
 from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_settings, where_of
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
-from scipy import stats
 
 STAGE = "scale"
 #: Sizes that are tried where none are named, as far as the data goes.
@@ -204,63 +204,10 @@ def concluded(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-#: What is fitted against the vocabulary, with its words.
-LAWS = {
-    "top_1": "top-1 accuracy",
-    "train_seconds": "training time",
-    "decoder_us_per_frame": "decoder time a frame",
-    "graph_arcs": "arcs of the cascade",
-    "graph_seconds": "building the cascade",
-    "memory_mb": "peak memory",
-}
-
-
 def _points(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], list[float]]:
     """Sizes and values: of accuracy every run's, of costs the mean of each size."""
     values = [(one["size"], value) for one in rows for value in (one["scores"] if key == "top_1" else [one[key]])]
     return [size for size, _ in values], [value for _, value in values]
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """y = factor · x^exponent, by least squares of the logarithms over all runs, with its 95 % interval.
-
-    doubled: x twice the largest seen, what is predicted there, and the 95 % interval of its mean.
-    """
-
-    exponent: float
-    low: float
-    high: float
-    factor: float
-    r_squared: float
-    doubled: tuple[float, float, float, float]
-
-
-def fit(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
-    """None where fewer than three different sizes have values above 0: a line through two points says nothing."""
-    kept = [(a, b) for a, b in zip(x, y, strict=True) if a > 0 and b > 0]
-    if len({a for a, _ in kept}) < 3:
-        return None
-    logs = np.log(np.array(kept))
-    line = stats.linregress(logs[:, 0], logs[:, 1])
-    df = len(logs) - 2
-    reach = stats.t.ppf((1 + LEVEL) / 2, df)
-    far = float(logs[:, 0].max() + np.log(2))
-    residual = logs[:, 1] - line.intercept - line.slope * logs[:, 0]
-    spread = np.sqrt((residual**2).sum() / df)
-    centred = logs[:, 0] - logs[:, 0].mean()
-    error = spread * np.sqrt(1 / len(logs) + (far - logs[:, 0].mean()) ** 2 / (centred**2).sum())
-    at = line.intercept + line.slope * far
-    doubled = tuple(float(np.exp(one)) for one in (far, at, at - reach * error, at + reach * error))
-    slope = float(line.slope)
-    return PowerLaw(
-        slope,
-        slope - reach * line.stderr,
-        slope + reach * line.stderr,
-        float(np.exp(line.intercept)),
-        float(line.rvalue**2),
-        doubled,
-    )
 
 
 def recommendation(rows: Sequence[Mapping[str, Any]], law: PowerLaw | None) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.reports.page import figure_uri, write_page
-from asl.pipelines.studies.scale import LAWS
+from asl.pipelines.studies.power_laws import LAWS
 
 COSTS = {
     "train_seconds": "training, s",

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.jobs.processes import Where, fan_out
 from asl.pipelines.studies.experiment import Variant, run_experiment, set_up
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
-from asl.pipelines.workspace.folder import Plan, Workspace
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.plans import Plan
 from asl.pipelines.workspace.progress import Progress
 
 CODE = 1

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asl.pipelines.corpus.clips import gloss
 from asl.pipelines.synthetic.lexicon import Posture, Sign, known, locations, table
+from asl.transducers.glossing import gloss
 
 COLUMNS = ("EntryID", "Handshape.2.0", "MajorLocation.2.0", "MinorLocation.2.0", "Movement.2.0", "SignType.2.0")
 _TYPES = {

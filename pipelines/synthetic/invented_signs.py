@@ -7,6 +7,7 @@ handshape. Different: two signs differ in handshape, location, movement or the u
 from functools import lru_cache
 
 import numpy as np
+
 from asl.pipelines.synthetic.lexicon import Posture, Sign, locations
 
 MOST_SIGNS = 10_000

@@ -14,9 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from asl.pipelines.corpus.clips import gloss
+
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_atomically
+from asl.transducers.glossing import gloss
 
 MAX_LEXICON_BYTES = 64 << 20
 MOST_REPEATS = 8
@@ -117,21 +118,7 @@ def direction(name: str) -> np.ndarray:
 @lru_cache(maxsize=1)
 def everyday() -> tuple[Sign, ...]:
     """The built-in lexicon: everyday ASL signs, as well as these parameters can say them."""
-    return tuple(_signs(Path(__file__).parent / "signs.csv"))
-
-
-def read_lexicon(path: Path) -> tuple[Sign, ...]:
-    """A lexicon of one's own, or an ASL-LEX 2.0 table (known by its columns).
-
-    Raises BadInput with the line, the value and the nearest known one.
-    """
-    from asl.pipelines.synthetic import asl_lex
-
-    header, rows = read_rows(path)
-    signs = asl_lex.signs(path, rows) if asl_lex.fits(header) else _signs(path)
-    if not signs:
-        raise BadInput(f"{path} holds no signs", "one row a sign; see signs.csv in the package")
-    return tuple(signs)
+    return tuple(signs_of_table(Path(__file__).parent / "signs.csv"))
 
 
 def read_rows(path: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
@@ -160,7 +147,7 @@ def known(value: str, names: Iterable[str], path: Path, line: int, column: str) 
     raise BadInput(f"{path}, line {line}: unknown {column} '{value}'", hint)
 
 
-def _signs(path: Path) -> list[Sign]:
+def signs_of_table(path: Path) -> list[Sign]:
     header, rows = read_rows(path)
     missing = [name for name in ("gloss", "handshape", "location") if name not in header]
     if missing:
@@ -259,3 +246,6 @@ def write_excerpt(path: Path, glosses: Sequence[str]) -> None:
     writer.writeheader()
     writer.writerows(row for row in rows if row["gloss"] in glosses)
     write_atomically(path, buffer.getvalue())
+
+
+BUILT_IN_LEXICONS = ("everyday", "invented")

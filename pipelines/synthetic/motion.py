@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
+
 from asl.pipelines.synthetic.lexicon import Posture, Sign, direction, handshapes, locations
 from asl.pipelines.synthetic.signers import Signer
 from asl.pipelines.synthetic.skeleton import Tracks, contact_point, elbows, hand_places, hand_points, reachable

@@ -13,7 +13,8 @@ shoulders seem 5 % nearer to each other.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from asl.models.holistic import FACE, LEFT_HAND, LEFT_WRIST, POSE, RIGHT_HAND, RIGHT_WRIST
+
+from asl.models.features.holistic import FACE, LEFT_HAND, LEFT_WRIST, POSE, RIGHT_HAND, RIGHT_WRIST
 from asl.pipelines.synthetic.lexicon import handshapes
 from asl.pipelines.synthetic.skeleton import Tracks
 

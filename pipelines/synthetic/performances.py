@@ -5,22 +5,19 @@ A clip is described by a short text (its recipe), so that any process can make i
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import Landmarks
-from asl.pipelines.corpus.clips import ClipSource, Segment, slug
-from asl.pipelines.corpus.input_files import BUILT_IN_LEXICONS
-from asl.pipelines.synthetic import invented_signs, lexicon, motion, noise, sentences, signers, skeleton, truth
-from asl.pipelines.synthetic.lexicon import Sign
+
+from asl.models.features.holistic import Landmarks
+from asl.models.features.tiers import Segment
+from asl.pipelines.synthetic import asl_lex, invented_signs, lexicon, motion, noise, sentences, signers, skeleton, truth
+from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS, Sign, read_rows, signs_of_table
 from asl.pipelines.synthetic.sentences import Word
 from asl.pipelines.synthetic.signers import Signer
 from asl.pipelines.workspace.errors import BadClip, BadInput
-from asl.pipelines.workspace.files import file_hash, value_hash
-from asl.pipelines.workspace.settings import SyntheticSettings
 
 #: Goes up when the same recipe gives other landmarks, pictures or truth.
 VERSION = 2
@@ -66,46 +63,11 @@ class Performance:
         return tuple(gloss for word in self.words for gloss in word.glosses)
 
 
-def clips(settings: SyntheticSettings, videos: Path) -> Iterator[ClipSource]:
-    """Every clip of the corpus, with its truth; videos: the folder in which rendered clips lie.
-
-    Isolated signs are taken in turn by the signers. Raises BadInput: unknown lexicon, more signs than it has.
-    """
-    file = lexicon_file(settings.lexicon)
-    signs = vocabulary(settings.lexicon, settings.signs, settings.synthetic_seed)
-    common = {"lexicon": settings.lexicon, "vocabulary": settings.signs, "seed": settings.synthetic_seed}
-    folder = videos if settings.video else None
-    common |= {"fps": settings.synthetic_fps, "noise": settings.noise}
-    for number, sign in enumerate(signs):
-        for take in range(settings.clips):
-            who = settings.first_signer + (number + take) % settings.signers
-            yield source(Recipe(gloss=sign.gloss, take=take, signer=who, **common), file, folder)
-    for take in range(settings.sentences):
-        who = settings.first_signer + take % settings.signers
-        yield source(Recipe(gloss="", take=take, signer=who, **common), file, folder)
-
-
-def source(recipe: Recipe, file: Path, videos: Path | None) -> ClipSource:
-    """The clip of a recipe, with its truth: a video in the folder `videos`, or landmarks where there is none.
-
-    file: the lexicon's; the video's name changes with its content.
-    """
-    done = perform(recipe)
-    text = json.dumps(asdict(recipe), sort_keys=True)
-    who = done.signer.name
-    if videos:
-        digest = value_hash([text, file_hash(file)])[:10]
-        file, kind = videos / who / f"{slug(recipe.gloss or 'sentence')}-{recipe.take}-{digest}.mp4", "video"
-    else:
-        kind = "synthetic"
-    return ClipSource(file, kind, recipe.name, done.glosses, who, who, layout=text, segments=done.segments)
-
-
 def lexicon_file(name: str) -> Path:
     """The file that a lexicon's content depends on. Raises BadInput: no such file."""
     here = Path(lexicon.__file__).parent
     if name in (BUILT_IN, INVENTED):
-        return here / ("signs.csv" if name == BUILT_IN else "generate.py")
+        return here / ("signs.csv" if name == BUILT_IN else "invented_signs.py")
     if not Path(name).is_file():
         raise BadInput(f"--lexicon: no file {name}", f"a CSV file of signs, or {BUILT_IN}, or {INVENTED}")
     return Path(name).absolute()
@@ -118,7 +80,7 @@ def vocabulary(name: str, count: int, seed: int) -> tuple[Sign, ...]:
         if count > invented_signs.MOST_SIGNS:
             raise BadInput(f"--signs {count}: at most {invented_signs.MOST_SIGNS} signs are invented", "ask for fewer")
         return invented_signs.invented(count or 100, seed)
-    signs = lexicon.everyday() if name == BUILT_IN else lexicon.read_lexicon(Path(name))
+    signs = lexicon.everyday() if name == BUILT_IN else read_lexicon(Path(name))
     if count > len(signs):
         raise BadInput(f"--signs {count}, but lexicon '{name}' has {len(signs)}", f"--lexicon {INVENTED} has up to 10,000")
     return signs[: count or None]
@@ -188,3 +150,15 @@ def render(recipe: Recipe, path: Path) -> int:
     body = skeleton.body_of(done.tracks, done.signer)
     picture.write_video(path, picture.Painter(done.signer).pictures(body), recipe.fps)
     return len(done.tracks)
+
+
+def read_lexicon(path: Path) -> tuple[Sign, ...]:
+    """A lexicon of one's own, or an ASL-LEX 2.0 table (known by its columns).
+
+    Raises BadInput with the line, the value and the nearest known one.
+    """
+    header, rows = read_rows(path)
+    signs = asl_lex.signs(path, rows) if asl_lex.fits(header) else signs_of_table(path)
+    if not signs:
+        raise BadInput(f"{path} holds no signs", "one row a sign; see signs.csv in the package")
+    return tuple(signs)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
 from asl.pipelines.media.video_writer import VideoWriter
 from asl.pipelines.synthetic import raymarch
 from asl.pipelines.synthetic.signers import PICTURE_SIDE, Signer

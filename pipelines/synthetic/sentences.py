@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+
 from asl.pipelines.synthetic import fingerspelling, motion
 from asl.pipelines.synthetic.lexicon import Sign, locations
 from asl.pipelines.synthetic.motion import PASS_SECONDS, Act

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from asl.pipelines.corpus.clips import SYNTHETIC_PREFIX
 
 #: The shorter side of the picture, pixels.
 PICTURE_SIDE = 384
@@ -127,3 +126,7 @@ def signer(number: int, seed: int) -> Signer:
         turn=rng.uniform(0.05, 0.15), depth=rng.uniform(0.9, 1.1),
         rest=(rng.uniform(0.42, 0.52), rng.uniform(0.92, 1.04), rng.uniform(0.36, 0.46)), camera=camera, look=look,
     )  # fmt: skip
+
+
+#: Names of synthetic signers begin so, and no figure on their clips is an accuracy on ASL.
+SYNTHETIC_PREFIX = "synthetic-"

@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from asl.models.holistic import FACE, LEFT_HAND, POINT_COUNT, RIGHT_HAND
+
+from asl.models.features.holistic import FACE, LEFT_HAND, POINT_COUNT, RIGHT_HAND
 from asl.pipelines.synthetic.signers import Signer
 
 #: Knuckles of index, middle, ring and little finger in the hand frame, shoulder widths, of a hand of size 1.

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from asl.pipelines.corpus.clips import FUSED, PLAIN, Segment
+
+from asl.models.features.tiers import FUSED, PLAIN, Segment
 from asl.pipelines.synthetic.motion import Span
 from asl.pipelines.synthetic.sentences import Word, locus
 from asl.pipelines.synthetic.signers import Signer

@@ -4,61 +4,33 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from asl.models.augmentation import Augmentation, augmented_input
-from asl.models.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
-from asl.models.feature_sets import FeatureSet, encoder_input
-from asl.models.recogniser import Recogniser
-from asl.models.tiers import UNKNOWN
-from asl.pipelines.corpus.labels import GLOSS_TIER, Labels
-from asl.pipelines.recogniser.measures import greedy_error_rate
-from asl.pipelines.training.distributed import ALONE, Ranks, StepSum, share_out
-from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
-from asl.pipelines.workspace.arrays import part
-from asl.pipelines.workspace.errors import AslError
-from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import TrainSettings
 from torch import Tensor
 from torch.nn import functional
+
+from asl.models.features.augmentation import augmented_input
+from asl.models.features.feature_sets import encoder_input
+from asl.models.features.tiers import GLOSS_TIER, UNKNOWN
+from asl.models.networks.recogniser import Recogniser
+from asl.models.objectives.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
+from asl.pipelines.recogniser.measures import greedy_error_rate
+from asl.pipelines.training.distributed import ALONE, Ranks, StepSum, share_out
+from asl.pipelines.training.examples import Data, Example
+from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
+from asl.pipelines.workspace.errors import AslError
+from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.tensor_files import part
+from asl.pipelines.workspace.training_settings import TrainSettings
 
 #: From this epoch on, a blank share above the limit is a collapse and no longer a beginning.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995
 #: Share of each level of annotation in the batches, where more than one is there (SPEC §7).
 LEVEL_SHARES = (0.5, 0.3, 0.2)
-
-
-@dataclass(frozen=True)
-class Example:
-    """features: (T, size), NaN where absent. glosses: 1…V, in signing order. name: the clip's. labels: what else is known."""
-
-    features: np.ndarray
-    glosses: tuple[int, ...]
-    name: str = ""
-    labels: Labels = Labels()
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a run trains and validates on, sequences that may make their examples as they are asked for them.
-
-    mean, deviation: (expanded,), from the training clips only. levels: of the training clips' annotation.
-    """
-
-    feature_set: FeatureSet
-    train: Sequence[Example]
-    validation: Sequence[Example]
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @cached_property
-    def levels(self) -> list[int]:
-        return [one.labels.level for one in self.train]
 
 
 @dataclass(frozen=True)
@@ -87,7 +59,7 @@ class Run(ResumableRun):
         # The sum of the weights of the last epochs, and how many they are.
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
-        self.augmentation = Augmentation(**{f.name: getattr(settings, f.name) for f in fields(Augmentation)})
+        self.augmentation = settings.augmentation
 
     def run(self, progress: Progress) -> Outcome:
         """Trains to the last epoch or until validation has not improved for `patience` epochs."""

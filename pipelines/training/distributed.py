@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from asl.pipelines.workspace.errors import AslError, BadInput
 from torch import Tensor, distributed, nn
+
+from asl.pipelines.workspace.errors import AslError, BadInput
 
 LOST = AslError("another of the processes that train together died", "the same command goes on from the last epoch")
 

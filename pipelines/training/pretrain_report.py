@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from asl.models.feature_sets import encoder_input
-from asl.models.holistic import LEFT_HAND, RIGHT_HAND
-from asl.models.phon36 import HANDSHAPE, SIZE
-from asl.models.pretraining import Pretrainer
-from asl.models.quantiser import CodebookFigures
+
+from asl.models.features.feature_sets import encoder_input
+from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND
+from asl.models.features.phon36 import HANDSHAPE, SIZE
+from asl.models.networks.quantiser import CodebookFigures
+from asl.models.objectives.pretraining import Pretrainer
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.media.pose_files import HAND_BONES, read_pose
 from asl.pipelines.reports.page import figure_uri, write_page

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from asl.models.tiers import UNKNOWN
+from torch import Tensor, nn
+
+from asl.models.features.tiers import UNKNOWN
 from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.training.distributed import ALONE, Ranks
-from asl.pipelines.workspace.arrays import part
-from asl.pipelines.workspace.checkpoints import load_tensors, optimiser_tensors, restore_optimiser, save_tensors
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.progress import Progress
-from torch import Tensor, nn
+from asl.pipelines.workspace.tensor_files import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
 
 WARM_UP_SHARE = 0.15
 #: Clips are varied and sorted by length in windows of this many batches.

@@ -2,23 +2,24 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from asl.models.augmentation import Augmentation, hide, hide_part, varied
-from asl.models.ctc import real_frames
-from asl.models.feature_sets import FeatureSet, encoder_input
-from asl.models.phon36 import SIZE
-from asl.models.pretraining import Pretrainer, View
-from asl.models.quantiser import CodebookFigures
+from torch import Tensor
+
+from asl.models.features.augmentation import hide, hide_part, varied
+from asl.models.features.feature_sets import FeatureSet, encoder_input
+from asl.models.features.phon36 import SIZE
+from asl.models.networks.quantiser import CodebookFigures
+from asl.models.objectives.ctc import real_frames
+from asl.models.objectives.pretraining import Pretrainer, View
 from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from asl.pipelines.workspace.errors import AslError
-from asl.pipelines.workspace.settings import PretrainSettings
-from torch import Tensor
+from asl.pipelines.workspace.training_settings import PretrainSettings
 
 PARTS_OF_LOSS = ("time", "view", "codes", "phonology")
 #: Frames that the codebooks are seeded from and measured on.
@@ -53,7 +54,7 @@ class PretrainRun(ResumableRun):
     def __init__(self, model: Pretrainer, data: PretrainData, settings: PretrainSettings, folder: Path, device: torch.device):
         super().__init__(model, settings, folder, device)
         self.data = data
-        self.augmentation = Augmentation(**{f.name: getattr(settings, f.name) for f in fields(Augmentation)})
+        self.augmentation = settings.augmentation
         self.sample = tuple(one.to(device) for one in self._sample())
 
     def _sample(self) -> tuple[Tensor, Tensor]:

@@ -16,14 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from asl.models.holistic import empty_points
+
+from asl.models.features.holistic import empty_points
 from asl.pipelines.jobs.processes import start_worker
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame
 from asl.pipelines.translation.live_reading import LiveReader, Word
 from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError
-from asl.pipelines.workspace.settings import LandmarkSettings
 
 #: Pictures that may wait for MediaPipe before the oldest is dropped.
 WAITING = 2

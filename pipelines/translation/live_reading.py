@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from time import perf_counter as clock
 
 import numpy as np
-from asl.models.feature_sets import LAGS, encoder_input
-from asl.models.feature_stream import FeatureStream
+
+from asl.models.features.feature_sets import LAGS, encoder_input
+from asl.models.features.feature_stream import FeatureStream
 from asl.pipelines.corpus.feature_store import shown_parts
 from asl.pipelines.recogniser.reading import Reading, Token, hands_seen
 from asl.pipelines.translation.reader import Reader

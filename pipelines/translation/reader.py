@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from asl.pipelines.cascade.graph_folder import Graph, find_graph, load_graph
 from asl.pipelines.cascade.signing_space import direction
 from asl.pipelines.recogniser.model import Model
 from asl.pipelines.recogniser.reading import Reading, Token, labels_of, token_of, tokens_of
 from asl.pipelines.workspace.folder import Workspace
-from asl.pipelines.workspace.settings import DecodeSettings
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 from asl.transducers.decoder import BestPath
 from asl.transducers.glossing import POINT, referent, spelled_together
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asl.models.holistic import Landmarks
-from asl.models.tiers import BOUNDARY
+from asl.models.features.holistic import Landmarks
+from asl.models.features.tiers import BOUNDARY
 from asl.pipelines.cascade.explanation import PathStep, explained
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
@@ -14,9 +14,9 @@ from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.reading import Token, isolated_token, read_landmarks
 from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import LandmarkSettings
 
 
 @dataclass(frozen=True)

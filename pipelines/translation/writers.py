@@ -171,3 +171,19 @@ def write_beside(folder: Path, translation: Translation, formats: Sequence[str])
         write_atomically(file, render([translation], format))
         files.append(file)
     return files
+
+
+def write_overlay(path: Path, translation: Translation) -> None:
+    """The clip as a video with skeleton and glosses, each with its confidence and runners-up."""
+    from asl.pipelines.media.overlay import Caption, draw_overlay  # text needs neither Pillow nor a decoder
+
+    captions = [
+        Caption(
+            token.start,
+            token.end,
+            f"{token.gloss}  {100 * token.confidence:.0f} %",
+            "   ".join(f"{gloss} {100 * share:.0f} %" for gloss, share in token.runners_up),
+        )
+        for token in translation.tokens
+    ]
+    draw_overlay(path, translation.path, translation.landmarks, captions)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -76,3 +77,11 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
     for path in folder.rglob(f"{UNFINISHED_FOLDER}*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+MAX_NAME_CHARACTERS = 60
+
+
+def slug(text: str) -> str:
+    """A short name that is safe in any file system; letters of all scripts are kept."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:MAX_NAME_CHARACTERS] or "clip"

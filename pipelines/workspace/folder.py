@@ -5,17 +5,19 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import tomli
 import tomlkit
+
 from asl.pipelines.workspace import settings as settings_module
 from asl.pipelines.workspace.errors import AslError, BadInput
-from asl.pipelines.workspace.files import remove_unfinished, value_hash, write_atomically, write_json
+from asl.pipelines.workspace.files import remove_unfinished, write_atomically, write_json
 from asl.pipelines.workspace.locks import owned
+from asl.pipelines.workspace.plans import Decision, Plan, _differences, output_holds
 
 FILE_NAME, PRIVATE = "asl.toml", ".asl"
 #: The stages that make models that read, and cascades, in the order in which they need each other.
@@ -23,31 +25,6 @@ MODEL_STAGES, GRAPH_STAGES = ("train-ctc", "train-stage3"), ("build-fst", "train
 TABLES_OF_A_RECORD = ("settings", "inputs", "outputs", "metrics")
 FORMAT_VERSION = 1
 MAX_TOML_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a stage would run on. Its fingerprint decides whether the stage has to run (never a time stamp).
-
-    settings: flat values; inputs: name → hash; code: version of what computes the stage.
-    """
-
-    stage: str
-    settings: Mapping[str, Any]
-    inputs: Mapping[str, str]
-    code: int = 1
-
-    @property
-    def fingerprint(self) -> str:
-        return value_hash([self.stage, self.settings, self.inputs, self.code])
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Whether a stage has to run, and why (one line)."""
-
-    run: bool
-    reason: str
 
 
 @dataclass
@@ -222,13 +199,6 @@ def _order(record: Mapping[str, Any]) -> int:
     return number if isinstance(number, int) else 0
 
 
-def output_holds(path: Path, digest: str) -> bool:
-    """Whether an output still is what was recorded."""
-    from asl.pipelines.workspace.files import file_hash
-
-    return path.is_file() and file_hash(path) == digest
-
-
 def create(folder: Path) -> Workspace:
     """A new workspace: the folder and a commented asl.toml. Raises BadInput if there is one already."""
     file = folder / FILE_NAME
@@ -297,23 +267,3 @@ def _read_toml(file: Path, parse):
         raise BadInput(f"cannot read {file}: {error.strerror}", "check the file's permissions") from error
     except (ValueError, RecursionError, tomlkit.exceptions.TOMLKitError) as error:
         raise BadInput(f"{file} is not valid TOML: {error}", "mend that line, or start anew with: asl init") from error
-
-
-def _differences(record: Mapping[str, Any], plan: Plan) -> list[str]:
-    if record.get("fingerprint") == plan.fingerprint:
-        return []
-    reasons = []
-    if record.get("code") != plan.code:
-        reasons.append("asl computes this stage differently now")
-    old_settings, old_inputs = record.get("settings", {}), record.get("inputs", {})
-    for key, value in plan.settings.items():
-        if old_settings.get(key) != value:
-            reasons.append(f"{key}: {old_settings.get(key)!r} → {value!r}")
-    either = plan.inputs.keys() | old_inputs.keys()
-    reasons += [f"{key} changed" for key in either if old_inputs.get(key) != plan.inputs.get(key)]
-    return sorted(reasons)[:4] or ["its record is damaged"]
-
-
-def settings_of(*parts) -> dict[str, Any]:
-    """Settings dataclasses flattened into one dict for a Plan."""
-    return {key: value for part in parts for key, value in asdict(part).items()}

@@ -16,9 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.files import write_json
-from filelock import FileLock, Timeout
 
 LOCK, OWNER = "lock", "owner.json"
 BEAT_SECONDS = 2.0

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from asl.pipelines.workspace.files import file_hash
-from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace, output_holds
+from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
+from asl.pipelines.workspace.plans import output_holds
 from asl.pipelines.workspace.settings import SECTIONS
 
 #: Stages in the order in which they need each other.

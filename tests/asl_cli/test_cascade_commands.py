@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from asl.pipelines.corpus.clips import read_clips
 
+from asl.pipelines.corpus.clips import read_clips
 from tests.running_asl import result, run_asl
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.bundle import load_bundle
 from asl.pipelines.recogniser.reading import read_landmarks
@@ -15,8 +16,7 @@ from asl.pipelines.translation.live_reading import LiveReader
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
-from asl.pipelines.workspace.settings import DecodeSettings
-
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 from tests.running_asl import result, run_asl
 
 #: What training needs, and a program that only translates does not.

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import tomli
-from asl.pipelines.workspace.files import file_hash
-from asl.pipelines.workspace.folder import MODEL_STAGES, Plan, create, open_workspace
-from asl.transducers.levels import WHOLE, file_name
 
+from asl.pipelines.workspace.files import file_hash
+from asl.pipelines.workspace.folder import MODEL_STAGES, create, open_workspace
+from asl.pipelines.workspace.plans import Plan
+from asl.transducers.level_names import WHOLE, file_name
 from tests.running_asl import result
 
 

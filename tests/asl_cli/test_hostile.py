@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 import pytest
-from asl.pipelines.media.pose_files import write_pose
 
+from asl.pipelines.media.pose_files import write_pose
 from tests.made_up_signing import signing
 from tests.video_files import film, rotate, sound
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import av
 import pytest
+
 from asl.pipelines.deployment.profiling import read_profile
 from asl.pipelines.deployment.profiling_report import write_report
 from asl.pipelines.workspace.errors import BadInput
-
 from tests.running_asl import result, run_asl
 
 

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from asl.models.phon36 import PARTS
-from asl.pipelines.media.pose_files import write_pose
-from asl.pipelines.training.pretrain import encoded_frames, load_stage_1, said_frames
 
+from asl.models.features.phon36 import PARTS
+from asl.pipelines.media.pose_files import write_pose
+from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, said_frames
 from tests.made_up_signing import signing, write_corpus
 from tests.running_asl import result, run_asl
 

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 import pytest
-from asl.pipelines.media.pose_files import write_pose
 
+from asl.pipelines.media.pose_files import write_pose
 from tests.made_up_signing import signing, write_corpus
 from tests.running_asl import result
 from tests.video_files import film

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+
 from asl.pipelines import demo
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
-
 from tests.running_asl import result
 
 

@@ -3,12 +3,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from asl.models import ctc_scores
-from asl.models.ctc import ctc_loss, single_sign_scores, smoothing_loss
-from asl.models.encoders import EncoderSize, EncoderSpec, size_for
-from asl.models.recogniser import Recogniser
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.networks.encoders import EncoderSize, EncoderSpec, size_for
+from asl.models.networks.recogniser import Recogniser
+from asl.models.objectives import ctc_scores
+from asl.models.objectives.ctc import ctc_loss, single_sign_scores, smoothing_loss
 
 
 def collapsed(path) -> tuple[int, ...]:

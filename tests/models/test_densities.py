@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from asl.models.densities import OFFSETS, Densities, fit, windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
+
+from asl.models.gaussians import OFFSETS, Densities, fit, windows
 
 
 def clips_of(rng: np.random.Generator, units: int = 4, clips: int = 12, size: int = 3):

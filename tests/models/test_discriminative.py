@@ -5,9 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
-from asl.models.discriminative import CascadeWeights, GradNorm, choice_loss, encoder_path_scores, mmi_loss, risk_loss, stacked
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.objectives.discriminative import (
+    CascadeWeights,
+    GradNorm,
+    choice_loss,
+    encoder_path_scores,
+    mmi_loss,
+    risk_loss,
+    stacked,
+)
 
 SCORES = st.lists(st.floats(-30, 30), min_size=1, max_size=6)
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
-from asl.models.encoders import CAUSAL_REACH, KINDS, EncoderSpec, build_encoder
-from asl.models.recogniser import LateDropout, Recogniser
+
+from asl.models.networks.encoders import CAUSAL_REACH, KINDS, EncoderSpec, build_encoder
+from asl.models.networks.recogniser import LateDropout, Recogniser
 
 SPECS = [
     EncoderSpec("bilstm", 38, 16, 2),

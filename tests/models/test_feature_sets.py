@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from asl.models import landmark_features
-from asl.models.augmentation import Augmentation, augmented_input, varied
-from asl.models.feature_sets import FEATURE_SETS, LANDMARKS, PHON36, clip_features, encoder_input, standardisation
-from asl.models.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.models.features import landmark_features
+from asl.models.features.augmentation import Augmentation, augmented_input, varied
+from asl.models.features.feature_sets import FEATURE_SETS, LANDMARKS, PHON36, clip_features, encoder_input, standardisation
+from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
 from tests.made_up_signing import signing
 
 SETS = list(FEATURE_SETS.values())

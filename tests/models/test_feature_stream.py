@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from asl.models.feature_sets import FEATURE_SETS, clip_features
-from asl.models.feature_stream import FeatureStream
-from asl.models.holistic import Landmarks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.models.features.feature_sets import FEATURE_SETS, clip_features
+from asl.models.features.feature_stream import FeatureStream
+from asl.models.features.holistic import Landmarks
 from tests.made_up_signing import signing
 
 

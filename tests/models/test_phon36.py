@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from asl.models.feature_sets import PHON36, clip_features, encoder_input, standardisation
-from asl.models.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
-from asl.models.phon36 import POINTS, change_speed, handshape, mirror, phon36
-from asl.models.signer_frame import signer_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.models.features.feature_sets import PHON36, clip_features, encoder_input, standardisation
+from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
+from asl.models.features.phon36 import POINTS, change_speed, handshape, mirror, phon36
+from asl.models.features.signer_frame import signer_frame
 from tests.made_up_signing import hand, signing
 
 FPS = 25.0

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from asl.models.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
-from asl.models.phonology import PhonologyHeads
-from asl.models.probe import pooled, probe_scores
-from asl.models.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
-from asl.models.tiers import BOUNDARY, UNKNOWN
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.features.tiers import BOUNDARY, UNKNOWN
+from asl.models.networks.phonology_heads import PhonologyHeads
+from asl.models.networks.probe import pooled, probe_scores
+from asl.models.networks.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
+from asl.models.objectives.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from asl.models.encoders import EncoderSpec
-from asl.models.pruning import pruned
-from asl.models.recogniser import Recogniser
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.networks.encoders import EncoderSpec
+from asl.models.networks.pruning import pruned
+from asl.models.networks.recogniser import Recogniser
 
 SPECS = (
     EncoderSpec("bilstm", 12, 16, 2),

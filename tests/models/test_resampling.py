@@ -1,7 +1,8 @@
 import numpy as np
-from asl.models.resampling import fill_hand_gaps, resample, resample_at
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asl.models.features.resampling import fill_hand_gaps, resample, resample_at
 
 
 @given(st.integers(2, 60), st.sampled_from([12.0, 15.0, 24.0, 29.97, 30.0, 50.0, 60.0]))

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from asl.models.ctc import normalised
-from asl.models.encoders import EncoderSpec
-from asl.models.recogniser import Recogniser
-from asl.models.streaming import StreamingRecogniser
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.networks.encoders import EncoderSpec
+from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.streaming import StreamingRecogniser
+from asl.models.objectives.ctc import normalised
 
 SPECS = (EncoderSpec("tcn", 12, 8, 3), EncoderSpec("conv-attention", 12, 16, 2, causal=True))
 

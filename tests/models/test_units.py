@@ -2,9 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
-from asl.models.units import aligned, joined, learn, part_scores, tied, variants
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.units import aligned, joined, learn, part_scores, tied, variants
 
 SIZES = {"H": 4, "L": 3}
 

@@ -6,17 +6,17 @@ import math
 import numpy as np
 import pynini
 import pytest
-from asl.transducers.cascade import Knowledge, build, explain, line
-from asl.transducers.context import Change, Place
-from asl.transducers.decoder import Decoder, Options
-from asl.transducers.discourse import ReferenceSymbols
-from asl.transducers.levels import LEXICON_GRAMMAR, WHOLE, file_name
-from asl.transducers.lexicon import Pronunciation
-from asl.transducers.morphology import FusedForm
-from asl.transducers.ngram import train
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.cascade import Knowledge, build, explain, line
+from asl.transducers.decoder import Decoder, Options
+from asl.transducers.level_names import LEXICON_GRAMMAR, WHOLE, file_name
+from asl.transducers.levels.context import Change, Place
+from asl.transducers.levels.discourse import ReferenceSymbols
+from asl.transducers.levels.lexicon import Pronunciation
+from asl.transducers.levels.morphology import FusedForm
+from asl.transducers.levels.ngram import train
 from tests.automata import with_free_backoff
 
 GLOSSES = ("JOHN", "IX-a", "a-GIVE-1", "CUP")

@@ -2,10 +2,10 @@ import math
 from itertools import product
 
 import pytest
-from asl.transducers.context import Change, Place, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.levels.context import Change, Place, context
 from tests.automata import outputs
 
 PLACES = st.lists(st.builds(Place, st.integers(0, 1), st.integers(0, 1)), min_size=3, max_size=3)

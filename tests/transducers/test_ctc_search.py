@@ -2,10 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
-from asl.transducers.alphabet import Alphabet
-from asl.transducers.ctc_search import align, beam_search, greedy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.transducers.alphabet import Alphabet
+from asl.transducers.ctc_search import align, beam_search, greedy
 
 
 def collapsed(path) -> tuple[int, ...]:

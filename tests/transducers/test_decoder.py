@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from asl.transducers.decoder import Decoder, read_graph
-from asl.transducers.grammar import grammar
-from asl.transducers.lexicon import Pronunciation, lexicon_grammar
-from asl.transducers.ngram import train
-from asl.transducers.observation import observed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.decoder import Decoder, read_graph
+from asl.transducers.levels.grammar import grammar
+from asl.transducers.levels.lexicon import Pronunciation, lexicon_grammar
+from asl.transducers.levels.ngram import train
+from asl.transducers.levels.observation import observed
 from tests.automata import cost_of, with_free_backoff
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, UNITS, WIDE, WORDS, costs_of, every_reading, graph_of
 

@@ -1,10 +1,10 @@
 from itertools import product
 
 import pytest
-from asl.transducers.discourse import ReferenceSymbols, discourse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.levels.discourse import ReferenceSymbols, discourse
 from tests.automata import outputs
 
 UNITS = 6

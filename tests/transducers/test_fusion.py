@@ -4,6 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from asl.pipelines.synthetic.lexicon import MOVEMENTS, handshapes
 from asl.pipelines.synthetic.sentences import fused_handshapes
 from asl.transducers import fusion
@@ -19,8 +22,6 @@ from asl.transducers.fusion import (
     gate,
     reads_as_fused,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 GIVE = Sign("flat-O", "neutral", (0, -1.0, 0), "straight", kind=HANDLING)
 CUP = Sign("C", "palm", (0, 0, 1.0), "tap", object_class="cylindrical")

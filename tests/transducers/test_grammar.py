@@ -1,10 +1,10 @@
 import pynini
 import pytest
-from asl.transducers.grammar import grammar
-from asl.transducers.ngram import from_arpa, to_arpa, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.levels.grammar import grammar
+from asl.transducers.levels.ngram import from_arpa, to_arpa, train
 from tests.automata import cost_of
 
 TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)

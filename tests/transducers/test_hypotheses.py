@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from asl.transducers.hypotheses import END, Competition, n_best
-from asl.transducers.lexicon import Pronunciation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.hypotheses import END, Competition, n_best
+from asl.transducers.levels.lexicon import Pronunciation
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, UNITS, costs_of, every_reading, graph_of
 
 STATES = 6

@@ -2,12 +2,13 @@ import itertools
 
 import pynini
 import pytest
-from asl.transducers.cascade import line
-from asl.transducers.grammar import grammar
-from asl.transducers.lexicon import Pronunciation, disambiguated, lexicon_grammar
-from asl.transducers.ngram import train
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.transducers.cascade import line
+from asl.transducers.levels.grammar import grammar
+from asl.transducers.levels.lexicon import Pronunciation, disambiguated, lexicon_grammar
+from asl.transducers.levels.ngram import train
 
 UNITS = 4
 ENTRIES = st.lists(

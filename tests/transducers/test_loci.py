@@ -2,6 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from asl.transducers.loci import (
     SMALLEST_TAU,
     Discourse,
@@ -17,8 +20,6 @@ from asl.transducers.loci import (
     uniqueness_bound,
     unit,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 LEFT, RIGHT, AHEAD = np.array([-1.0, 0, 0.5]), np.array([1.0, 0, 0.5]), np.array([0, 0, 1.0])
 

@@ -1,10 +1,10 @@
 import math
 
 import pytest
-from asl.transducers.morphology import FusedForm, morphology
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.transducers.levels.morphology import FusedForm, morphology
 from tests.automata import outputs
 
 UNITS = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)

@@ -2,9 +2,10 @@ import math
 from collections import Counter
 
 import pytest
-from asl.transducers.ngram import END, START, UNKNOWN, from_arpa, mixed, to_arpa, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.transducers.levels.ngram import END, START, UNKNOWN, from_arpa, mixed, to_arpa, train
 
 TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)
 

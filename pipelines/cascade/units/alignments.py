@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from asl.models.feature_sets import FEATURE_SETS
+
+from asl.models.features.feature_sets import FEATURE_SETS
 from asl.pipelines.cascade.language import read_text
 from asl.pipelines.cascade.signing_space import Pointed, direction
-from asl.pipelines.cascade.units.coding import Coder, right_handed
-from asl.pipelines.cascade.units.sign_units import Said, Stretch, between, letters, stretches
-from asl.pipelines.corpus.clips import Clip, gloss
+from asl.pipelines.cascade.units.codebooks import Coder, right_handed
+from asl.pipelines.cascade.units.segments import Said, Stretch, between, letters, stretches
+from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore, features_of, shown_parts
 from asl.pipelines.recogniser.reading import aligned_spans, read_features
 from asl.pipelines.recogniser.torch_model import TrainedModel
+from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings import FeatureSettings, GraphSettings
-from asl.transducers.glossing import POINT, SPELLED
+from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.transducers.glossing import POINT, SPELLED, gloss
 
 #: How a sign of a lexicon that nobody was filmed signing is performed.
 SIGNERS, TAKES, FPS = 3, 2, 25.0

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from asl.models.units import Units
 from asl.pipelines.cascade.units.frame_labels import Columns
-from asl.transducers.context import Change, Place
+from asl.transducers.levels.context import Change, Place
 
 
 @dataclass(frozen=True)

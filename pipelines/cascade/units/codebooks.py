@@ -1,20 +1,71 @@
-"""Codebooks: those of a pre-trained model, or fitted on the spot (SPEC §4)."""
+"""Codebooks: features to phonological codes, by those of a pre-trained model or by some fitted on the spot (SPEC §4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from asl.models.feature_sets import PHON36, encoder_input, standardisation
-from asl.models.phon36 import SIZE
-from asl.models.quantiser import ProductQuantiser
-from asl.pipelines.cascade.units.coding import Coder, coder_of
+
+from asl.models.features.feature_sets import PHON36, FeatureSet, encoder_input, standardisation
+from asl.models.features.phon36 import MOVEMENT, PARTS, SIZE
+from asl.models.features.tiers import UNKNOWN
 from asl.pipelines.recogniser.model import WEIGHTS, read_card
-from asl.pipelines.workspace.arrays import load_arrays
 from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.tensor_files import load_arrays
 
 #: Frames that codebooks are fitted on where no stage 1 made any.
 MOST_FRAMES = 100_000
+
+
+@dataclass(frozen=True)
+class Coder:
+    """books: part → (K, D) entries. mean, deviation: (36,) of the features that they were learned on."""
+
+    books: Mapping[str, np.ndarray]
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {name: len(book) for name, book in self.books.items()}
+
+    def codes(self, features: np.ndarray) -> np.ndarray:
+        """(T, 36 or more) features that begin with phon36 → (T, 5) codes, UNKNOWN where a part is not seen."""
+        from scipy.spatial.distance import cdist  # slow to load, and most readers have no codes
+
+        own = features[:, :SIZE]
+        values = encoder_input(own, self.mean, self.deviation, PHON36)[:, :SIZE]
+        columns = []
+        for name, book in self.books.items():
+            nearest = cdist(values[:, PARTS[name]], book, "sqeuclidean").argmin(axis=1)
+            columns.append(np.where(np.isfinite(own[:, PARTS[name]]).any(axis=1), nearest, UNKNOWN))
+        return np.stack(columns, axis=1)
+
+    def clip_codes(self, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+        """(T, size) of a clip → (T, 5) codes, as signed with the hand that moves more on the right."""
+        return self.codes(right_handed(features, feature_set))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {_entries(name): book for name, book in self.books.items()} | {"mean": self.mean, "deviation": self.deviation}
+
+
+def coder_of(arrays: Mapping[str, np.ndarray]) -> Coder:
+    """From what `Coder.arrays`, or stage 1, wrote. Raises ValueError, KeyError: they do not fit."""
+    books = {name: arrays[_entries(name)] for name in PARTS}
+    for name, book in books.items():
+        if book.ndim != 2 or book.shape[1] != PARTS[name].stop - PARTS[name].start or not len(book):
+            raise ValueError(f"a codebook of shape {book.shape} for {name}")
+    return Coder(books, arrays["mean"][:SIZE], arrays["deviation"][:SIZE])
+
+
+def _entries(part: str) -> str:
+    return f"quantiser.books.{part}.entries"
+
+
+def right_handed(features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
+    """(T, size) of a clip, mirrored where the left hand moves more: one sign has one code, whichever hand leads."""
+    speed = np.nan_to_num(np.abs(features[:, MOVEMENT])).sum(axis=0)
+    return feature_set.mirror(features) if speed[:3].sum() > speed[3:6].sum() else features
 
 
 def stage_1_coder(folder: Path) -> Coder:
@@ -29,7 +80,11 @@ def stage_1_coder(folder: Path) -> Coder:
 
 
 def fit_coder(clips: Iterable[np.ndarray], seed: int = 0) -> Coder:
-    """Codebooks fitted by k-means on (T, 36 or more) features of each clip."""
+    """Codebooks fitted by k-means on (T, 36 or more) features of each clip. Needs torch."""
+    import torch
+
+    from asl.models.networks.quantiser import ProductQuantiser
+
     clips = [one[:, :SIZE] for one in clips]
     mean, deviation = standardisation(clips)
     every = np.concatenate(clips)

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import tomli
-from asl.models.holistic import COMPONENTS, Landmarks, empty_points
-from asl.pipelines.corpus.clips import ClipSource, gloss, split_name
+
+from asl.models.features.holistic import COMPONENTS, Landmarks, empty_points
+from asl.pipelines.corpus.clips import ClipSource, split_name
 from asl.pipelines.workspace.errors import BadClip, BadInput
-from asl.pipelines.workspace.settings import nearest_hint
+from asl.pipelines.workspace.setting_fields import nearest_hint
+from asl.transducers.glossing import gloss
 
 MAX_ARRAY_BYTES = 8 << 30
 MAX_LAYOUT_BYTES = 1 << 20

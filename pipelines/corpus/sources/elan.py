@@ -6,9 +6,11 @@ The gloss tier gives the segments (level 1) and, in order, the glosses; every ot
 from dataclasses import replace
 from pathlib import Path
 
-from asl.pipelines.corpus.clips import ClipSource, Segment, gloss
+from asl.models.features.tiers import Segment
+from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources.videos import check_folder
 from asl.pipelines.workspace.errors import BadInput
+from asl.transducers.glossing import gloss
 
 MAX_EAF_BYTES = 64 << 20
 GLOSS_TIER = "gloss"

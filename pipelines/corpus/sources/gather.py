@@ -6,8 +6,8 @@ from pathlib import Path
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
+from asl.pipelines.workspace.corpus_settings import SourceSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.settings import SourceSettings, SyntheticSettings
 
 
 @dataclass
@@ -58,9 +58,9 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
 
 
 def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
-    from asl.pipelines.synthetic import performances
+    from asl.pipelines.corpus.sources.synthetic import clips
 
-    return list(performances.clips(settings, rendered))
+    return list(clips(settings, rendered))
 
 
 def _annotate(found: Gathered, settings: SourceSettings) -> None:

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from asl.pipelines.corpus.clips import ClipSource, gloss
+from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources.videos import check_folder, hidden
 from asl.pipelines.workspace.errors import BadInput
+from asl.transducers.glossing import gloss
 
 FIELDS = ("gloss", "group", "signer", "clip")
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from asl.pipelines.corpus.clips import ClipSource, gloss
+from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.workspace.errors import BadInput
+from asl.transducers.glossing import gloss
 
 #: File endings that are taken for videos in a folder; a file named directly may end in anything.
 VIDEO_ENDINGS = frozenset(".mp4 .mov .m4v .webm .mkv .avi .gif .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .ogv".split())

@@ -5,38 +5,30 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from asl.models.feature_sets import PHON36, standardisation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl.models.features.feature_sets import PHON36, standardisation
+from asl.models.features.tiers import Segment
 from asl.models.units import learn
 from asl.pipelines.cascade.graph_folder import encoder_scores, table_scores
 from asl.pipelines.cascade.language import language, read_text
 from asl.pipelines.cascade.units.alignments import Material, Spot
 from asl.pipelines.cascade.units.coarticulation import Neighbours
-from asl.pipelines.cascade.units.densities import frame_densities
-from asl.pipelines.cascade.units.frame_densities import densities_of
 from asl.pipelines.cascade.units.frame_labels import Columns
-from asl.pipelines.cascade.units.sign_units import (
-    Stretch,
-    Way,
-    between,
-    fused_shares,
-    inventory,
-    letters,
-    letters_of,
-    signs_of,
-    stretches,
-    unseen_forms,
-)
-from asl.pipelines.corpus.clips import Clip, Segment
+from asl.pipelines.cascade.units.gaussian_emissions import densities_of, frame_densities
+from asl.pipelines.cascade.units.inventory import Way, inventory, letters_of, unseen_forms
+from asl.pipelines.cascade.units.pronunciations import signs_of
+from asl.pipelines.cascade.units.segments import Stretch, between, fused_shares, letters, stretches
+from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.translation.reader import spans
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.settings import GraphSettings
+from asl.pipelines.workspace.reading_settings import GraphSettings
 from asl.transducers.ctc_search import beam_search
 from asl.transducers.decoder import BestPath
 from asl.transducers.glossing import referent, spelled_together
-from asl.transducers.ngram import to_arpa, train
+from asl.transducers.levels.ngram import to_arpa, train
 from asl.transducers.references import keeps_references, loci_of, nouns_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SIZES = {"H": 3, "L": 3}
 NONE = Neighbours()

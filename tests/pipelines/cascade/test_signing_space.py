@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from asl.models.phon36 import SIZE
-from asl.pipelines.cascade.signing_space import Pointed, SigningSpace, degrees, direction, signing_space, top_view
-from asl.transducers.loci import angle, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asl.models.features.phon36 import SIZE
+from asl.pipelines.cascade.signing_space import Pointed, SigningSpace, degrees, direction, signing_space, top_view
+from asl.transducers.loci import angle, unit
 
 HANGING = np.array([0, 1.0, 0])
 

@@ -3,15 +3,15 @@ import signal
 from pathlib import Path
 
 import pytest
-from asl.models.holistic import Landmarks
+
+from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media.pose_files import read_pose, write_pose
 from asl.pipelines.media.tracker import check_mediapipe
+from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError, BadClip
-from asl.pipelines.workspace.settings import LandmarkSettings
-
 from tests.made_up_signing import signing
 from tests.video_files import film
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from asl.models.tiers import BOUNDARY, UNKNOWN
-from asl.pipelines.corpus.clips import Clip, Segment
-from asl.pipelines.corpus.labels import GLOSS_TIER, Labels, read_asl_lex, table_of
+
+from asl.models.features.tiers import BOUNDARY, GLOSS_TIER, UNKNOWN, Segment
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.corpus.labels import Labels, read_asl_lex, table_of
 from asl.pipelines.training.ctc_loop import LEVEL_SHARES, epoch_order
 from asl.pipelines.training.resumable import collate_labels
 from asl.pipelines.workspace.errors import BadInput

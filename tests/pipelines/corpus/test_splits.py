@@ -3,15 +3,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from asl.models.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
-from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.corpus.copies import find_duplicates, trace
-from asl.pipelines.corpus.splits import assign_splits
-from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.settings import SplitSettings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.corpus.copies import find_duplicates, trace
+from asl.pipelines.corpus.splits import assign_splits
+from asl.pipelines.workspace.corpus_settings import SplitSettings
+from asl.pipelines.workspace.errors import BadInput
 from tests.made_up_signing import signing
 
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from asl.models.feature_sets import encoder_input
+
+from asl.models.features.feature_sets import encoder_input
 from asl.pipelines.corpus.feature_store import features_of, shown_parts
 from asl.pipelines.deployment.web_page import page_settings, write_web
 from asl.pipelines.media.pose_files import read_pose, write_pose
@@ -21,8 +22,7 @@ from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import AslError, BadInput
-from asl.pipelines.workspace.settings import DecodeSettings
-
+from asl.pipelines.workspace.reading_settings import DecodeSettings
 from tests.made_up_signing import signing
 from tests.running_asl import run_asl
 
@@ -66,7 +66,7 @@ def test_the_page_computes_what_python_computes(tmp_path, fps, causal, depth):
         expected.append((inputs, Reader(bundle, DecodeSettings()).tokens(reading)))
         clips.append({"file": f"{kind}.pose", "web": web, "views": views.tolist()})
     for name in ("pose.js", "features.js", "ctc.js"):
-        (tmp_path / name).write_text((files("pipelines") / "web" / name).read_text())
+        (tmp_path / name).write_text((files("asl.pipelines.deployment") / "web" / name).read_text())
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "run.js").write_text(SCRIPT)
     (tmp_path / "given.json").write_text(json.dumps({"clips": clips}))

@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+
 from asl.pipelines.jobs.processes import Died, Where, fan_out
 from asl.pipelines.workspace.errors import AslError, BadInput
 

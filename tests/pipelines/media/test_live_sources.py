@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from asl.pipelines.media.live_sources import CameraSource, ContainerSource, FileSource, RawSource, raw_format
 from asl.pipelines.workspace.errors import AslError, BadInput
 

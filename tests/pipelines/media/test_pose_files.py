@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asl.models.holistic import FACE, LEFT_HAND
-from asl.pipelines.media.pose_files import parse_pose, read_pose, write_pose
-from asl.pipelines.workspace.errors import BadClip
 from pose_format import Pose
 from pose_format.numpy import NumPyPoseBody
 from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
+from asl.models.features.holistic import FACE, LEFT_HAND
+from asl.pipelines.media.pose_files import parse_pose, read_pose, write_pose
+from asl.pipelines.workspace.errors import BadClip
 from tests.made_up_signing import signing
 
 

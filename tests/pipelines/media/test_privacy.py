@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from asl.models.feature_sets import FEATURE_SETS
-from asl.models.holistic import FACE, LEFT_HAND, RIGHT_HAND
+
+from asl.models.features.feature_sets import FEATURE_SETS
+from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import features_of
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.media.privacy import stored
-from asl.pipelines.workspace.settings import FeatureSettings, LandmarkSettings
-
+from asl.pipelines.workspace.corpus_settings import FeatureSettings, LandmarkSettings
 from tests.made_up_signing import signing, write_corpus
 from tests.video_files import film
 

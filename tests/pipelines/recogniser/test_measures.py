@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from asl.pipelines.recogniser.measures import bootstrap_mean, greedy_error_rate, ranks, top_k, word_errors
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asl.pipelines.recogniser.measures import bootstrap_mean, greedy_error_rate, ranks, top_k, word_errors
 
 
 def test_ranks_count_ties_against_the_truth():

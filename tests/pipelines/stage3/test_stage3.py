@@ -5,19 +5,19 @@ import math
 import numpy as np
 import pytest
 import torch
-from asl.models.discriminative import encoder_path_scores, mmi_loss, stacked
-from asl.models.tiers import UNKNOWN
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl.models.features.tiers import FORM, FORMS, UNKNOWN, Segment
+from asl.models.objectives.discriminative import encoder_path_scores, mmi_loss, stacked
 from asl.pipelines.cascade.graph_folder import encoder_scores
-from asl.pipelines.corpus.clips import Clip, Segment
-from asl.pipelines.corpus.labels import FORM, FORMS, form_frames
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.corpus.labels import form_frames
 from asl.pipelines.stage3.cases import retrievals
 from asl.pipelines.stage3.competitor_search import Rivals
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.hypotheses import Competition
-from asl.transducers.lexicon import Pronunciation
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
+from asl.transducers.levels.lexicon import Pronunciation
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
 
 #: The encoder's gloss of each unit, none of the rest, and whether it must be named there.

@@ -6,6 +6,13 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestIndPower, TTestPower
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttest_ind
+
 from asl.pipelines.studies.comparison import (
     bootstrap_over_seeds,
     compare,
@@ -17,12 +24,6 @@ from asl.pipelines.studies.comparison import (
     verdict,
 )
 from asl.pipelines.workspace.errors import BadInput
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestIndPower, TTestPower
-from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttest_ind
 
 PUBLISHED = ((56.52, 69.57, 58.70), (58.70, 54.35, 58.70))
 SCORES = st.lists(st.integers(0, 1000).map(lambda n: n / 10), min_size=3, max_size=7)

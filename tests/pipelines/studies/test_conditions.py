@@ -1,4 +1,5 @@
 import pytest
+
 from asl.pipelines.studies.conditions import design, variant
 from asl.pipelines.workspace.errors import BadInput
 

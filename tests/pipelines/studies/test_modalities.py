@@ -2,11 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from asl.models.feature_sets import FEATURE_SETS, PHON36
-from asl.pipelines.recogniser.measures import calibrated_log_loss
-from asl.pipelines.studies.modalities import CHAIN, entropy_of, fano, told
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asl.models.features.feature_sets import FEATURE_SETS, PHON36
+from asl.pipelines.recogniser.measures import calibrated_log_loss
+from asl.pipelines.studies.modalities import CHAIN, entropy_of, fano, told
 
 
 @given(st.integers(2, 200), st.floats(0.0, 0.99))

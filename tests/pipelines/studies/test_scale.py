@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
-from asl.pipelines.studies.scale import fit, published, recommendation, sizes
-from asl.pipelines.workspace.errors import BadInput
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asl.pipelines.studies.power_laws import fit
+from asl.pipelines.studies.scale import published, recommendation, sizes
+from asl.pipelines.workspace.errors import BadInput
 
 
 @given(st.floats(-1.5, 1.5), st.floats(0.5, 50))

@@ -2,9 +2,11 @@ import re
 
 import numpy as np
 import pytest
+
 from asl.pipelines.synthetic.invented_signs import UNMARKED, invented, signature
-from asl.pipelines.synthetic.lexicon import direction, everyday, handshapes, locations, read_lexicon, table
+from asl.pipelines.synthetic.lexicon import direction, everyday, handshapes, locations, table
 from asl.pipelines.synthetic.motion import MOST_WRIST_BEND, realise, rotations
+from asl.pipelines.synthetic.performances import read_lexicon
 from asl.pipelines.synthetic.signers import Signer
 from asl.pipelines.synthetic.skeleton import elbows
 from asl.pipelines.workspace.errors import BadInput

@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from asl.models.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
-from asl.models.phon36 import HANDSHAPE, POINTS, phon36
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asl.models.features.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
+from asl.models.features.phon36 import HANDSHAPE, POINTS, phon36
 from asl.pipelines.synthetic import motion, noise, sentences
 from asl.pipelines.synthetic.lexicon import everyday, handshapes, locations
 from asl.pipelines.synthetic.signers import Camera, Signer, signer
 from asl.pipelines.synthetic.skeleton import body_of, contact_point, elbows, face_template, hand_points, landmarks_of, reachable
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SIGNS = {sign.gloss: sign for sign in everyday()}
 PLAIN = Signer("plain", wander=0.0, turn=0.0)

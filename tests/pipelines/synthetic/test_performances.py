@@ -6,11 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from asl.pipelines.corpus.clips import Segment
+
+from asl.models.features.tiers import Segment
+from asl.pipelines.corpus.sources import synthetic
 from asl.pipelines.synthetic import performances, sentences
 from asl.pipelines.synthetic.lexicon import everyday
+from asl.pipelines.workspace.corpus_settings import SyntheticSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput
-from asl.pipelines.workspace.settings import SyntheticSettings
 
 RECIPE = performances.Recipe("everyday", 0, "", 0, 5, 0, 25.0, True)
 TIERS = ("handshape", "location", "orientation", "movement", "face")
@@ -119,7 +121,7 @@ def test_loci_are_where_the_hand_points():
 
 def test_a_corpus_is_what_was_asked_for(tmp_path):
     settings = SyntheticSettings(signs=5, clips=4, signers=2, sentences=3)
-    clips = list(performances.clips(settings, tmp_path))
+    clips = list(synthetic.clips(settings, tmp_path))
     assert len(clips) == 5 * 4 + 3
     assert len({clip.name for clip in clips}) == len(clips)
     assert {clip.group for clip in clips} == {"synthetic-0", "synthetic-1"}
@@ -130,16 +132,16 @@ def test_a_corpus_is_what_was_asked_for(tmp_path):
 
 def test_more_signs_than_there_are_is_an_error(tmp_path):
     with pytest.raises(BadInput, match=r"--signs 500"):
-        list(performances.clips(SyntheticSettings(signs=500), tmp_path))
+        list(synthetic.clips(SyntheticSettings(signs=500), tmp_path))
     with pytest.raises(BadInput, match="no file"):
-        list(performances.clips(SyntheticSettings(lexicon="nowhere.csv"), tmp_path))
+        list(synthetic.clips(SyntheticSettings(lexicon="nowhere.csv"), tmp_path))
 
 
 def test_a_gloss_cannot_lead_out_of_the_folder(tmp_path):
     file = tmp_path / "mine.csv"
     file.write_text("gloss,handshape,location\n../../../EVIL,F,chin\n/etc/PASSWD,C,chin\n" + "X" * 3000 + ",C,mouth\n")
     settings = SyntheticSettings(lexicon=str(file), clips=1, video=True)
-    for clip in performances.clips(settings, tmp_path / "videos"):
+    for clip in synthetic.clips(settings, tmp_path / "videos"):
         assert clip.path.resolve().parent.parent == (tmp_path / "videos").resolve()
         assert len(clip.path.name) < 120
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from asl.models.holistic import LEFT_HAND, RIGHT_HAND
+
+from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND
 from asl.pipelines.media.video import frames, probe
 from asl.pipelines.media.video_writer import VideoWriter
 from asl.pipelines.reports.skeleton_player import ABSENT, POINTS, animation

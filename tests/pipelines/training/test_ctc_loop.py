@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asl.models.encoders import EncoderSpec
-from asl.models.feature_sets import PHON36, clip_features, standardisation
-from asl.models.recogniser import Recogniser
-from asl.models.tiers import BOUNDARY
-from asl.pipelines.corpus.labels import GLOSS_TIER, Labels
+
+from asl.models.features.feature_sets import PHON36, clip_features, standardisation
+from asl.models.features.tiers import BOUNDARY, GLOSS_TIER
+from asl.models.networks.encoders import EncoderSpec
+from asl.models.networks.recogniser import Recogniser
+from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.recogniser.reading import (
     isolated_token,
     labels_of,
@@ -21,14 +22,17 @@ from asl.pipelines.recogniser.reading import (
 )
 from asl.pipelines.recogniser.torch_model import load_model, save_model
 from asl.pipelines.training import ctc_loop
-from asl.pipelines.training.ctc_loop import Data, Example, Run
+from asl.pipelines.training.ctc_loop import Run
+from asl.pipelines.training.examples import Data, Example
 from asl.pipelines.training.resumable import learning_rate_share, make_batches
-from asl.pipelines.workspace.checkpoints import load_tensors, save_tensors
+from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.progress import Silent
-from asl.pipelines.workspace.settings import RECIPES, DecodeSettings, FeatureSettings, TrainSettings
+from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings import RECIPES
+from asl.pipelines.workspace.tensor_files import load_tensors, save_tensors
+from asl.pipelines.workspace.training_settings import TrainSettings
 from asl.transducers.alphabet import Alphabet
-
 from tests.made_up_signing import signing
 
 GLOSSES = 4

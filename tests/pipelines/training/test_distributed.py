@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
 from asl.pipelines.training.distributed import ALONE, Ranks, StepSum, shards_of, share_out
 from asl.pipelines.workspace.errors import BadInput
-from torch import nn
 
 
 class Two(Ranks):

@@ -5,11 +5,10 @@ from pathlib import Path
 import av
 import pytest
 import webvtt
-from asl.pipelines.media.overlay import write_overlay
+
 from asl.pipelines.recogniser.reading import Token
 from asl.pipelines.translation.whole_clips import Translation
-from asl.pipelines.translation.writers import ENDINGS, render, write_beside
-
+from asl.pipelines.translation.writers import ENDINGS, render, write_beside, write_overlay
 from tests.made_up_signing import signing
 from tests.video_files import film
 

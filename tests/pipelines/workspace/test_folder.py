@@ -1,9 +1,11 @@
 from datetime import datetime
 
 import pytest
+
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import HashCache, file_hash, write_atomically
-from asl.pipelines.workspace.folder import Plan, create, find, open_workspace
+from asl.pipelines.workspace.folder import create, find, open_workspace
+from asl.pipelines.workspace.plans import Plan
 
 
 @pytest.fixture

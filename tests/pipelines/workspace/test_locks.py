@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+
 from asl.pipelines.workspace import locks
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.files import write_json

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 import tomli
+
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.settings import RECIPES, SECTIONS, default_of, environment_name, example_toml, origins, resolve
+from asl.pipelines.workspace.setting_fields import default_of
+from asl.pipelines.workspace.settings import RECIPES, SECTIONS, environment_name, example_toml, origins, resolve
 
 
 def test_the_order_is_flag_environment_file_default():
@@ -59,7 +61,7 @@ def test_the_example_file_holds_every_setting_at_its_default():
 
 
 def test_the_example_in_the_project_is_that_file():
-    example = Path(__file__).parents[2] / "asl.toml"
+    example = Path(__file__).parents[3] / "asl.toml"
     assert example.read_text() == example_toml(), (
         "write it anew: python -c 'from asl.pipelines.workspace.settings import *; print(example_toml(), end=\"\")' > asl.toml"
     )

@@ -1,0 +1,1 @@
+"""What learns: encoders, heads, the quantiser, probes, and smaller copies of them."""

@@ -1,0 +1,165 @@
+"""How well a model reads clips: isolated signs and sentences, with intervals (SPEC §13)."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from asl.pipelines.corpus.clips import SPLITS, Clip
+from asl.pipelines.corpus.feature_store import open_features
+from asl.pipelines.recogniser.measures import bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
+from asl.pipelines.recogniser.reading import Reading, rank_signs, read_features
+from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.progress import Progress
+
+TOP = (1, 5, 10)
+WORD_ERROR_RATES = ("wer_greedy", "wer_ctc_beam", "wer_cascade", "cascade_less_ctc_beam")
+
+
+def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: str, progress: Progress) -> dict[str, Any]:
+    """All figures of a model on a split. Raises BadInput if the split has nothing to measure on."""
+    model = reader.model
+    labelled = [i for i, clip in enumerate(clips) if clip.split == split and clip.glosses]
+    if not labelled:
+        raise BadInput(
+            f"the {split} split has no labelled clips", f"splits: {_split_counts(clips)}; see asl extract --help, Split"
+        )
+    store = open_features(workspace, clips, model.features, progress)
+    progress.start("evaluate", len(labelled))
+    signs: list[ReadSign] = []
+    sentences: list[ReadSentence] = []
+    unknown: Counter[str] = Counter()
+    for i in labelled:
+        progress.advance()
+        words = clips[i].glosses
+        unknown.update(word for word in words if word not in model.alphabet)
+        if len(words) == 1 and words[0] not in model.alphabet:
+            continue
+        reading = read_features(model, store[i], mirror=reader.settings.mirror_average)
+        # What a large vocabulary says of every frame is forgotten at once: of ten thousand clips it would fill the memory.
+        if len(words) == 1:
+            signs.append(read_sign(reader, clips[i], reading))
+        else:
+            sentences.append(read_sentence(reader, clips[i], reading))
+    if not signs and not sentences:
+        raise BadInput(f"no clip of the {split} split is of a gloss that the model knows", f"it knows {len(model.alphabet)}")
+    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
+    synthetic = sum(one.clip.synthetic for one in [*signs, *sentences])
+    results |= {"synthetic": synthetic} if synthetic else {}
+    results |= isolated(reader, signs) if signs else {}
+    results |= continuous(reader, sentences) if sentences else {}
+    return results
+
+
+@dataclass(frozen=True)
+class ReadSign:
+    """A one-sign clip as it was read. scores: (V,) log posteriors. exact: whether it is read as just its gloss when nobody says
+    that there is only one; seconds: that reading took for `frames` frames."""
+
+    clip: Clip
+    scores: np.ndarray
+    exact: bool
+    seconds: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class ReadSentence:
+    """A sentence as it was read. words: decoder → glosses."""
+
+    clip: Clip
+    words: Mapping[str, Sequence[str]]
+
+
+def read_sign(reader: Reader, clip: Clip, reading: Reading) -> ReadSign:
+    started = time.perf_counter()
+    exact = reader.words(reading) == list(clip.glosses)
+    seconds = time.perf_counter() - started
+    return ReadSign(clip, rank_signs(reading), exact, seconds, len(reading))
+
+
+def read_sentence(reader: Reader, clip: Clip, reading: Reading) -> ReadSentence:
+    """Greedily, by prefix beam search and, if the reader has one, by its cascade."""
+    readers = {name: reader.with_decoder(name) for name in ("greedy", "ctc-beam")}
+    readers |= {"cascade": reader} if reader.graph else {}
+    return ReadSentence(clip, {name: own.words(reading) for name, own in readers.items()})
+
+
+def isolated(reader: Reader, signs: Sequence[ReadSign]) -> dict[str, Any]:
+    """Top-k with intervals, the figures of each gloss, and the confusions of one-sign clips."""
+    model = reader.model
+    truth = np.array([model.alphabet.label(one.clip.glosses[0]) - 1 for one in signs])
+    scores = np.stack([one.scores for one in signs])
+    rank = ranks(scores, truth)
+    names, best, losses = model.alphabet.glosses, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
+    wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
+    exact = np.array([one.exact for one in signs])
+    seconds, frames = sum(one.seconds for one in signs), sum(one.frames for one in signs)
+    figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
+    return {
+        "signs": len(signs),
+        "vocabulary": len(names),
+        "decoder_us_per_frame": round(1e6 * seconds / frames, 2),
+        **figures,
+        "read_exactly": asdict(bootstrap_mean(exact.astype(float))),
+        "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],
+        "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
+        "clips": [
+            {
+                "name": one.clip.name,
+                "gloss": one.clip.glosses[0],
+                "read_as": names[b],
+                "rank": int(r) + 1,
+                "confidence": round(float(np.exp(one.scores[b])), 4),
+                "exact": one.exact,
+                "log_loss": round(float(loss), 5),
+            }
+            for one, b, r, loss in zip(signs, best, rank, losses, strict=True)
+        ],
+    }
+
+
+def _gloss_row(names, truth, best, rank, index: int) -> dict[str, Any]:
+    own = truth == index
+    precision = float(own[best == index].mean()) if (best == index).any() else None
+    return {
+        "gloss": names[index],
+        "clips": int(own.sum()),
+        "top_1": float((rank[own] == 0).mean()),
+        "top_5": float((rank[own] < 5).mean()),
+        "precision": precision,
+    }
+
+
+def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, Any]:
+    """Word error rates of sentences, read greedily, by prefix beam search and, if the reader has one, by its cascade.
+
+    cascade_less_ctc_beam: how much lower the cascade's is, clip by clip, with its paired interval.
+    """
+    references = [list(one.clip.glosses) for one in sentences]
+    out: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
+    found = {}
+    for name in sentences[0].words:
+        read = [one.words[name] for one in sentences]
+        errors = found[name] = word_errors(references, read)
+        key = "wer_" + name.replace("-", "_")
+        parts = ("substitutions", "deletions", "insertions")
+        out[key] = asdict(errors.rate()) | {part: int(getattr(errors, part).sum()) for part in parts}
+        if name == reader.settings.decoder:
+            out["read_sentences"] = [
+                {"name": one.clip.name, "reference": " ".join(own), "read_as": " ".join(words), "errors": int(count)}
+                for one, own, words, count in zip(sentences, references, read, errors.errors, strict=True)
+            ]
+    if reader.graph:
+        out["cascade_less_ctc_beam"] = asdict(found["cascade"].less(found["ctc-beam"]))
+    return out
+
+
+def _split_counts(clips: Sequence[Clip]) -> str:
+    counts = Counter(clip.split for clip in clips)
+    return ", ".join(f"{name} {counts[name]}" for name in SPLITS)

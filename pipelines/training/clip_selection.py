@@ -1,0 +1,36 @@
+"""Which clips a recogniser trains and validates on, and the glosses that it learns."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.workspace.errors import BadInput
+from asl.transducers.alphabet import Alphabet
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The labelled clips by split, and the glosses that are learned."""
+
+    train: list[int]
+    validation: list[int]
+    alphabet: Alphabet
+    left_out: int
+
+
+def select(clips: Sequence[Clip], min_clips: int) -> Corpus:
+    """The clips to train and validate on. Raises BadInput: none labelled, none left, or one gloss only."""
+    labelled = [i for i, clip in enumerate(clips) if clip.glosses]
+    if not labelled:
+        raise BadInput("no clip has a gloss", "name them by folders, a --pattern, a manifest or annotations")
+    train = [i for i in labelled if clips[i].split == "train"]
+    if not train:
+        raise BadInput("no labelled clip is in the train split", "look at: asl status; change the split with asl extract")
+    counts = Counter(word for i in train for word in clips[i].glosses)
+    alphabet = Alphabet(tuple(sorted(word for word, count in counts.items() if count >= min_clips)))
+    if len(alphabet) < 2:
+        raise BadInput(f"{len(alphabet)} gloss has {min_clips} training clips or more", "lower --min-clips or add clips")
+    usable = [i for i in labelled if all(word in alphabet for word in clips[i].glosses)]
+    by_split = {split: [i for i in usable if clips[i].split == split] for split in ("train", "validation")}
+    return Corpus(by_split["train"], by_split["validation"], alphabet, len(labelled) - len(usable))

@@ -1,0 +1,123 @@
+"""Training the recognisers of one model, whichever stage or study asks for it (SPEC §5, §7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.corpus.feature_store import FeatureStore
+from asl.pipelines.corpus.labels import table_of
+from asl.pipelines.recogniser.torch_model import save_model
+from asl.pipelines.training.clip_selection import Corpus
+from asl.pipelines.training.ctc_loop import Outcome, Run
+from asl.pipelines.training.distributed import ALONE, Ranks
+from asl.pipelines.training.examples import prepare
+from asl.pipelines.training.initialisation import build, choose_device, load_encoder, standardisation_of
+from asl.pipelines.training.model_stage import forget
+from asl.pipelines.workspace.corpus_settings import FeatureSettings
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.plans import settings_of
+from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.training_settings import EncoderSettings, PhonologySettings, TrainSettings
+
+STAGE = "train-ctc"
+MOST_PARAMETERS_PER_CLIP = 1000
+#: How far the seeds of two members of a model lie apart: farther than anybody's series of seeds.
+MEMBER_SEEDS = 100_003
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The settings that a recogniser follows from."""
+
+    train: TrainSettings
+    features: FeatureSettings
+    encoder: EncoderSettings
+    phonology: PhonologySettings
+
+    @classmethod
+    def of(cls, workspace: Workspace, flags: Mapping[str, Any]) -> "Choice":
+        return cls(*(workspace.settings(section, flags) for section in ("train", "features", "encoder", "phonology")))
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (self.train, self.features, self.encoder, self.phonology)
+
+
+def train_model(
+    folder: Path,
+    choice: Choice,
+    store: FeatureStore,
+    corpus: Corpus,
+    start: Path | None,
+    fingerprint: str,
+    progress: Progress,
+    ranks: Ranks = ALONE,
+) -> tuple[dict[str, Any], list[str]]:
+    """Trains the recognisers of a model, resuming what the folder holds, and writes it there; its figures and warnings.
+
+    start: the folder of the model whose encoder they start from.
+    """
+    train, clips = choice.train, store.clips
+    if train.threads and ranks.size == 1:
+        torch.set_num_threads(train.threads)
+    table = table_of([clips[i] for i in corpus.train], choice.phonology.asl_lex)
+    data = prepare(store, corpus, table, standardisation_of(start))
+    outcomes = []
+    for number in range(train.members):
+        own = replace(train, seed=train.seed + MEMBER_SEEDS * number)
+        recogniser = build(data.feature_set, len(corpus.alphabet), choice.encoder, own, table.tiers)
+        if start:
+            load_encoder(recogniser, start)
+        place = folder / f"member{number}" if number else folder
+        place.mkdir(exist_ok=True)
+        outcomes.append(Run(recogniser, data, own, place, ranks.device(choose_device(train.device)), ranks).run(progress))
+    if ranks.rank:
+        return {}, []
+    metrics = _metrics(corpus, clips, outcomes, folder)
+    card = {"stage": STAGE, "fingerprint": fingerprint, "training": settings_of(choice.encoder, choice.phonology, train)}
+    card |= {"metrics": metrics}
+    models = [outcome.model.cpu() for outcome in outcomes]
+    save_model(folder, models, corpus.alphabet, choice.features, data.mean, data.deviation, card)
+    forget(folder)
+    warnings = [warning for outcome in outcomes for warning in outcome.warnings]
+    return metrics, warnings + _size_warnings(metrics)
+
+
+def _metrics(corpus: Corpus, clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> dict[str, Any]:
+    """Flat figures; those of losses and validation are means over the members."""
+    kept = [outcome.history[outcome.best_epoch] for outcome in outcomes]
+    parameters = outcomes[0].model.parameter_count()
+
+    def mean(key: str) -> float | None:
+        return round(float(np.mean([figures[key] for figures in kept])), 4) if key in kept[0] else None
+
+    return {
+        "model": folder.name,
+        "glosses": len(corpus.alphabet),
+        "train_clips": len(corpus.train),
+        "synthetic_clips": sum(clips[i].synthetic for i in corpus.train) or None,
+        "validation_clips": len(corpus.validation),
+        "clips_outside_vocabulary": corpus.left_out,
+        "parameters": parameters,
+        "parameters_per_clip": round(parameters / len(corpus.train), 1),
+        "members": len(outcomes) if len(outcomes) > 1 else None,
+        "epochs": len(outcomes[0].history),
+        "kept_epoch": outcomes[0].best_epoch + 1,
+        "loss": mean("loss"),
+        "blank_share": mean("blank_share"),
+        "validation_score": mean("validation_score"),
+        "seconds": round(sum(figures["seconds"] for outcome in outcomes for figures in outcome.history), 1),
+    }
+
+
+def _size_warnings(metrics: Mapping[str, Any]) -> list[str]:
+    if metrics["parameters_per_clip"] <= MOST_PARAMETERS_PER_CLIP:
+        return []
+    return [
+        f"{metrics['parameters_per_clip']:.0f} parameters a training clip; above {MOST_PARAMETERS_PER_CLIP} expect overfitting"
+    ]

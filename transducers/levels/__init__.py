@@ -1,0 +1,1 @@
+"""The six transducers, one module each: H observation, C context, M morphology, D discourse, L lexicon, G grammar."""
