@@ -10,7 +10,7 @@ def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
     """The reader that was asked for, and MediaPipe's settings; there need not be a workspace."""
     from asl.pipelines.recogniser.bundle import find_any, load_any
     from asl.pipelines.translation.reader import reader_for
-    from asl.pipelines.workspace.settings import resolve
+    from asl.pipelines.workspace.settings.sections import resolve
 
     workspace = optional_workspace(call)
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))

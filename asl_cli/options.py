@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from asl.cli.terminal import TerminalProgress
-from asl.pipelines.workspace.setting_fields import default_of, option_name, section_fields
-from asl.pipelines.workspace.settings import SECTIONS
+from asl.pipelines.workspace.settings.fields import default_of, option_name, section_fields
+from asl.pipelines.workspace.settings.sections import SECTIONS
 
 PANELS = {
     "sources": "Sources",

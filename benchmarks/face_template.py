@@ -17,7 +17,7 @@ from asl.pipelines.synthetic import skeleton
 from asl.pipelines.synthetic.lexicon import handshapes
 from asl.pipelines.synthetic.picture import Painter
 from asl.pipelines.synthetic.signers import Camera, Signer
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 FRAMES, SIDE = 8, 768
 NOSE_TIP, NOSE_TIP_DEPTH = 1, -0.40

@@ -28,8 +28,8 @@ from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.recogniser.reading import read_landmarks
 from asl.pipelines.translation.live import live
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 
 def whole_glosses(reader: Reader, video: Path) -> list[str]:

@@ -22,8 +22,8 @@ from asl.pipelines.media.video import Frame
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.translation.live import live
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 WARM_UP_SECONDS, WINDOW_SECONDS, MEMORY_EVERY_SECONDS = 60, 300, 5
 

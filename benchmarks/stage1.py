@@ -29,9 +29,9 @@ from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.measures import bootstrap_mean
 from asl.pipelines.recogniser.model import read_card
 from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, raw_frames, said_frames
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
+from asl.pipelines.workspace.settings.clips import FeatureSettings
 
 #: What the probe is fitted to.
 KINDS = ("what stage 1 says", "frozen encoder", "raw phon36")

@@ -23,9 +23,9 @@ import numpy as np
 from asl.pipelines.corpus.clips import read_clips, write_clips
 from asl.pipelines.corpus.feature_store import CLIPS_A_SHARD, features_folder, open_features
 from asl.pipelines.corpus.sources import manifest
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
+from asl.pipelines.workspace.settings.clips import FeatureSettings
 
 SETTINGS = FeatureSettings()
 #: Clips that the corpus is made of, their wanted length, and how many are built for the rate of building.

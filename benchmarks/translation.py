@@ -13,9 +13,9 @@ from asl.pipelines.media import video
 from asl.pipelines.recogniser.torch_model import load_model
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.translation.whole_clips import translate
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.progress import Silent
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 
 class Stopwatch:

@@ -27,12 +27,12 @@ from asl.pipelines.recogniser.bundle import Bundle, default_bundle, load_bundle
 from asl.pipelines.recogniser.model import read_card
 from asl.pipelines.synthetic import performances
 from asl.pipelines.workspace import status
-from asl.pipelines.workspace.corpus_settings import FeatureSettings, SourceSettings
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.folder import MODEL_STAGES, open_workspace
 from asl.pipelines.workspace.plans import Plan
-from asl.pipelines.workspace.reading_settings import GraphSettings
-from asl.pipelines.workspace.settings import SECTIONS
+from asl.pipelines.workspace.settings.clips import FeatureSettings, SourceSettings
+from asl.pipelines.workspace.settings.reading import GraphSettings
+from asl.pipelines.workspace.settings.sections import SECTIONS
 from asl.pipelines.workspace.tensor_files import load_arrays, save_arrays
 from asl.transducers.alphabet import Alphabet
 

@@ -13,7 +13,7 @@ from asl.models.features.holistic import FACE
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.synthetic.lexicon import table
-from asl.pipelines.workspace.settings import example_toml
+from asl.pipelines.workspace.settings.sections import example_toml
 from asl.transducers.levels.ngram import to_arpa, train
 from tests.foreign_readers import BETWEEN_ARRAYS, write_model
 from tests.made_up_signing import signing

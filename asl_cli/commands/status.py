@@ -31,7 +31,7 @@ def status(
 
 
 def _show_settings(call: Call, workspace) -> None:
-    from asl.pipelines.workspace.settings import SECTIONS
+    from asl.pipelines.workspace.settings.sections import SECTIONS
 
     rows = [
         (section, key, got.value, got.origin) for section in SECTIONS for key, got in workspace.setting_origins(section).items()

@@ -23,7 +23,7 @@ from asl.pipelines.cascade.units.pronunciations import Signs, signs_of
 from asl.pipelines.cascade.units.segments import fused_shares
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.cascade import Knowledge
 from asl.transducers.level_names import WHOLE, file_name

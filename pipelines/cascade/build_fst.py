@@ -17,7 +17,7 @@ from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.reading_settings import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
 from asl.transducers.level_names import WHOLE, file_name
 
 STAGE = "build-fst"

@@ -22,7 +22,7 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.plans import Decision
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.reading_settings import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
 from asl.transducers.level_names import WHOLE
 from asl.transducers.levels.ngram import to_arpa
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_atomically
-from asl.pipelines.workspace.setting_fields import nearest_hint
+from asl.pipelines.workspace.settings.fields import nearest_hint
 from asl.transducers.cascade import read_level
 from asl.transducers.drawing import around, svg
 from asl.transducers.level_names import LEVELS, LEXICON_GRAMMAR

@@ -18,8 +18,8 @@ from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.workspace.errors import AslError, BadInput, StageMissing
 from asl.pipelines.workspace.files import file_hash, write_json
 from asl.pipelines.workspace.folder import GRAPH_STAGES, Workspace
-from asl.pipelines.workspace.reading_settings import DecodeSettings
 from asl.pipelines.workspace.records import read_record
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.pipelines.workspace.tensor_files import load_arrays, part, save_arrays
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.decoder import BestPath, Decoder, Options, read_graph

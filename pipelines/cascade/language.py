@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.glossing import glosses as glosses_of
 from asl.transducers.levels.ngram import UNKNOWN, NGram, from_arpa, mixed, train
 

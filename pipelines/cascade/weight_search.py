@@ -12,7 +12,7 @@ from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.recogniser.measures import word_errors
 from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.reading_settings import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
 
 #: What is tried of each; what stands first wins a tie.
 ENCODER_WEIGHTS = (0.6, 0.3, 1.0)

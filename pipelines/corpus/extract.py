@@ -22,12 +22,12 @@ from asl.pipelines.corpus.splits import Split, assign_splits, check_groups
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media import privacy
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput, SomeFailed
 from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash, write_atomically, write_json
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
 
 STAGE = "extract"
 CODE = 1

@@ -15,9 +15,9 @@ from asl.pipelines.media.privacy import stored
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame, frames, probe
 from asl.pipelines.synthetic import performances
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import write_atomically
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 RANGE_TOLERANCE_SECONDS = 0.25
 #: MediaPipe's native memory creeps up over hundreds of clips; a fresh process costs two seconds.

@@ -19,11 +19,11 @@ from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.jobs.processes import Died, Where, fan_out
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_atomically, write_json
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import FeatureSettings
 
 CODE = 2
 CLIPS_A_SHARD = 1024

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.workspace.corpus_settings import SplitSettings
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.setting_fields import nearest_hint
+from asl.pipelines.workspace.settings.clips import SplitSettings
+from asl.pipelines.workspace.settings.fields import nearest_hint
 
 
 @dataclass

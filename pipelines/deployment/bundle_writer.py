@@ -17,7 +17,7 @@ from asl.pipelines.recogniser.bundle import load_bundle
 from asl.pipelines.recogniser.model import WEIGHTS
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.study_settings import ExportSettings
+from asl.pipelines.workspace.settings.studies import ExportSettings
 from asl.pipelines.workspace.tensor_files import save_arrays
 from asl.transducers.level_names import WHOLE, file_name
 

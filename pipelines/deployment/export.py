@@ -25,7 +25,7 @@ from asl.pipelines.workspace.files import UNFINISHED_FOLDER, file_hash
 from asl.pipelines.workspace.folder import GRAPH_STAGES, Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.study_settings import ExportSettings
+from asl.pipelines.workspace.settings.studies import ExportSettings
 
 STAGE = "export"
 CODE = 1

@@ -15,10 +15,10 @@ from asl.pipelines.media.video import probe
 from asl.pipelines.recogniser.bundle import Bundle, load_bundle
 from asl.pipelines.recogniser.model import Model, is_model
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import write_json
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 #: Frames of each video that are looked at, at most.
 MOST_FRAMES = 250
@@ -96,7 +96,7 @@ def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> di
         return {"onnx": reader}
     from asl.pipelines.deployment.bundle_writer import write_bundle
     from asl.pipelines.recogniser.torch_model import load_model
-    from asl.pipelines.workspace.study_settings import ExportSettings
+    from asl.pipelines.workspace.settings.studies import ExportSettings
 
     found = {"torch": reader}
     for name, int8 in (("onnx", False), ("int8", True)):

@@ -16,7 +16,7 @@ from asl.pipelines.training.examples import prepare
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.training_settings import TrainSettings
+from asl.pipelines.workspace.settings.training import TrainSettings
 
 #: Of the learning rate that the model was trained with.
 RECOVERY_RATE = 0.25

@@ -20,9 +20,9 @@ from asl.pipelines.recogniser.model import Model
 from asl.pipelines.recogniser.reading import read_landmarks
 from asl.pipelines.translation.live_reading import LiveReader
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 #: Milliseconds a frame that SPEC §15 allows each step, and all together.
 BUDGET = {"keypoints": 30.0, "encoder": 50.0, "decoder": 100.0, "post": 20.0}

@@ -18,7 +18,7 @@ from asl.pipelines.media.pose_files import FRAME_BONES, known_points
 from asl.pipelines.recogniser.bundle import ENCODER, Bundle
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import write_atomically, write_json
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 #: The version that the page was tried with, and the files of it that a page needs: one thread, on the processor.
 RUNTIME = "onnxruntime-web@1.22.0"

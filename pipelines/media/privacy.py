@@ -9,7 +9,7 @@ import numpy as np
 
 from asl.models.features.feature_sets import FEATURE_SETS
 from asl.models.features.holistic import FACE, POINT_COUNT, Landmarks
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 
 def stored(landmarks: Landmarks, settings: LandmarkSettings) -> Landmarks:

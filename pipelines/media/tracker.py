@@ -15,8 +15,8 @@ import numpy as np
 from asl.models.features.holistic import COMPONENTS, Landmarks, empty_points
 from asl.models.features.resampling import resample_at
 from asl.pipelines.media.video import Frame, is_even, nominal_fps
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError, BadClip
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 MIN_FRAMES = 2
 #: Frames that are not timed, while a graph starts.

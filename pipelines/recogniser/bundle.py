@@ -15,11 +15,11 @@ import numpy as np
 
 from asl.pipelines.recogniser.model import CARD as MODEL_CARD
 from asl.pipelines.recogniser.model import Model, Output, find_model
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.records import read_record
+from asl.pipelines.workspace.settings.clips import FeatureSettings
 from asl.pipelines.workspace.tensor_files import load_arrays
 from asl.transducers.alphabet import Alphabet
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import BadInput, StageMissing
 from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
 from asl.pipelines.workspace.records import read_record
-from asl.pipelines.workspace.setting_fields import nearest_hint
+from asl.pipelines.workspace.settings.clips import FeatureSettings
+from asl.pipelines.workspace.settings.fields import nearest_hint
 from asl.transducers.alphabet import Alphabet
 
 WEIGHTS, CARD = "model.safetensors", "model.json"

@@ -11,7 +11,7 @@ from asl.models.features.holistic import Landmarks
 from asl.models.objectives.ctc_scores import label_score, single_sign_scores
 from asl.pipelines.corpus.feature_store import features_of, shown_parts
 from asl.pipelines.recogniser.model import Model
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.ctc_search import align, beam_search, greedy
 
 #: CTC says a gloss in a few frames; a token is widened into the blanks beside it, while a hand is seen, up to this much.

@@ -16,9 +16,9 @@ from asl.models.networks.recogniser import Recogniser
 from asl.models.networks.streaming import StreamingRecogniser
 from asl.models.objectives.ctc import normalised
 from asl.pipelines.recogniser.model import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, write_json
+from asl.pipelines.workspace.settings.clips import FeatureSettings
 from asl.pipelines.workspace.tensor_files import load_tensors, part, save_tensors
 from asl.transducers.alphabet import Alphabet
 

@@ -36,8 +36,8 @@ from asl.pipelines.training.ctc_loop import epoch_order
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, windows
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.training import Stage3Settings
 from asl.pipelines.workspace.tensor_files import part
-from asl.pipelines.workspace.training_settings import Stage3Settings
 
 Weights = tuple[float, float, float]
 #: The losses; the first is the criterion's, against which the others are balanced.

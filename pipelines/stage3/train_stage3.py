@@ -41,8 +41,8 @@ from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.reading_settings import DecodeSettings
-from asl.pipelines.workspace.training_settings import Stage3Settings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
+from asl.pipelines.workspace.settings.training import Stage3Settings
 from asl.transducers.level_names import WHOLE, file_name
 
 STAGE = "train-stage3"

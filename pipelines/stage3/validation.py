@@ -12,7 +12,7 @@ from asl.pipelines.recogniser.measures import WordErrors, word_errors
 from asl.pipelines.recogniser.reading import Reading, read_features
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.stage3.loop import Weights
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 #: What the weights of the scores are tried times; the first wins a tie.
 FACTORS = (1.0, 0.7, 1.4)

@@ -16,8 +16,8 @@ from asl.pipelines.training.clip_selection import select
 from asl.pipelines.training.initialisation import size_of
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
-from asl.pipelines.workspace.setting_fields import nearest_hint, section_fields
-from asl.pipelines.workspace.settings import SECTIONS, parsed, resolve
+from asl.pipelines.workspace.settings.fields import nearest_hint, section_fields
+from asl.pipelines.workspace.settings.sections import SECTIONS, parsed, resolve
 
 #: Sections whose settings a condition can override by their plain name; those of [pretrain] as pretrain.NAME.
 OVERRIDABLE = ("train", "encoder", "features", "phonology", "decode", "graph")

@@ -33,8 +33,8 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.locks import system_lock
 from asl.pipelines.workspace.plans import Plan, settings_of
 from asl.pipelines.workspace.progress import Silent
-from asl.pipelines.workspace.reading_settings import DecodeSettings, GraphSettings
-from asl.pipelines.workspace.training_settings import PretrainSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.settings.training import PretrainSettings
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.level_names import WHOLE
 

@@ -24,10 +24,10 @@ from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.studies.comparison import bootstrap_over_seeds
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, where_of
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import LandmarkSettings, SyntheticSettings
 
 #: The study is one of `asl ablate`'s.
 STAGE = "ablate"

@@ -24,8 +24,8 @@ from asl.pipelines.training.examples import Data, Example
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.training import TrainSettings
 from asl.pipelines.workspace.tensor_files import part
-from asl.pipelines.workspace.training_settings import TrainSettings
 
 #: From this epoch on, a blank share above the limit is a collapse and no longer a beginning.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995

@@ -11,8 +11,8 @@ from asl.models.networks.encoders import EncoderSpec, size_for
 from asl.models.networks.recogniser import Recogniser
 from asl.pipelines.recogniser.model import WEIGHTS, read_card
 from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings.training import EncoderSettings, TrainSettings
 from asl.pipelines.workspace.tensor_files import load_tensors, part
-from asl.pipelines.workspace.training_settings import EncoderSettings, TrainSettings
 
 
 def choose_device(wanted: str) -> torch.device:

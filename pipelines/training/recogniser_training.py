@@ -18,11 +18,11 @@ from asl.pipelines.training.distributed import ALONE, Ranks
 from asl.pipelines.training.examples import prepare
 from asl.pipelines.training.initialisation import build, choose_device, load_encoder, standardisation_of
 from asl.pipelines.training.model_stage import forget
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.training_settings import EncoderSettings, PhonologySettings, TrainSettings
+from asl.pipelines.workspace.settings.clips import FeatureSettings
+from asl.pipelines.workspace.settings.training import EncoderSettings, PhonologySettings, TrainSettings
 
 STAGE = "train-ctc"
 MOST_PARAMETERS_PER_CLIP = 1000

@@ -19,7 +19,7 @@ from asl.models.objectives.pretraining import Pretrainer, View
 from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from asl.pipelines.workspace.errors import AslError
-from asl.pipelines.workspace.training_settings import PretrainSettings
+from asl.pipelines.workspace.settings.training import PretrainSettings
 
 PARTS_OF_LOSS = ("time", "view", "codes", "phonology")
 #: Frames that the codebooks are seeded from and measured on.

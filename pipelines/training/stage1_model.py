@@ -28,8 +28,8 @@ from asl.pipelines.training.stage1_loop import PretrainData, PretrainRun, Unlabe
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_json
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.training import EncoderSettings, PretrainSettings
 from asl.pipelines.workspace.tensor_files import load_tensors, part, save_tensors
-from asl.pipelines.workspace.training_settings import EncoderSettings, PretrainSettings
 
 STAGE = "pretrain"
 #: What of a Pretrainer is kept beside its encoder.

@@ -23,8 +23,8 @@ from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame
 from asl.pipelines.translation.live_reading import LiveReader, Word
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 #: Pictures that may wait for MediaPipe before the oldest is dropped.
 WAITING = 2

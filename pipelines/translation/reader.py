@@ -10,7 +10,7 @@ from asl.pipelines.cascade.signing_space import direction
 from asl.pipelines.recogniser.model import Model
 from asl.pipelines.recogniser.reading import Reading, Token, labels_of, token_of, tokens_of
 from asl.pipelines.workspace.folder import Workspace
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.decoder import BestPath
 from asl.transducers.glossing import POINT, referent, spelled_together
 

@@ -14,9 +14,9 @@ from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.reading import Token, isolated_token, read_landmarks
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 
 @dataclass(frozen=True)

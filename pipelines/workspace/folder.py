@@ -13,11 +13,11 @@ from typing import Any
 import tomli
 import tomlkit
 
-from asl.pipelines.workspace import settings as settings_module
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import remove_unfinished, write_atomically, write_json
 from asl.pipelines.workspace.locks import owned
 from asl.pipelines.workspace.plans import Decision, Plan, _differences, output_holds
+from asl.pipelines.workspace.settings import sections as settings_module
 
 FILE_NAME, PRIVATE = "asl.toml", ".asl"
 #: The stages that make models that read, and cascades, in the order in which they need each other.

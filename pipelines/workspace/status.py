@@ -7,7 +7,7 @@ from typing import Any
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
 from asl.pipelines.workspace.plans import output_holds
-from asl.pipelines.workspace.settings import SECTIONS
+from asl.pipelines.workspace.settings.sections import SECTIONS
 
 #: Stages in the order in which they need each other.
 STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "train-stage3", "evaluate", "ablate", "scale", "export")

@@ -54,8 +54,8 @@ def test_options_are_the_settings_and_their_defaults():
     import typer.main
 
     from asl.cli.main import app
-    from asl.pipelines.workspace.setting_fields import default_of, option_name
-    from asl.pipelines.workspace.settings import SECTIONS
+    from asl.pipelines.workspace.settings.fields import default_of, option_name
+    from asl.pipelines.workspace.settings.sections import SECTIONS
 
     group = typer.main.get_command(app)
     for name, sections in COMMANDS.items():

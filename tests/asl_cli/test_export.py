@@ -16,7 +16,7 @@ from asl.pipelines.translation.live_reading import LiveReader
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 from tests.running_asl import result, run_asl
 
 #: What training needs, and a program that only translates does not.

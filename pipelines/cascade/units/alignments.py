@@ -16,10 +16,10 @@ from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore, features_of, shown_parts
 from asl.pipelines.recogniser.reading import aligned_spans, read_features
 from asl.pipelines.recogniser.torch_model import TrainedModel
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.pipelines.workspace.settings.clips import FeatureSettings
+from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.glossing import POINT, SPELLED, gloss
 
 #: How a sign of a lexicon that nobody was filmed signing is performed.

@@ -19,7 +19,7 @@ import tomli
 from asl.models.features.holistic import COMPONENTS, Landmarks, empty_points
 from asl.pipelines.corpus.clips import ClipSource, split_name
 from asl.pipelines.workspace.errors import BadClip, BadInput
-from asl.pipelines.workspace.setting_fields import nearest_hint
+from asl.pipelines.workspace.settings.fields import nearest_hint
 from asl.transducers.glossing import gloss
 
 MAX_ARRAY_BYTES = 8 << 30

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
-from asl.pipelines.workspace.corpus_settings import SourceSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
 
 
 @dataclass

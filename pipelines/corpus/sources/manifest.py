@@ -9,7 +9,7 @@ from typing import Any
 
 from asl.pipelines.corpus.clips import ClipSource, all_kept, split_name
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.setting_fields import nearest_hint
+from asl.pipelines.workspace.settings.fields import nearest_hint
 from asl.transducers.glossing import glosses
 
 REQUIRED = ("path", "gloss")

@@ -9,10 +9,10 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Died, Where, fan_out
 from asl.pipelines.synthetic import performances
 from asl.pipelines.synthetic.performances import Recipe, lexicon_file, perform, vocabulary
-from asl.pipelines.workspace.corpus_settings import SyntheticSettings
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.files import file_hash, slug, value_hash
 from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import SyntheticSettings
 
 
 def clips(settings: SyntheticSettings, videos: Path) -> Iterator[ClipSource]:

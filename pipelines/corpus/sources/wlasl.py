@@ -14,8 +14,8 @@ from typing import Any
 
 from asl.pipelines.corpus.clips import ClipSource, split_name
 from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, check_folder
-from asl.pipelines.workspace.corpus_settings import SourceSettings
 from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings.clips import SourceSettings
 from asl.transducers.glossing import gloss
 
 MAX_JSON_BYTES = 256 << 20

@@ -23,7 +23,7 @@ from asl.pipelines.cascade.units.segments import Stretch, between, fused_shares,
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.translation.reader import spans
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.reading_settings import GraphSettings
+from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.ctc_search import beam_search
 from asl.transducers.decoder import BestPath
 from asl.transducers.glossing import referent, spelled_together

@@ -10,8 +10,8 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media.pose_files import read_pose, write_pose
 from asl.pipelines.media.tracker import check_mediapipe
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import AslError, BadClip
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from tests.made_up_signing import signing
 from tests.video_files import film
 

@@ -6,10 +6,10 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.extract import run_extract
 from asl.pipelines.corpus.feature_store import features_of, open_features, shown_parts
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.folder import create
 from asl.pipelines.workspace.progress import Silent
+from asl.pipelines.workspace.settings.clips import FeatureSettings
 from tests.made_up_signing import write_corpus
 
 SETTINGS = FeatureSettings()

@@ -7,9 +7,9 @@ import pytest
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
 from asl.pipelines.corpus.sources.gather import gather
 from asl.pipelines.translation.writers import render
-from asl.pipelines.workspace.corpus_settings import SourceSettings, SyntheticSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.files import slug
+from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
 from asl.transducers.glossing import gloss, glosses
 from tests.made_up_signing import signing, write_corpus
 

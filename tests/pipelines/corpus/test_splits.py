@@ -10,8 +10,8 @@ from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.copies import find_duplicates, trace
 from asl.pipelines.corpus.splits import assign_splits
-from asl.pipelines.workspace.corpus_settings import SplitSettings
 from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings.clips import SplitSettings
 from tests.made_up_signing import signing
 
 

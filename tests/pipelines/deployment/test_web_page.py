@@ -22,7 +22,7 @@ from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import AslError, BadInput
-from asl.pipelines.workspace.reading_settings import DecodeSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 from tests.made_up_signing import signing
 from tests.running_asl import run_asl
 

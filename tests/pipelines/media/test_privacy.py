@@ -7,7 +7,7 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import features_of
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.media.privacy import stored
-from asl.pipelines.workspace.corpus_settings import FeatureSettings, LandmarkSettings
+from asl.pipelines.workspace.settings.clips import FeatureSettings, LandmarkSettings
 from tests.made_up_signing import signing, write_corpus
 from tests.video_files import film
 

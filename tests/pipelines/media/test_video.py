@@ -5,8 +5,8 @@ from asl.pipelines.corpus.extract_clip import clip_frames, effective_range
 from asl.pipelines.corpus.sources.videos import read
 from asl.pipelines.media import video
 from asl.pipelines.media.tracker import _MiddlePicture
-from asl.pipelines.workspace.corpus_settings import LandmarkSettings
 from asl.pipelines.workspace.errors import BadClip
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from tests.video_files import film, rotate, sound
 
 

@@ -11,8 +11,8 @@ from asl.models.features.tiers import Segment
 from asl.pipelines.corpus.sources import synthetic
 from asl.pipelines.synthetic import performances, sentences
 from asl.pipelines.synthetic.lexicon import everyday
-from asl.pipelines.workspace.corpus_settings import SyntheticSettings
 from asl.pipelines.workspace.errors import BadClip, BadInput
+from asl.pipelines.workspace.settings.clips import SyntheticSettings
 
 RECIPE = performances.Recipe("everyday", 0, "", 0, 5, 0, 25.0, True)
 TIERS = ("handshape", "location", "orientation", "movement", "face")

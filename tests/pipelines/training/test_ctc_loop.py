@@ -25,13 +25,13 @@ from asl.pipelines.training import ctc_loop
 from asl.pipelines.training.ctc_loop import Run
 from asl.pipelines.training.examples import Data, Example
 from asl.pipelines.training.resumable import learning_rate_share, make_batches
-from asl.pipelines.workspace.corpus_settings import FeatureSettings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.progress import Silent
-from asl.pipelines.workspace.reading_settings import DecodeSettings
-from asl.pipelines.workspace.settings import RECIPES
+from asl.pipelines.workspace.settings.clips import FeatureSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings
+from asl.pipelines.workspace.settings.sections import RECIPES
+from asl.pipelines.workspace.settings.training import TrainSettings
 from asl.pipelines.workspace.tensor_files import load_tensors, save_tensors
-from asl.pipelines.workspace.training_settings import TrainSettings
 from asl.transducers.alphabet import Alphabet
 from tests.made_up_signing import signing
 

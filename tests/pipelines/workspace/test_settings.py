@@ -5,8 +5,8 @@ import pytest
 import tomli
 
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.setting_fields import default_of
-from asl.pipelines.workspace.settings import RECIPES, SECTIONS, environment_name, example_toml, origins, resolve
+from asl.pipelines.workspace.settings.fields import default_of
+from asl.pipelines.workspace.settings.sections import RECIPES, SECTIONS, environment_name, example_toml, origins, resolve
 
 
 def test_the_order_is_flag_environment_file_default():

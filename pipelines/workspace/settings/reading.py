@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asl.pipelines.workspace.setting_fields import setting
+from asl.pipelines.workspace.settings.fields import setting
 
 
 @dataclass(frozen=True)

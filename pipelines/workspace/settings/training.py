@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from asl.pipelines.workspace.setting_fields import redefault, setting
+from asl.pipelines.workspace.settings.fields import redefault, setting
 
 if TYPE_CHECKING:
     from asl.models.features.augmentation import Augmentation

@@ -11,18 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-from asl.pipelines.workspace.corpus_settings import (
+from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.settings.clips import (
     FeatureSettings,
     LandmarkSettings,
     SourceSettings,
     SplitSettings,
     SyntheticSettings,
 )
-from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.reading_settings import DecodeSettings, GraphSettings
-from asl.pipelines.workspace.setting_fields import default_of, nearest_hint, option_name, section_fields
-from asl.pipelines.workspace.study_settings import ClusterSettings, ExportSettings, StudySettings
-from asl.pipelines.workspace.training_settings import (
+from asl.pipelines.workspace.settings.fields import default_of, nearest_hint, option_name, section_fields
+from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.settings.studies import ClusterSettings, ExportSettings, StudySettings
+from asl.pipelines.workspace.settings.training import (
     EncoderSettings,
     PhonologySettings,
     PretrainSettings,
