@@ -26,15 +26,15 @@ from asl.models.networks.encoders import BiLSTMEncoder
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.corpus.labels import table_of
-from asl.pipelines.training.clip_selection import select
-from asl.pipelines.training.ctc_loop import Run
-from asl.pipelines.training.examples import Data, prepare
+from asl.pipelines.training.clip_selection import select_clips
+from asl.pipelines.training.ctc_loop import CtcRun
+from asl.pipelines.training.examples import TrainingData, examples_of
 from asl.pipelines.training.initialisation import build, choose_device
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
 
 
-class PlainRun(Run):
+class PlainRun(CtcRun):
     """Clips in random order, whatever their lengths."""
 
     def _groups(self, rng: np.random.Generator) -> Iterator:
@@ -69,16 +69,16 @@ def prepared(workspace: Path, flags: dict) -> tuple:
     opened = open_workspace(workspace)
     train, features, encoder = (opened.settings(section, flags) for section in ("train", "features", "encoder"))
     clips = read_clips(opened.clips_file)
-    corpus = select(clips, train.min_clips)
+    corpus = select_clips(clips, train.min_clips)
     store = open_features(opened, clips, features, Silent())
-    return prepare(store, corpus, table_of([clips[i] for i in corpus.train], "")), len(corpus.alphabet), encoder, train
+    return examples_of(store, corpus, table_of([clips[i] for i in corpus.train], "")), len(corpus.alphabet), encoder, train
 
 
-def made(how: str, data: Data, glosses: int, encoder, train, folder: Path, device: torch.device) -> Run:
+def made(how: str, data: TrainingData, glosses: int, encoder, train, folder: Path, device: torch.device) -> CtcRun:
     recogniser = build(data.feature_set, glosses, encoder, train, {})
     if how == "plain, packed":
         recogniser.encoder = PackedEncoder(recogniser.encoder)
-    return (Run if how == "asl" else PlainRun)(recogniser, data, train, folder, device)
+    return (CtcRun if how == "asl" else PlainRun)(recogniser, data, train, folder, device)
 
 
 def main() -> None:

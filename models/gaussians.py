@@ -22,7 +22,7 @@ _LEAST = 1e-5
 
 
 @dataclass(frozen=True)
-class Densities:
+class Gaussians:
     """middle: (D,) of the windows; projection: (D, R); means, variances: (U, R) of the projected ones."""
 
     middle: np.ndarray
@@ -45,7 +45,7 @@ def windows(values: np.ndarray) -> np.ndarray:
     return values[at].reshape(len(values), -1)
 
 
-def fit(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -> Densities:
+def fit(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -> Gaussians:
     """(T, V) frames of each clip and the unit of each, −1 for none → densities of `units` units.
 
     A unit without frames has the density of all frames. Raises ValueError: no labelled frame.
@@ -65,7 +65,7 @@ def fit(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -
     variances = (_sums(around, label, units) + VARIANCE_FRAMES * around.mean(axis=0)) / (count + VARIANCE_FRAMES)[:, None]
     variances[count == 0] = points.var(axis=0)
     arrays = middle, projection, means, np.maximum(variances, _LEAST)
-    return Densities(*(one.astype(np.float32) for one in arrays))
+    return Gaussians(*(one.astype(np.float32) for one in arrays))
 
 
 def _directions(points: np.ndarray, label: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ SHOWN_SIGNS, SHOWN_SENTENCES = ("HELLO", "WATER", "BOOK"), (0,)
 
 
 @dataclass(frozen=True)
-class Shown:
+class DemoClip:
     """A rendered clip: what was signed, what was read, and where the videos lie."""
 
     name: str
@@ -60,7 +60,7 @@ class DemoResult:
     report: Path
     seconds: float = 0.0
     training_clips: int = 0
-    shown: list[Shown] = field(default_factory=list)
+    shown: list[DemoClip] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -117,11 +117,11 @@ def _translated(workspace: Workspace, clips, progress: Progress):
         yield from translate(chosen, reader, landmarks, progress, isolated=isolated)
 
 
-def _shown(workspace: Workspace, clip: ClipSource, found: Translation) -> Shown:
+def _shown(workspace: Workspace, clip: ClipSource, found: Translation) -> DemoClip:
     captioned = workspace.folder / "captioned" / f"{'-'.join(clip.glosses)[:60]}.mp4"
     write_overlay(captioned, found)
     write_pose(captioned.with_suffix(".pose"), found.landmarks)
-    return Shown(clip.name, clip.glosses, tuple(token.gloss for token in found.tokens), clip.path, captioned, found)
+    return DemoClip(clip.name, clip.glosses, tuple(token.gloss for token in found.tokens), clip.path, captioned, found)
 
 
 def _write_report(result: DemoResult) -> None:

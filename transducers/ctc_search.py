@@ -20,7 +20,7 @@ def greedy(log_probs: np.ndarray) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class PrefixHypothesis:
     """labels: the sequence; log_prob: its CTC log-probability as far as the beam has seen."""
 
     labels: Labels
@@ -44,13 +44,15 @@ class PrefixBeam:
                 self._prefixes, self._blank, self._label, frame, self.beam, self.penalty
             )
 
-    def found(self) -> list[Hypothesis]:
+    def found(self) -> list[PrefixHypothesis]:
         """Best first."""
-        found = [Hypothesis(*one) for one in zip(self._prefixes, np.logaddexp(self._blank, self._label).tolist(), strict=True)]
+        found = [
+            PrefixHypothesis(*one) for one in zip(self._prefixes, np.logaddexp(self._blank, self._label).tolist(), strict=True)
+        ]
         return sorted(found, key=lambda one: (-one.log_prob, one.labels))
 
 
-def beam_search(log_probs: np.ndarray, beam: int, insertion_penalty: float = 0.0) -> list[Hypothesis]:
+def beam_search(log_probs: np.ndarray, beam: int, insertion_penalty: float = 0.0) -> list[PrefixHypothesis]:
     """The `beam` most probable label sequences, best first. Exact if no prefix was ever dropped.
 
     log_probs: (T, V + 1). insertion_penalty: nats that each label costs. Raises ValueError for a beam below 1.

@@ -23,7 +23,7 @@ AXES = {"up": (0.0, -1.0, 0.0), "down": (0.0, 1.0, 0.0), "forward": (0.0, 0.0, 1
 
 
 @dataclass(frozen=True)
-class Sign:
+class SignParts:
     """A sign as ⊗ sees it: (H, L, O, M, N), and what it is.
 
     palm: unit vector that the palm faces. kind: of a verb HANDLING, PLACEMENT, POSSESSION (HAVE), or "". object_class: of a
@@ -41,7 +41,7 @@ class Sign:
     anchored: bool = False
 
 
-def fuse(verb: Sign, thing: Sign) -> Sign:
+def fuse(verb: SignParts, thing: SignParts) -> SignParts:
     """verb ⊗ thing: a sign of the verb's kind and the thing's class. Total on all signs, and not associative."""
     return replace(
         verb,
@@ -55,14 +55,14 @@ def fuse(verb: Sign, thing: Sign) -> Sign:
     )
 
 
-def fused_handshape(verb: Sign, thing: Sign) -> str:
+def fused_handshape(verb: SignParts, thing: SignParts) -> str:
     """f_H: handling takes the handshape for the object's class, placement and HAVE that of the object, all others their own."""
     if verb.kind == HANDLING:
         return _table("select").get((verb.handshape, thing.object_class), verb.handshape)
     return thing.handshape if verb.kind in (PLACEMENT, POSSESSION) else verb.handshape
 
 
-def fused_location(verb: Sign, thing: Sign) -> str:
+def fused_location(verb: SignParts, thing: SignParts) -> str:
     """f_L: the verb's where that cannot change; else the object's locus; neutral space for what cannot be placed."""
     if verb.anchored:
         return verb.location

@@ -83,7 +83,7 @@ Arcs = dict[int, list[tuple[int, int, int, float, float]]]
 
 
 @dataclass(slots=True)
-class Stretch:
+class ArcChain:
     """Arcs of a lattice that follow one another without a choice."""
 
     after: int
@@ -136,11 +136,11 @@ def _hypothesis(words: tuple[int, ...], best: dict[int, dict]) -> Hypothesis:
     return Hypothesis(words, tuple(chain.from_iterable(reversed(parts))), graph)
 
 
-def _stretches(start: int, arcs: Arcs) -> dict[int, list[Stretch]]:
+def _stretches(start: int, arcs: Arcs) -> dict[int, list[ArcChain]]:
     """A lattice with the states left out that only pass on: most only hold a unit for a frame more."""
     entering = Counter(after for own in arcs.values() for after, *_ in own)
     passing = {state for state, own in arcs.items() if len(own) == 1 and entering[state] == 1 and state != start}
-    found: dict[int, list[Stretch]] = defaultdict(list)
+    found: dict[int, list[ArcChain]] = defaultdict(list)
     for state, own in arcs.items():
         for arc in own if state not in passing else ():
             after, reads, says, graph, score = arc
@@ -152,11 +152,11 @@ def _stretches(start: int, arcs: Arcs) -> dict[int, list[Stretch]]:
                 if says:
                     words = (*words, says)
                 graph, cost = graph + more, cost + more + score
-            found[state].append(Stretch(after, frames, words, graph, cost))
+            found[state].append(ArcChain(after, frames, words, graph, cost))
     return found
 
 
-def _in_order(start: int, leaving: dict[int, list[Stretch]]) -> list[int]:
+def _in_order(start: int, leaving: dict[int, list[ArcChain]]) -> list[int]:
     """States that can be reached, each before those that its stretches lead to."""
     order, seen, stack = [], {start, END}, [(start, iter(leaving[start]))]
     while stack:

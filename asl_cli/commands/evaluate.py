@@ -11,7 +11,7 @@ from asl.cli.terminal import print_json, print_pairs, print_table
 WORST_SHOWN = 10
 
 
-class Split(StrEnum):
+class SplitName(StrEnum):
     """Which clips to measure on."""
 
     train = "train"
@@ -22,7 +22,7 @@ class Split(StrEnum):
 @command("decode", stage=True)
 def evaluate(
     call: Call,
-    split: Annotated[Split, typer.Option("--split", help="Which split to measure on.")] = Split.test,
+    split: Annotated[SplitName, typer.Option("--split", help="Which split to measure on.")] = SplitName.test,
     model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest.")] = None,
     graph: Annotated[
         str | None,

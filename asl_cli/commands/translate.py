@@ -15,7 +15,7 @@ from asl.pipelines.workspace.errors import BadInput
 NOTHING_DONE, SOME_FAILED = 2, 3
 
 
-class Output(StrEnum):
+class OutputFormat(StrEnum):
     """How glosses are written."""
 
     text = "text"
@@ -32,7 +32,9 @@ def translate(
     inputs: Annotated[
         list[Path] | None, typer.Argument(help="Videos, .pose files, or folders of them.", show_default=False)
     ] = None,
-    format: Annotated[list[Output] | None, typer.Option("--format", help="Output format; may be given several times.")] = None,
+    format: Annotated[
+        list[OutputFormat] | None, typer.Option("--format", help="Output format; may be given several times.")
+    ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="A file, a folder, or - for stdout.")] = None,
     overlay: Annotated[
         Path | None,
@@ -71,13 +73,13 @@ def translate(
     if live or camera is not None or stream is not None:
         from asl.cli.live_translation import translate_live
 
-        return translate_live(call, inputs or [], format or [Output.text], model, graph, camera, stream, raw, pace)
+        return translate_live(call, inputs or [], format or [OutputFormat.text], model, graph, camera, stream, raw, pace)
     from asl.pipelines.corpus.input_files import collect
 
     if not inputs:
         raise BadInput("nothing to translate", "name a video: asl translate VIDEO, or watch: asl translate --camera 0")
     clips = collect(inputs)
-    formats = [one.value for one in format or [Output.text]]
+    formats = [one.value for one in format or [OutputFormat.text]]
     target = _Target(formats, output, len(clips))
     if overlay and len(clips) > 1 and overlay.suffix:
         raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder")

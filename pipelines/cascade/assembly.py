@@ -14,10 +14,10 @@ import numpy as np
 from asl.pipelines.cascade.bounded_build import Built, build_in
 from asl.pipelines.cascade.graph_folder import RIVALS, Graph
 from asl.pipelines.cascade.language import Language
-from asl.pipelines.cascade.units.alignments import Material
-from asl.pipelines.cascade.units.coarticulation import Neighbours
+from asl.pipelines.cascade.units.alignments import Alignments
+from asl.pipelines.cascade.units.coarticulation import Coarticulation
 from asl.pipelines.cascade.units.codebooks import Coder
-from asl.pipelines.cascade.units.gaussian_emissions import FrameDensities, frame_densities
+from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, fit_emissions
 from asl.pipelines.cascade.units.inventory import Inventory, inventory
 from asl.pipelines.cascade.units.pronunciations import Signs, signs_of
 from asl.pipelines.cascade.units.segments import fused_shares
@@ -40,7 +40,7 @@ class Assembly:
     features: (T, size) of every clip, the material's among them.
     """
 
-    material: Material
+    material: Alignments
     model: TrainedModel
     coder: Coder | None
     spoken: Language
@@ -61,8 +61,8 @@ class Assembly:
         )  # fmt: skip
 
     @cached_property
-    def densities(self) -> FrameDensities:
-        return frame_densities(self.material, self.inventory, {i: self.features[i] for i in self.material.clips}, self.model)
+    def densities(self) -> GaussianEmissions:
+        return fit_emissions(self.material, self.inventory, {i: self.features[i] for i in self.material.clips}, self.model)
 
     @cached_property
     def loci(self) -> list[str]:
@@ -86,13 +86,13 @@ class Assembly:
             neighbours=self.neighbours(settings), letter_cost=settings.letter_cost if settings.letters else 0.0,
         )  # fmt: skip
 
-    def neighbours(self, settings: GraphSettings) -> Neighbours:
+    def neighbours(self, settings: GraphSettings) -> Coarticulation:
         if not (settings.assimilation or settings.reduction or settings.anticipation):
-            return Neighbours()
+            return Coarticulation()
         if self.coder is None:
             raise BadInput("changes in context need codes, which these features do not hold", "train with --features phon36")
         distances = {part: _distances(self.coder, part) for part in ("H", "L")}
-        return Neighbours(settings.assimilation, settings.reduction, settings.anticipation, distances=distances)
+        return Coarticulation(settings.assimilation, settings.reduction, settings.anticipation, distances=distances)
 
     def knowledge(self, signs: Signs, settings: GraphSettings) -> Knowledge:
         return Knowledge(
@@ -151,7 +151,7 @@ def _distances(coder: Coder, part: str) -> np.ndarray:
     return distances / max(distances[~np.eye(len(entries), dtype=bool)].mean(), 1e-9)
 
 
-def glosses_of(material: Material) -> tuple[str, ...]:
+def glosses_of(material: Alignments) -> tuple[str, ...]:
     return tuple(sorted(set(itertools.chain.from_iterable(material.segments))))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.cascade.graph_building import Result, build_graph, coder_for, graph_inputs
+from asl.pipelines.cascade.graph_building import BuildResult, build_graph, coder_for, graph_inputs
 from asl.pipelines.cascade.graph_folder import CARD, RIVALS, TABLES
 from asl.pipelines.cascade.report import write_report
 from asl.pipelines.corpus.clips import read_clips
@@ -35,7 +35,7 @@ def run_build_fst(
     command: str = "",
     force: bool = False,
     dry_run: bool = False,
-) -> Result:
+) -> BuildResult:
     """Builds graphs/<name> for a model (default: the newest). command: as typed, for the page.
 
     codes: a pre-trained model whose codebooks are taken; by default the one that the workspace made last, else codebooks are
@@ -50,7 +50,7 @@ def run_build_fst(
         decision = decide(workspace, plan, folder, force, "graph")
         if dry_run or not decision.run:
             record = workspace.state(STAGE) if not decision.run else {}
-            return Result(decision, str(folder), dict(record.get("metrics", {})))
+            return BuildResult(decision, str(folder), dict(record.get("metrics", {})))
         started = datetime.now().astimezone()
         trained = load_model(source)
         store = open_features(workspace, clips, trained.features, progress)

@@ -13,7 +13,7 @@ from asl.pipelines.cascade.signing_space import SigningSpace, signing_space
 from asl.pipelines.cascade.units.alignments import add_lexicon, gather, names, usable
 from asl.pipelines.cascade.units.codebooks import Coder, fit_coder, stage_1_coder
 from asl.pipelines.cascade.units.pronunciations import Signs
-from asl.pipelines.cascade.weight_search import Trial, Tuned, tune
+from asl.pipelines.cascade.weight_search import SearchedWeights, Trial, search_weights
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.recogniser.reading import read_features
 from asl.pipelines.recogniser.torch_model import TrainedModel
@@ -31,7 +31,7 @@ _WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "language_weight"
 
 
 @dataclass(frozen=True)
-class Findings:
+class GraphFindings:
     """What only the page shows: the signing space, and what tuning tried."""
 
     space: SigningSpace
@@ -39,7 +39,7 @@ class Findings:
 
 
 @dataclass
-class Result:
+class BuildResult:
     """What `asl build-fst` did. folder: the graph's; metrics: flat figures; sizes: of the transducers; warnings: for a person."""
 
     decision: Decision
@@ -74,7 +74,7 @@ def coder_for(store: FeatureStore, books: Path | None) -> Coder | None:
 def build_graph(
     store: FeatureStore, settings: GraphSettings, decode: DecodeSettings, model: TrainedModel, coder: Coder | None, folder: Path,
     progress: Progress, train: Sequence[int] | None = None, *, rivals: bool = False,
-) -> tuple[Result, Findings]:  # fmt: skip
+) -> tuple[BuildResult, GraphFindings]:  # fmt: skip
     """Builds a model's cascade into the folder; its figures, and what the page shows besides.
 
     train: the clips that it learns signs and sentences from; by default all training clips whose glosses the model knows.
@@ -87,10 +87,10 @@ def build_graph(
     validation = usable(store.clips, model, "validation")
     spoken = language(settings, glosses, material.sentences, [store.clips[i].glosses for i in validation])
     whole = Assembly(material, model, coder, spoken, glosses, settings, store)
-    tuned = Tuned(settings)
+    tuned = SearchedWeights(settings)
     if settings.tune and validation:
         read = [(store.clips[i], read_features(model, store[i], mirror=decode.mirror_average)) for i in validation]
-        tuned = tune(settings, lambda one, where: whole.build(one, where)[1], read, decode, progress)
+        tuned = search_weights(settings, lambda one, where: whole.build(one, where)[1], read, decode, progress)
     signs, graph, built = whole.build(tuned.settings, folder)
     if rivals:
         whole.build_rivals(signs, tuned.settings, folder)
@@ -111,7 +111,7 @@ def build_graph(
     warnings = [*whole.warnings, *text_warnings(spoken)]
     metrics = {key: value for key, value in metrics.items() if value is not None}
     sizes = [asdict(one) | {"out_degree": round(one.out_degree, 2)} for one in built.sizes]
-    return Result(Decision(True, ""), str(folder), metrics, sizes, "", warnings), Findings(space, tuned.trials)
+    return BuildResult(Decision(True, ""), str(folder), metrics, sizes, "", warnings), GraphFindings(space, tuned.trials)
 
 
 def written(signs: Signs) -> dict[str, str]:
@@ -123,7 +123,7 @@ def written(signs: Signs) -> dict[str, str]:
     return {str(label): name for label, name in (names | {known.noun: "(noun)"}).items()}
 
 
-def _weights(tuned: Tuned) -> dict[str, Any]:
+def _weights(tuned: SearchedWeights) -> dict[str, Any]:
     found = {key: getattr(tuned.settings, key) for key in _WEIGHTS}
     return found | ({"validation_wer": min(one.wer for one in tuned.trials)} if tuned.trials else {})
 

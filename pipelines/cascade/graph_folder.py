@@ -11,8 +11,8 @@ import numpy as np
 from asl.models.features.tiers import FORM, FORMS, FUSED, PLAIN
 from asl.models.units import part_scores
 from asl.pipelines.cascade.units.codebooks import Coder, coder_of
-from asl.pipelines.cascade.units.frame_labels import BETWEEN, Columns
-from asl.pipelines.cascade.units.gaussian_emissions import FrameDensities, densities_of
+from asl.pipelines.cascade.units.frame_labels import BETWEEN, FrameLabels
+from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, emissions_of
 from asl.pipelines.recogniser.model import Model, made_folder
 from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.workspace.errors import AslError, BadInput, StageMissing
@@ -63,7 +63,7 @@ class Graph:
     code_weight: float
     density_weight: float
     card: Mapping[str, Any]
-    densities: FrameDensities | None = None
+    densities: GaussianEmissions | None = None
     bias: np.ndarray | None = None
     gate_weight: float = 0.0
     fused: tuple[int, ...] = ()
@@ -167,7 +167,7 @@ def gate_scores(log_forms: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 # On disk -------------------------------------------------------------------------------------------------------------
-def save_graph(graph: Graph, columns: Columns, model: Model, card: Mapping[str, Any]) -> None:
+def save_graph(graph: Graph, columns: FrameLabels, model: Model, card: Mapping[str, Any]) -> None:
     """Writes graph.json and the tables into the graph's folder, where `Cascade.write` has put the transducers."""
     arrays = {f"table.{name}": np.asarray(table, dtype=np.float32) for name, table in graph.tables.items()}
     if graph.coder:
@@ -219,13 +219,13 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     tensors = load_arrays(folder / TABLES)
     tables = {name: tensors[f"table.{name}"] for name in card["parts"]}
     coder = coder_of(part(tensors, "coder.")) if tables else None
-    columns = Columns(**card["columns"])
+    columns = FrameLabels(**card["columns"])
     if not 0 < len(columns.rows) <= MAX_LABELS:
         raise ValueError(f"{len(columns.rows)} labels")
     rows = np.array(columns.rows, dtype=int).reshape(len(columns.rows), len(tables))
     if any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
         raise ValueError("columns that are not in the tables")
-    densities = densities_of(part(tensors, "densities.")) if card["densities"] else None
+    densities = emissions_of(part(tensors, "densities.")) if card["densities"] else None
     units = np.array(columns.unit, dtype=int)
     arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool), units
     if {len(one) for one in arrays} != {len(rows)} or rows.min(initial=0) < 0:
@@ -250,9 +250,9 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
             raise ValueError(f"{name} is not what was built")
 
 
-def columns_of(graph: Graph) -> Columns:
+def columns_of(graph: Graph) -> FrameLabels:
     """The columns that a graph was saved with."""
-    return Columns(**graph.card["columns"])
+    return FrameLabels(**graph.card["columns"])
 
 
 def find_graph(workspace: Workspace | None, given: str | None, stages: Sequence[str] = GRAPH_STAGES) -> Path:

@@ -39,24 +39,24 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class SearchedWeights:
     """settings: with the best weights. trials: everything that was tried, in order."""
 
     settings: GraphSettings
     trials: tuple[Trial, ...] = ()
 
 
-def tune(
+def search_weights(
     settings: GraphSettings, build: Callable[[GraphSettings, Path], Graph], clips: Sequence[tuple[Clip, Reading]],
     decode: DecodeSettings, progress: Progress,
-) -> Tuned:  # fmt: skip
+) -> SearchedWeights:  # fmt: skip
     """Coordinate by coordinate: G's weight, the cost of a gloss and the shortest units; for each graph the weights of its scores.
 
     build: makes the cascade of given settings in a folder.
     """
     chosen = [clips[i] for i in np.unique(np.linspace(0, len(clips) - 1, min(MOST_CLIPS, len(clips))).round().astype(int))]
     trials: list[Trial] = []
-    progress.start("tune", sum(map(len, GRID.values())))
+    progress.start("search_weights", sum(map(len, GRID.values())))
     best = settings
     with tempfile.TemporaryDirectory(prefix="asl-") as name:
         for key, values in GRID.items():
@@ -67,7 +67,7 @@ def tune(
                 progress.advance()
             found = min(trials, key=lambda trial: trial.wer)
             best = replace(best, **{key: getattr(found, key) for key in vars(found) if key != "wer"})
-    return Tuned(best, tuple(trials))
+    return SearchedWeights(best, tuple(trials))
 
 
 def _trials(settings: GraphSettings, graph: Graph, clips: Sequence[tuple[Clip, Reading]], decode: DecodeSettings) -> list[Trial]:

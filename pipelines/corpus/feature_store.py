@@ -120,7 +120,7 @@ def features_folder(workspace: Workspace, clips: Sequence[Clip], settings: Featu
 
 
 @dataclass(frozen=True)
-class _Job:
+class _ShardJob:
     """A shard to make: its number and its clips."""
 
     number: int
@@ -132,7 +132,7 @@ def _build(
 ) -> None:
     """Makes the shards that are not there yet, each with a record that says that it is whole, and at last the index."""
     jobs = [
-        _Job(number, tuple(clips[start : start + CLIPS_A_SHARD]))
+        _ShardJob(number, tuple(clips[start : start + CLIPS_A_SHARD]))
         for number, start in enumerate(range(0, len(clips), CLIPS_A_SHARD))
     ]
     missing = [job for job in jobs if not _record_file(folder, job.number).is_file()]
@@ -162,7 +162,7 @@ def _write_index(folder: Path, shards: int, settings: FeatureSettings) -> None:
 
 
 def _make_shard(
-    job: _Job, workspace: Workspace, settings: FeatureSettings, folder: Path, progress: Progress | None = None
+    job: _ShardJob, workspace: Workspace, settings: FeatureSettings, folder: Path, progress: Progress | None = None
 ) -> None:
     parts, interpolated = [], 0
     for clip in job.clips:

@@ -21,7 +21,7 @@ NOISE_FRAMES = (1, 30, 47, 90)
 
 
 @dataclass(frozen=True)
-class Variant:
+class EngineCheck:
     """A way to run the model. off: largest difference of a log-probability from torch's, nats; agree: share of clips with the
     same top-1 as there; top_1: share right, None without labels; milliseconds: median of encoding a clip, as it is."""
 
@@ -65,7 +65,7 @@ def _labelled(store: FeatureStore) -> tuple[list[int], str]:
     return list(range(len(store.clips))), "clips without labels"
 
 
-def measured(name: str, size: int, model: Model, torch_says: Sequence[Output], clips: Sequence[CheckClip]) -> Variant:
+def measured(name: str, size: int, model: Model, torch_says: Sequence[Output], clips: Sequence[CheckClip]) -> EngineCheck:
     said, seconds = [], []
     model.read(clips[0].inputs)  # the first one pays for starting
     for one in clips:
@@ -77,7 +77,9 @@ def measured(name: str, size: int, model: Model, torch_says: Sequence[Output], c
     best, reference = (np.array([top_1(one) for one in own]) for own in (said, torch_says))
     right = [b == one.truth for b, one in zip(best, clips, strict=True) if one.truth is not None]
     share = float(np.mean(right)) if right else None
-    return Variant(name, size, float(off), float(np.mean(best == reference)), share, round(1000 * float(np.median(seconds)), 3))
+    return EngineCheck(
+        name, size, float(off), float(np.mean(best == reference)), share, round(1000 * float(np.median(seconds)), 3)
+    )
 
 
 def top_1(output: Output) -> int:
@@ -85,7 +87,7 @@ def top_1(output: Output) -> int:
     return int(rank_signs(Reading(output.views, np.ones(len(output.views[0]), bool), 1.0)).argmax())
 
 
-def must_be_exact(variant: Variant, bundle: Bundle, clips: Sequence[CheckClip]) -> None:
+def must_be_exact(variant: EngineCheck, bundle: Bundle, clips: Sequence[CheckClip]) -> None:
     """Raises AslError: the encoder, or the stream read in chunks, says something else than torch."""
     if variant.off > TOLERANCE:
         raise AslError(f"the exported encoder is {variant.off:.1e} nats off, more than {TOLERANCE:.0e}", "nothing was written")
@@ -100,7 +102,7 @@ def must_be_exact(variant: Variant, bundle: Bundle, clips: Sequence[CheckClip]) 
                 raise AslError(f"the exported stream is {off:.1e} nats off the whole clip", "nothing was written")
 
 
-def must_not_lose(smaller: Variant, exact: Variant, most_drop: float, labelled: int) -> None:
+def must_not_lose(smaller: EngineCheck, exact: EngineCheck, most_drop: float, labelled: int) -> None:
     """Raises AslError: top-1 drops by more than `most_drop` points, and by more than one clip."""
     if exact.top_1 is not None:
         drop = 100 * (exact.top_1 - smaller.top_1)

@@ -10,7 +10,7 @@ from asl.pipelines.cascade.graph_folder import RIVALS
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.deployment.bundle_card import card_of, seal
-from asl.pipelines.deployment.bundle_checks import CheckClip, Variant, check_clips, measured, must_be_exact, must_not_lose
+from asl.pipelines.deployment.bundle_checks import CheckClip, EngineCheck, check_clips, measured, must_be_exact, must_not_lose
 from asl.pipelines.deployment.onnx_export import quantise, write_encoder, write_stream
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.bundle import load_bundle
@@ -25,7 +25,7 @@ from asl.transducers.level_names import WHOLE, file_name
 def write_bundle(
     folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None,
     said: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None,
-) -> list[Variant]:  # fmt: skip
+) -> list[EngineCheck]:  # fmt: skip
     """Writes a bundle into a new folder and checks it; the ways to run it that were compared.
 
     said: for the card. original: the model before pruning.
@@ -54,7 +54,7 @@ def write_bundle(
 
 def _checked(
     folder: Path, trained: TrainedModel, clips: Sequence[CheckClip], settings: ExportSettings, card: Mapping, progress: Progress
-) -> list[Variant]:
+) -> list[EngineCheck]:
     """torch, ONNX and, asked for, INT8, which then takes ONNX's place in the folder."""
     says = [trained.read(one.inputs) for one in clips]
     exact = load_bundle(folder)

@@ -13,7 +13,7 @@ from asl.pipelines.cascade.graph_folder import CARD as GRAPH_CARD
 from asl.pipelines.cascade.graph_folder import find_graph
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.deployment.bundle_checks import Variant
+from asl.pipelines.deployment.bundle_checks import EngineCheck
 from asl.pipelines.deployment.bundle_writer import write_bundle
 from asl.pipelines.deployment.pruned_model import smaller
 from asl.pipelines.recogniser import bundle
@@ -34,12 +34,12 @@ ON_CARD = ("top_1", "top_5", "read_exactly", "wer_greedy", "wer_ctc_beam", "wer_
 
 
 @dataclass
-class Result:
+class ExportResult:
     """What `asl export` did. folder: the bundle."""
 
     decision: Decision
     folder: str = ""
-    variants: list[Variant] = field(default_factory=list)
+    variants: list[EngineCheck] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ def run_export(
     workspace: Workspace, flags: Mapping[str, Any], progress: Progress, *, model: str | None = None, graph: str | None = None,
     name: str | None = None, output: Path | None = None, licence: str = "", accuracy: Sequence[str] = (), force: bool = False,
     dry_run: bool = False,
-) -> Result:  # fmt: skip
+) -> ExportResult:  # fmt: skip
     """Writes bundles/<name>, or `output`. model: default the newest; graph: default the newest, if it was built for that model.
 
     licence, accuracy: for the card. Raises AslError if the bundle does not say what the model says; then nothing is written.
@@ -63,7 +63,7 @@ def run_export(
         if not decision.run and not is_bundle(folder):
             decision = Decision(True, f"{folder} is not there")
         if dry_run or not decision.run:
-            return Result(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
+            return ExportResult(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
         if folder.exists() and not is_bundle(folder):
             raise BadInput(f"{folder} is there and is no bundle", "name a new folder with -o")
         started = datetime.now().astimezone()
@@ -88,7 +88,7 @@ def run_export(
         card = folder / bundle.CARD
         outputs = {_place(workspace, card): file_hash(card)} if _inside(workspace, card) else {}
         workspace.record(plan, started, outputs, metrics)
-        return Result(decision, str(folder), variants, metrics)
+        return ExportResult(decision, str(folder), variants, metrics)
 
 
 def _inside(workspace: Workspace, path: Path) -> bool:
@@ -133,7 +133,7 @@ def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, g
     return Plan(STAGE, settings_of(settings) | dict(words), inputs, CODE)
 
 
-def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[Variant]) -> dict[str, Any]:
+def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[EngineCheck]) -> dict[str, Any]:
     last, (exact,) = variants[-1], [one for one in variants if one.name == "onnx"]
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     made = {

@@ -10,9 +10,9 @@ from asl.pipelines.cascade.units.alignments import usable
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import LabelTable, table_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
-from asl.pipelines.training.clip_selection import Corpus
-from asl.pipelines.training.ctc_loop import Run
-from asl.pipelines.training.examples import prepare
+from asl.pipelines.training.clip_selection import ClipSelection
+from asl.pipelines.training.ctc_loop import CtcRun
+from asl.pipelines.training.examples import examples_of
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
@@ -35,8 +35,8 @@ def smaller(
     settings = recovery_settings(model, epochs)
     validation = usable(store.clips, model, "validation")
     lexicon = table_of([store.clips[i] for i in train], str(model.card.get("training", {}).get("asl_lex", ""))).lexicon
-    corpus = Corpus(train, validation, model.alphabet, 0)
-    data = prepare(store, corpus, LabelTable(model.tiers, lexicon), (model.mean, model.deviation))
+    corpus = ClipSelection(train, validation, model.alphabet, 0)
+    data = examples_of(store, corpus, LabelTable(model.tiers, lexicon), (model.mean, model.deviation))
     members: Sequence = []
     for number, old in enumerate(model.recognisers):
         try:
@@ -45,7 +45,10 @@ def smaller(
             raise BadInput(str(error), "prune less") from error
         with tempfile.TemporaryDirectory() as place:
             own = replace(settings, seed=settings.seed + number)
-            members = [*members, Run(small.train(), data, own, Path(place), choose_device(own.device)).run(progress).model.cpu()]
+            members = [
+                *members,
+                CtcRun(small.train(), data, own, Path(place), choose_device(own.device)).run(progress).model.cpu(),
+            ]
     card = {key: model.card[key] for key in ("training", "metrics", "stage") if key in model.card}
     card |= {"from": model.folder.name, "pruned": {"share": share, "epochs": epochs}}
     save_model(folder, members, model.alphabet, model.features, model.mean, model.deviation, card)

@@ -58,7 +58,7 @@ def marks(values: Sequence[float]) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Variant:
+class EngineTimes:
     """A way to read the frames. mode: stream, a frame at a time, or batch, ms a frame of clips read whole."""
 
     engine: str
@@ -141,7 +141,7 @@ def batched(reader: Reader, clips: Sequence[Landmarks]) -> Times:
     return Times({name: np.array(values) for name, values in steps.items()})
 
 
-def variants(readers: Mapping[str, Reader], clips: Sequence[Landmarks], progress: Progress) -> list[Variant]:
+def variants(readers: Mapping[str, Reader], clips: Sequence[Landmarks], progress: Progress) -> list[EngineTimes]:
     """Every engine with every decoder, streaming where it can, and whole. readers: engine → its reader."""
     found = []
     names = [(engine, own, decoder) for engine, own in readers.items() for decoder in decoders(own)]
@@ -149,8 +149,8 @@ def variants(readers: Mapping[str, Reader], clips: Sequence[Landmarks], progress
     for engine, reader, decoder in names:
         own = reader if decoder == "cascade" else reader.with_decoder(decoder)
         if own.model.streams:
-            found.append(Variant(engine, decoder, "stream", streamed(own, clips)))
-        found.append(Variant(engine, decoder, "batch", batched(own, clips)))
+            found.append(EngineTimes(engine, decoder, "stream", streamed(own, clips)))
+        found.append(EngineTimes(engine, decoder, "batch", batched(own, clips)))
         progress.advance()
     return found
 
@@ -159,13 +159,13 @@ def decoders(reader: Reader) -> tuple[str, ...]:
     return ("greedy", "ctc-beam", *(("cascade",) if reader.graph else ()))
 
 
-def main_variant(found: Sequence[Variant], decoder: str) -> Variant:
+def main_variant(found: Sequence[EngineTimes], decoder: str) -> EngineTimes:
     """The one that is held against the budget: the first engine with the decoder that is asked for, streaming if it can."""
     own = [one for one in found if one.decoder == decoder]
     return next((one for one in own if one.mode == "stream"), own[0])
 
 
-def together(seen: Seen, main: Variant) -> Times:
+def together(seen: Seen, main: EngineTimes) -> Times:
     """All steps of the main variant a frame, with video and keypoints. Batch figures are means, the same for every frame."""
     shared = {name: np.array(values) for name, values in seen.times.items()}
     count = len(shared["keypoints"])
@@ -216,7 +216,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def record(seen: Seen, found: Sequence[Variant], main: Variant, device: str, cold: float | None) -> dict[str, Any]:
+def record(seen: Seen, found: Sequence[EngineTimes], main: EngineTimes, device: str, cold: float | None) -> dict[str, Any]:
     """Everything as JSON."""
     times = together(seen, main)
     total = float(np.mean(times.total))

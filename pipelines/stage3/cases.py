@@ -12,13 +12,13 @@ from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import Labels, LabelTable, form_frames
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.stage3.competitor_search import Searchers
-from asl.pipelines.training.clip_selection import Corpus
-from asl.pipelines.training.examples import Example, prepare
+from asl.pipelines.training.clip_selection import ClipSelection
+from asl.pipelines.training.examples import Example, examples_of
 from asl.transducers.glossing import POINT
 
 
 @dataclass(frozen=True)
-class Point:
+class Retrieval:
     """A point in frames first…last − 1: CTC labels of the points that it may be, and which of them it is."""
 
     first: int
@@ -37,7 +37,7 @@ class Case:
     example: Example
     words: tuple[int, ...]
     codes: np.ndarray | None
-    points: tuple[Point, ...] = ()
+    points: tuple[Retrieval, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def cases_of(
 ) -> tuple[list[Case], list[Refused]]:
     """The training clips, and those of them that the cascade cannot say."""
     table = LabelTable(model.tiers, {})
-    corpus = Corpus(list(chosen), [], model.alphabet, 0)
-    examples = prepare(store, corpus, table, (model.mean, model.deviation)).train
+    corpus = ClipSelection(list(chosen), [], model.alphabet, 0)
+    examples = examples_of(store, corpus, table, (model.mean, model.deviation)).train
     clips = [store.clips[i] for i in chosen]
     words = [_words(clip, graph) for clip in clips]
     fits = [
@@ -100,7 +100,7 @@ def _with_forms(example: Example, clip: Clip, fps: float) -> Labels:
     return Labels({**labels.frames, FORM: form_frames(clip, len(example.features), fps)}, labels.clip)
 
 
-def retrievals(clip: Clip, fps: float, model: TrainedModel) -> list[Point]:
+def retrievals(clip: Clip, fps: float, model: TrainedModel) -> list[Retrieval]:
     """The points back at one of several bound loci, in clips whose signs are marked in time."""
     bound: list[str] = []
     found = []
@@ -108,7 +108,7 @@ def retrievals(clip: Clip, fps: float, model: TrainedModel) -> list[Point]:
         point = POINT.fullmatch(one.value)
         if point and one.value in bound and len(bound) > 1:
             columns = tuple(model.alphabet.labels(bound))
-            found.append(Point(round(one.start * fps), round(one.end * fps), columns, bound.index(one.value)))
+            found.append(Retrieval(round(one.start * fps), round(one.end * fps), columns, bound.index(one.value)))
         elif point and one.value not in bound and one.value in model.alphabet:
             bound.append(one.value)
     return found

@@ -16,7 +16,7 @@ from asl.transducers.hypotheses import Competition, Hypothesis
 
 
 @dataclass(frozen=True)
-class Rivals:
+class Competitors:
     """reference: the best path of what was signed, None where none fits into the clip. others: best first."""
 
     reference: Hypothesis | None
@@ -34,7 +34,7 @@ class Searchers:
 
     def search(self, name: str, scores: np.ndarray, words: Sequence[int]) -> "Search":
         """Rivals of a clip, by its name. scores: (T, N); words: of the reference."""
-        return self._begin(name, Rivals(None), _search, scores, tuple(words), self.most)
+        return self._begin(name, Competitors(None), _search, scores, tuple(words), self.most)
 
     def fits(self, name: str, words: Sequence[int], frames: int, labels: int) -> "Search":
         """None where the graph says these words in so many frames; else how many of them it can say at all."""
@@ -80,11 +80,11 @@ def _competition(graph: Path, beam: float, lattice_beam: float) -> Competition:
     return Competition(graph, beam, lattice_beam)
 
 
-def _search(graph: tuple[Path, float, float], scores: np.ndarray, words: tuple[int, ...], most: int) -> Rivals:
+def _search(graph: tuple[Path, float, float], scores: np.ndarray, words: tuple[int, ...], most: int) -> Competitors:
     own = _competition(*graph)
     reference = own.aligned(scores, words)
     others = [one for one in own.best(scores, most) if one.words != words] if reference else []
-    return Rivals(reference, tuple(others))
+    return Competitors(reference, tuple(others))
 
 
 def _fits(graph: tuple[Path, float, float], words: tuple[int, ...], frames: int, labels: int) -> int | None:

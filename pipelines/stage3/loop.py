@@ -4,14 +4,14 @@ import copy
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asl.models.features.augmentation import augmented_input
 from asl.models.features.feature_sets import FeatureSet
@@ -20,7 +20,6 @@ from asl.models.networks.phonology_heads import tier_loss
 from asl.models.networks.recogniser import Recogniser
 from asl.models.objectives.ctc import ctc_loss, normalised
 from asl.models.objectives.discriminative import (
-    CascadeWeights,
     GradNorm,
     choice_loss,
     encoder_path_scores,
@@ -30,8 +29,9 @@ from asl.models.objectives.discriminative import (
 )
 from asl.pipelines.cascade.graph_folder import SMALLEST, WEIGHTS_OF_SCORES, Graph, encoder_scores, gate_scores, table_scores
 from asl.pipelines.recogniser.measures import word_distance
-from asl.pipelines.stage3.cases import Case, Point
-from asl.pipelines.stage3.competitor_search import Rivals, Search, Searchers
+from asl.pipelines.stage3.batches import PARTS, Encoded, Stage3Model, VariedCase, _shown_points
+from asl.pipelines.stage3.cases import Case
+from asl.pipelines.stage3.competitor_search import Competitors, Searchers
 from asl.pipelines.training.ctc_loop import epoch_order
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, windows
 from asl.pipelines.workspace.errors import AslError
@@ -40,40 +40,6 @@ from asl.pipelines.workspace.settings.training import Stage3Settings
 from asl.pipelines.workspace.tensor_files import part
 
 Weights = tuple[float, float, float]
-#: The losses; the first is the criterion's, against which the others are balanced.
-PARTS = ("criterion", "segmentation", "phonology", "locus", "fusion")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A clip as it is shown this time. values: (T, inputs); source: (T,) frames that these came from; codes, densities: (T, N)
-    scores of the cascade's columns, weights 1; rivals: what the search finds."""
-
-    case: Case
-    values: np.ndarray
-    source: np.ndarray
-    codes: np.ndarray | None
-    densities: np.ndarray | None
-    rivals: Search | None
-
-
-class Stage3Model(nn.Module):
-    """Recognisers whose readings are averaged, and the weights of their cascade."""
-
-    def __init__(self, members: Sequence[Recogniser], cascade: CascadeWeights):
-        super().__init__()
-        self.members, self.cascade = nn.ModuleList(members), cascade
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A batch: encoded, scores of each member; log_probs (N, T, V + 1) and, with a gate, log_forms (N, T, 2) of their mean."""
-
-    encoded: list[Tensor]
-    scores: list[Tensor]
-    lengths: Tensor
-    log_probs: Tensor
-    log_forms: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +96,7 @@ class Stage3Run(ResumableRun):
             self.before = self._validate()
         rng, size, clock = self.randomness(number), self.settings.batch_size, time.monotonic()
         found: dict[str, list[float]] = defaultdict(list)
-        ahead: list[Shown] = []
+        ahead: list[VariedCase] = []
         seen = 0
         order = epoch_order([case.example.labels.level for case in self.data.cases], rng)
         # The workers search a window of clips, as the model reads them now, while it learns from the one before.
@@ -187,7 +153,7 @@ class Stage3Run(ResumableRun):
 
     # What competes ---------------------------------------------------------------------------------------------------
     @torch.no_grad()
-    def _show(self, cases: Sequence[Case], rng: np.random.Generator, number: int) -> list[Shown]:
+    def _show(self, cases: Sequence[Case], rng: np.random.Generator, number: int) -> list[VariedCase]:
         """The clips varied, read, and handed to the searchers."""
         data = self.data
         varied = [
@@ -206,10 +172,10 @@ class Stage3Run(ResumableRun):
 
     def _shown(
         self, case: Case, values: np.ndarray, source: np.ndarray, log_probs: np.ndarray, forms: np.ndarray | None, number: int
-    ) -> Shown:
+    ) -> VariedCase:
         """The clip with the scores that do not hang on the encoder, and the search for what competes with it under way."""
         if not case.words or self.settings.criterion == "ctc":
-            return Shown(case, values, source, None, None, None)
+            return VariedCase(case, values, source, None, None, None)
         graph, data = self.data.graph, self.data
         weights, bias = self.model.cascade().tolist(), self.model.cascade.bias.detach().cpu().numpy()
         scores = weights[0] * encoder_scores(log_probs, graph.gloss, graph.peak) + bias
@@ -224,7 +190,7 @@ class Stage3Run(ResumableRun):
             gate = self.model.cascade.gate.item() / self.temperature(number)
             scores = scores + gate * gate_scores(forms, graph.gate_columns)
         search = self.searchers.search(case.example.name, scores.astype(np.float32), case.words)
-        return Shown(case, values, source, codes, densities, search)
+        return VariedCase(case, values, source, codes, densities, search)
 
     def _encode(self, inputs: Sequence[np.ndarray]) -> Encoded:
         features, lengths = (tensor.to(self.device) for tensor in collate(inputs))
@@ -242,7 +208,7 @@ class Stage3Run(ResumableRun):
         return Encoded(encoded, scores, lengths, _mean_of([normalised(one) for one in scores]), log_forms)
 
     # What is learned -------------------------------------------------------------------------------------------------
-    def _learn(self, batch: Sequence[Shown], number: int, found: dict[str, list[float]]) -> None:
+    def _learn(self, batch: Sequence[VariedCase], number: int, found: dict[str, list[float]]) -> None:
         """Adds the gradients of a batch."""
         self.model.train()
         made = self._encode([one.values for one in batch])
@@ -260,14 +226,16 @@ class Stage3Run(ResumableRun):
         if isinstance(whole, Tensor) and whole.requires_grad:
             self.scaler.scale(whole).backward()
 
-    def _criterion(self, batch: Sequence[Shown], made: Encoded, number: int, found: dict[str, list[float]]) -> dict[str, Tensor]:
+    def _criterion(
+        self, batch: Sequence[VariedCase], made: Encoded, number: int, found: dict[str, list[float]]
+    ) -> dict[str, Tensor]:
         """That of MMI or risk with CTC's beside it, mean over the clips; as a control, CTC's alone."""
         ctc, losses = self._ctc(batch, made), []
         found["ctc"].append(float(ctc.detach()))
         if self.settings.criterion == "ctc":
             return {"criterion": ctc}
         for row, one in enumerate(batch):
-            rivals = one.rivals.result() if one.rivals else Rivals(None)
+            rivals = one.rivals.result() if one.rivals else Competitors(None)
             found["fits"].append(float(rivals.reference is not None))
             if rivals.reference is None:
                 continue
@@ -285,7 +253,7 @@ class Stage3Run(ResumableRun):
             return risk_loss(settings.sharpness * scores, errors)
         return mmi_loss(settings.sharpness * (scores + settings.margin * errors), 0)
 
-    def _path_scores(self, one: Shown, rivals: Rivals, made: Encoded, row: int, number: int) -> Tensor:
+    def _path_scores(self, one: VariedCase, rivals: Competitors, made: Encoded, row: int, number: int) -> Tensor:
         """(H,) log p(X, y) of the reference and of what competes with it, each along its best path."""
         paths = stacked([rivals.reference.frames, *(other.frames for other in rivals.others)], self.device)
         length = paths.shape[1]
@@ -303,12 +271,12 @@ class Stage3Run(ResumableRun):
         costs = torch.tensor([rivals.reference.graph_cost, *(other.graph_cost for other in rivals.others)])
         return scores - costs.to(self.device, scores.dtype)
 
-    def _ctc(self, batch: Sequence[Shown], made: Encoded) -> Tensor:
+    def _ctc(self, batch: Sequence[VariedCase], made: Encoded) -> Tensor:
         labels = torch.tensor([label for one in batch for label in one.case.example.glosses], device=self.device)
         counts = torch.tensor([len(one.case.example.glosses) for one in batch], device=self.device)
         return torch.stack([ctc_loss(scores, made.lengths, labels, counts).mean() for scores in made.scores]).mean()
 
-    def _auxiliary(self, batch: Sequence[Shown], made: Encoded) -> dict[str, Tensor]:
+    def _auxiliary(self, batch: Sequence[VariedCase], made: Encoded) -> dict[str, Tensor]:
         """Losses of boundaries, phonology, loci and the gate, of those that the batch's clips are labelled for."""
         frames, _ = collate_labels([one.case.example.labels for one in batch], [one.source for one in batch], self.device)
         found: dict[str, list[Tensor]] = defaultdict(list)
@@ -346,11 +314,3 @@ def _mean_of(log_values: Sequence[Tensor]) -> Tensor:
     if len(log_values) == 1:
         return log_values[0]
     return torch.logsumexp(torch.stack(list(log_values)), dim=0) - np.log(len(log_values))
-
-
-def _shown_points(one: Shown) -> Iterator[tuple[Point, slice]]:
-    """The clip's points with their frames as it is shown."""
-    for point in one.case.points:
-        first, last = np.searchsorted(one.source, (point.first, point.last))
-        if last > first:
-            yield point, slice(int(first), int(last))

@@ -6,7 +6,7 @@ from typing import Any
 
 from asl.pipelines.cascade.graph_folder import WEIGHTS_OF_SCORES
 from asl.pipelines.reports.page import figure_uri, write_page
-from asl.pipelines.stage3.loop import PARTS
+from asl.pipelines.stage3.batches import PARTS
 
 #: Sentences shown of each kind, most changed first.
 SHOWN = 20

@@ -29,11 +29,12 @@ from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
+from asl.pipelines.stage3.batches import Stage3Model
 from asl.pipelines.stage3.cases import Case, Refused, cases_of
 from asl.pipelines.stage3.competitor_search import searchers
-from asl.pipelines.stage3.loop import Stage3Data, Stage3Model, Stage3Run, Weights
+from asl.pipelines.stage3.loop import Stage3Data, Stage3Run, Weights
 from asl.pipelines.stage3.report import write_report
-from asl.pipelines.stage3.validation import Change, Listener
+from asl.pipelines.stage3.validation import Listener, ReadingChange
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.training.model_stage import begin, decide, forget
 from asl.pipelines.workspace.errors import BadInput
@@ -52,7 +53,7 @@ MOST_CLIPS = 400
 
 
 @dataclass
-class Result:
+class Stage3Result:
     """What `asl train-stage3` did. folder: the model's; graph: the cascade's; refused: clips learned from by CTC alone."""
 
     decision: Decision
@@ -66,7 +67,7 @@ class Result:
 def run_train_stage3(
     workspace: Workspace, flags: Mapping[str, Any], progress: Progress, *, model: str | None = None, graph: str | None = None,
     name: str | None = None, command: str = "", force: bool = False, dry_run: bool = False,
-) -> Result:  # fmt: skip
+) -> Stage3Result:  # fmt: skip
     """Trains models/<name> from a model of stage 2 and writes graphs/<name>, its cascade with the weights learned.
 
     model: default the newest that asl train-ctc made. graph: default the newest that asl build-fst made. A killed run goes on
@@ -85,7 +86,7 @@ def run_train_stage3(
         decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:
             record = workspace.state(STAGE) if not decision.run else {}
-            return Result(decision, str(folder), str(place), dict(record.get("metrics", {})))
+            return Stage3Result(decision, str(folder), str(place), dict(record.get("metrics", {})))
         trained = load_model(source)
         first = load_graph(built, trained)
         begin(folder, plan, anew=force)
@@ -112,7 +113,7 @@ def _plan(workspace: Workspace, settings: Stage3Settings, decode: DecodeSettings
 def train(
     folder: Path, place: Path, settings: Stage3Settings, decode: DecodeSettings, trained: TrainedModel, first: Graph,
     store: FeatureStore, device: torch.device, where: Where, fingerprint: str, progress: Progress,
-) -> tuple[Result, list[dict[str, Any]], list[Change]]:  # fmt: skip
+) -> tuple[Stage3Result, list[dict[str, Any]], list[ReadingChange]]:  # fmt: skip
     """Trains and writes model and graph; the result, the figures of each epoch, and what changed on validation clips."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -133,7 +134,7 @@ def train(
     metrics |= {"better": better} | listener.compared(changes) if changes else {}
     metrics |= _of_weights(first, own)
     metrics |= {"seconds": round(sum(one["seconds"] for one in run.history), 1)}
-    return Result(Decision(True, ""), str(folder), str(place), metrics, refused), run.history, changes
+    return Stage3Result(Decision(True, ""), str(folder), str(place), metrics, refused), run.history, changes
 
 
 def _run(

@@ -19,7 +19,7 @@ FACTORS = (1.0, 0.7, 1.4)
 
 
 @dataclass(frozen=True)
-class Change:
+class ReadingChange:
     """A validation sentence as it was read before and after. path: how the cascade reads it now."""
 
     name: str
@@ -56,7 +56,7 @@ class Listener:
             found.append((float(errors.errors.sum() / errors.words.sum()), (*weights, graph.density_weight)))
         return min(found, key=lambda one: one[0])
 
-    def changes(self, before: tuple[TrainedModel, Graph], after: tuple[TrainedModel, Graph]) -> list[Change]:
+    def changes(self, before: tuple[TrainedModel, Graph], after: tuple[TrainedModel, Graph]) -> list[ReadingChange]:
         """Every clip as it was read before and is read after."""
         paths = [[graph.best_path(reading, self.decode) for reading in self._readings(model)] for model, graph in (before, after)]
         read = [[graph.words(path) for path in own] for (_, graph), own in zip((before, after), paths, strict=True)]
@@ -66,10 +66,10 @@ class Listener:
             clip, counts = self.store.clips[i], [int(one[row]) for one in errors]
             texts = (" ".join(one) for one in (clip.glosses, read[0][row], read[1][row]))
             path = explained(after[1], paths[1][row]) if counts[0] != counts[1] else ()
-            found.append(Change(clip.name, *texts, *counts, path))
+            found.append(ReadingChange(clip.name, *texts, *counts, path))
         return found
 
-    def compared(self, changes: Sequence[Change]) -> dict[str, Any]:
+    def compared(self, changes: Sequence[ReadingChange]) -> dict[str, Any]:
         """Word error rates before and after, and their paired difference."""
         texts = [[one.before for one in changes], [one.after for one in changes]]
         before, after = (self._errors([text.split() for text in own]) for own in texts)

@@ -12,7 +12,7 @@ from typing import Any
 
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.studies.experiment import Variant, set_up
-from asl.pipelines.training.clip_selection import select
+from asl.pipelines.training.clip_selection import select_clips
 from asl.pipelines.training.initialisation import size_of
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
@@ -202,7 +202,7 @@ def _what_differs_by(workspace: Workspace, one: Variant, split: str) -> dict[str
     """A variant's settings by kind: architecture, epochs, and all others."""
     setup = set_up(workspace, one, 0, split)
     settings = setup.settings
-    glosses = select(read_clips(workspace.clips_file), setup.choice.train.min_clips).alphabet
+    glosses = select_clips(read_clips(workspace.clips_file), setup.choice.train.min_clips).alphabet
     hidden, layers = size_of(setup.choice.encoder, len(glosses))
     architecture = {key: settings.pop(key) for key in ("encoder", "causal", "members")} | {"hidden": hidden, "layers": layers}
     epochs = {"epochs": settings.pop("epochs"), "patience": settings.pop("patience")}

@@ -22,7 +22,7 @@ from asl.pipelines.jobs.processes import peak_memory_mb
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, read_card
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
 from asl.pipelines.studies.evaluation import measure
-from asl.pipelines.training.clip_selection import Corpus, select
+from asl.pipelines.training.clip_selection import ClipSelection, select_clips
 from asl.pipelines.training.model_stage import begin, plan_of
 from asl.pipelines.training.recogniser_training import Choice, train_model
 from asl.pipelines.training.stage1_model import pretrain_model
@@ -184,8 +184,8 @@ def _cascade(one: Experiment, model: TrainedModel, clips: Sequence[Clip]) -> tup
     return load_graph(folder, model), dict(found.metrics) | {"file_mb": round(whole["bytes"] / 2**20, 3)}
 
 
-def _corpus(one: Experiment, clips: Sequence[Clip]) -> Corpus:
-    return narrowed(select(clips, one.choice.train.min_clips), clips, one.variant, one.choice.train.seed)
+def _corpus(one: Experiment, clips: Sequence[Clip]) -> ClipSelection:
+    return narrowed(select_clips(clips, one.choice.train.min_clips), clips, one.variant, one.choice.train.seed)
 
 
 def _stage_1_folder(one: Experiment, glosses: int) -> Path:
@@ -202,7 +202,7 @@ def _run_stage_1(folder: Path, one: Experiment, store: FeatureStore, glosses: in
             pretrain_model(folder, one.pretrain, one.choice.encoder, store, lexicon, mark, Silent(), glosses)
 
 
-def narrowed(corpus: Corpus, clips: Sequence[Clip], variant: Variant, seed: int) -> Corpus:
+def narrowed(corpus: ClipSelection, clips: Sequence[Clip], variant: Variant, seed: int) -> ClipSelection:
     """The corpus with the variant's vocabulary and as many training clips of each gloss as it says.
 
     Raises BadInput: no gloss left, or fewer clips of a gloss than asked for.
@@ -214,13 +214,13 @@ def narrowed(corpus: Corpus, clips: Sequence[Clip], variant: Variant, seed: int)
                 f"{len(kept)} of the {len(variant.glosses)} glosses have training clips", "take more, or other glosses"
             )
         train, validation = ([i for i in own if kept.issuperset(clips[i].glosses)] for own in (corpus.train, corpus.validation))
-        corpus = Corpus(train, validation, Alphabet(tuple(sorted(kept))), corpus.left_out)
+        corpus = ClipSelection(train, validation, Alphabet(tuple(sorted(kept))), corpus.left_out)
     if variant.clips_a_gloss:
         corpus = replace(corpus, train=_drawn(corpus, clips, variant.clips_a_gloss, seed))
     return corpus
 
 
-def _drawn(corpus: Corpus, clips: Sequence[Clip], count: int, seed: int) -> list[int]:
+def _drawn(corpus: ClipSelection, clips: Sequence[Clip], count: int, seed: int) -> list[int]:
     """`count` one-sign training clips of each gloss. A larger draw of the same seed holds the smaller one."""
     own = defaultdict(list)
     for i in corpus.train:

@@ -38,7 +38,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Point:
+class StudyPoint:
     """A vocabulary and how many training clips of each gloss (0: all)."""
 
     glosses: tuple[str, ...]
@@ -76,7 +76,7 @@ def run_scale(
     with workspace.locked("asl scale"):
         clips = read_clips(workspace.clips_file)
         ranked = ranked_glosses(clips, split, min_samples)
-        points = [Point(ranked[:size]) for size in sizes(vocab, len(ranked), min_samples)]
+        points = [StudyPoint(ranked[:size]) for size in sizes(vocab, len(ranked), min_samples)]
         points += data_points(clips, points[-1].glosses, clips_per_gloss)
         variants = {point.name: _variant(point, common, pretrain) for point in points}
         runs = Runs(workspace, variants, range(first, first + seeds), split)
@@ -126,7 +126,7 @@ def sizes(wanted: Sequence[int], held: int, min_samples: int) -> list[int]:
     return sorted(set(wanted))
 
 
-def data_points(clips: Sequence[Clip], glosses: Sequence[str], counts: Sequence[int]) -> list[Point]:
+def data_points(clips: Sequence[Clip], glosses: Sequence[str], counts: Sequence[int]) -> list[StudyPoint]:
     """The same glosses with fewer clips each: those that have as many as the largest count asks for."""
     if not counts:
         return []
@@ -136,15 +136,15 @@ def data_points(clips: Sequence[Clip], glosses: Sequence[str], counts: Sequence[
     rich = tuple(gloss for gloss in glosses if own[gloss] >= max(counts))
     if len(rich) < 2:
         raise BadInput(f"{len(rich)} glosses have {max(counts)} training clips", "ask for fewer clips, or add some")
-    return [Point(rich, count) for count in sorted(set(counts))]
+    return [StudyPoint(rich, count) for count in sorted(set(counts))]
 
 
-def _variant(point: Point, common: Mapping[str, Any], pretrain: bool) -> Variant:
+def _variant(point: StudyPoint, common: Mapping[str, Any], pretrain: bool) -> Variant:
     return Variant(common, {} if pretrain else None, "", tuple(sorted(point.glosses)), point.clips)
 
 
 # What was found ------------------------------------------------------------------------------------------------------
-def row(point: Point, found: Outcomes) -> dict[str, Any]:
+def row(point: StudyPoint, found: Outcomes) -> dict[str, Any]:
     """The figures of one size over its seeds, one run at least."""
     clips, values = common_clips(found, METRICS["top_1"])
     outcomes, right = list(found.values()), np.array([values[key] for key in found])

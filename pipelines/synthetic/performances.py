@@ -13,7 +13,18 @@ import numpy as np
 
 from asl.models.features.holistic import Landmarks
 from asl.models.features.tiers import Segment
-from asl.pipelines.synthetic import asl_lex, invented_signs, lexicon, motion, noise, sentences, signers, skeleton, truth
+from asl.pipelines.synthetic import (
+    asl_lex,
+    invented_signs,
+    lexicon,
+    motion,
+    noise,
+    sentences,
+    signers,
+    skeleton,
+    trajectories,
+    truth,
+)
 from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS, Sign, read_rows, signs_of_table
 from asl.pipelines.synthetic.sentences import Word
 from asl.pipelines.synthetic.signers import Signer
@@ -108,7 +119,7 @@ def perform(recipe: Recipe) -> Performance:
     else:
         words = tuple(_grammar(*source).sentence(recipe.rng("words")))
         acts = sentences.acts_of(words, signer, rng)
-    tracks, spans = motion.perform(acts, signer, recipe.fps, rng)
+    tracks, spans = trajectories.perform(acts, signer, recipe.fps, rng)
     return Performance(signer, words, tracks, truth.segments(words, spans, signer, len(tracks) / recipe.fps))
 
 

@@ -10,7 +10,7 @@ from asl.transducers.alphabet import Alphabet
 
 
 @dataclass(frozen=True)
-class Corpus:
+class ClipSelection:
     """The labelled clips by split, and the glosses that are learned."""
 
     train: list[int]
@@ -19,7 +19,7 @@ class Corpus:
     left_out: int
 
 
-def select(clips: Sequence[Clip], min_clips: int) -> Corpus:
+def select_clips(clips: Sequence[Clip], min_clips: int) -> ClipSelection:
     """The clips to train and validate on. Raises BadInput: none labelled, none left, or one gloss only."""
     labelled = [i for i, clip in enumerate(clips) if clip.glosses]
     if not labelled:
@@ -33,4 +33,4 @@ def select(clips: Sequence[Clip], min_clips: int) -> Corpus:
         raise BadInput(f"{len(alphabet)} gloss has {min_clips} training clips or more", "lower --min-clips or add clips")
     usable = [i for i in labelled if all(word in alphabet for word in clips[i].glosses)]
     by_split = {split: [i for i in usable if clips[i].split == split] for split in ("train", "validation")}
-    return Corpus(by_split["train"], by_split["validation"], alphabet, len(labelled) - len(usable))
+    return ClipSelection(by_split["train"], by_split["validation"], alphabet, len(labelled) - len(usable))

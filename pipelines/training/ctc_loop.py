@@ -20,7 +20,7 @@ from asl.models.networks.recogniser import Recogniser
 from asl.models.objectives.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
 from asl.pipelines.recogniser.measures import greedy_error_rate
 from asl.pipelines.training.distributed import ALONE, Ranks, StepSum, share_out
-from asl.pipelines.training.examples import Data, Example
+from asl.pipelines.training.examples import Example, TrainingData
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
@@ -34,7 +34,7 @@ LEVEL_SHARES = (0.5, 0.3, 0.2)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """The trained model, one dict of figures an epoch, the epoch whose weights were kept, and warnings."""
 
     model: Recogniser
@@ -43,13 +43,19 @@ class Outcome:
     warnings: list[str]
 
 
-class Run(ResumableRun):
+class CtcRun(ResumableRun):
     """One training of a recogniser in a folder."""
 
     model: Recogniser
 
     def __init__(
-        self, model: Recogniser, data: Data, settings: TrainSettings, folder: Path, device: torch.device, ranks: Ranks = ALONE
+        self,
+        model: Recogniser,
+        data: TrainingData,
+        settings: TrainSettings,
+        folder: Path,
+        device: torch.device,
+        ranks: Ranks = ALONE,
     ):
         super().__init__(model, settings, folder, device, ranks)
         self.data = data
@@ -61,7 +67,7 @@ class Run(ResumableRun):
         self.summed = 0
         self.augmentation = settings.augmentation
 
-    def run(self, progress: Progress) -> Outcome:
+    def run(self, progress: Progress) -> TrainingOutcome:
         """Trains to the last epoch or until validation has not improved for `patience` epochs."""
         self.train("train", progress)
         if self.sums:
@@ -69,7 +75,7 @@ class Run(ResumableRun):
         elif self.best_weights:
             self.model.load_state_dict(self.best_weights)
         kept = self.best[2] if self.best_weights and not self.sums else len(self.history) - 1
-        return Outcome(self.model, self.history, kept, self._warnings())
+        return TrainingOutcome(self.model, self.history, kept, self._warnings())
 
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from asl.models.features.feature_sets import FeatureSet, standardisation
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import Labels, LabelTable
-from asl.pipelines.training.clip_selection import Corpus
+from asl.pipelines.training.clip_selection import ClipSelection
 from asl.transducers.alphabet import Alphabet
 
 
@@ -24,7 +24,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """What a run trains and validates on, sequences that may make their examples as they are asked for them.
 
     mean, deviation: (expanded,), from the training clips only. levels: of the training clips' annotation.
@@ -41,7 +41,9 @@ class Data:
         return [one.labels.level for one in self.train]
 
 
-def prepare(store: FeatureStore, corpus: Corpus, table: LabelTable, given: tuple[np.ndarray, np.ndarray] | None = None) -> Data:
+def examples_of(
+    store: FeatureStore, corpus: ClipSelection, table: LabelTable, given: tuple[np.ndarray, np.ndarray] | None = None
+) -> TrainingData:
     """Examples, and the standardisation of the training clips alone (SPEC §3): as they are and mirrored.
 
     given: a standardisation to use in its place.
@@ -55,7 +57,7 @@ def prepare(store: FeatureStore, corpus: Corpus, table: LabelTable, given: tuple
         ]
         return Examples(store, chosen, labels, corpus.alphabet)
 
-    return Data(store.feature_set, examples(corpus.train), examples(corpus.validation), mean, deviation)
+    return TrainingData(store.feature_set, examples(corpus.train), examples(corpus.validation), mean, deviation)
 
 
 @dataclass(frozen=True)

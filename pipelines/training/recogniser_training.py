@@ -12,10 +12,10 @@ from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import table_of
 from asl.pipelines.recogniser.torch_model import save_model
-from asl.pipelines.training.clip_selection import Corpus
-from asl.pipelines.training.ctc_loop import Outcome, Run
+from asl.pipelines.training.clip_selection import ClipSelection
+from asl.pipelines.training.ctc_loop import CtcRun, TrainingOutcome
 from asl.pipelines.training.distributed import ALONE, Ranks
-from asl.pipelines.training.examples import prepare
+from asl.pipelines.training.examples import examples_of
 from asl.pipelines.training.initialisation import build, choose_device, load_encoder, standardisation_of
 from asl.pipelines.training.model_stage import forget
 from asl.pipelines.workspace.folder import Workspace
@@ -52,7 +52,7 @@ def train_model(
     folder: Path,
     choice: Choice,
     store: FeatureStore,
-    corpus: Corpus,
+    corpus: ClipSelection,
     start: Path | None,
     fingerprint: str,
     progress: Progress,
@@ -66,7 +66,7 @@ def train_model(
     if train.threads and ranks.size == 1:
         torch.set_num_threads(train.threads)
     table = table_of([clips[i] for i in corpus.train], choice.phonology.asl_lex)
-    data = prepare(store, corpus, table, standardisation_of(start))
+    data = examples_of(store, corpus, table, standardisation_of(start))
     outcomes = []
     for number in range(train.members):
         own = replace(train, seed=train.seed + MEMBER_SEEDS * number)
@@ -75,7 +75,7 @@ def train_model(
             load_encoder(recogniser, start)
         place = folder / f"member{number}" if number else folder
         place.mkdir(exist_ok=True)
-        outcomes.append(Run(recogniser, data, own, place, ranks.device(choose_device(train.device)), ranks).run(progress))
+        outcomes.append(CtcRun(recogniser, data, own, place, ranks.device(choose_device(train.device)), ranks).run(progress))
     if ranks.rank:
         return {}, []
     metrics = _metrics(corpus, clips, outcomes, folder)
@@ -88,7 +88,7 @@ def train_model(
     return metrics, warnings + _size_warnings(metrics)
 
 
-def _metrics(corpus: Corpus, clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> dict[str, Any]:
+def _metrics(corpus: ClipSelection, clips: Sequence[Clip], outcomes: Sequence[TrainingOutcome], folder: Path) -> dict[str, Any]:
     """Flat figures; those of losses and validation are means over the members."""
     kept = [outcome.history[outcome.best_epoch] for outcome in outcomes]
     parameters = outcomes[0].model.parameter_count()

@@ -39,7 +39,7 @@ UNLABELLED_GLOSSES = 100
 
 
 @dataclass(frozen=True)
-class Made:
+class PretrainedModel:
     """A pre-trained model, the clips that it learned from (their places among all), and its figures."""
 
     model: Pretrainer
@@ -59,7 +59,7 @@ def pretrain_model(
     fingerprint: str,
     progress: Progress,
     glosses: int = 0,
-) -> Made:
+) -> PretrainedModel:
     """Pre-trains on the train split, resuming what the folder holds, and writes the model there.
 
     glosses: how many the encoder's size goes by; 0 for those of the clips.
@@ -85,7 +85,7 @@ def pretrain_model(
     metrics = _metrics(clips, chosen, run, books, folder) | probe(model, data, clips, chosen, held)
     save(folder, model, data, {"features": asdict(store.settings), "metrics": metrics, "fingerprint": fingerprint})
     forget(folder)
-    return Made(model, data, chosen, run.history, books, metrics)
+    return PretrainedModel(model, data, chosen, run.history, books, metrics)
 
 
 def save(folder: Path, model: Pretrainer, data: PretrainData, card: dict[str, Any]) -> None:

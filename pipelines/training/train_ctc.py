@@ -11,7 +11,7 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.corpus.labels import lexicon_input
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model
-from asl.pipelines.training.clip_selection import Corpus, select
+from asl.pipelines.training.clip_selection import ClipSelection, select_clips
 from asl.pipelines.training.distributed import ALONE, Ranks, join, shards_of
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.training.model_stage import begin, decide, plan_of
@@ -83,7 +83,7 @@ class _Ready:
     plan: Plan
     folder: Path
     store: FeatureStore
-    corpus: Corpus
+    corpus: ClipSelection
     start: Path | None
     started: datetime
 
@@ -94,7 +94,7 @@ def _prepare(
 ) -> _Ready | TrainingResult:  # fmt: skip
     """Decides, and makes what the training needs; where nothing is to be trained, what there is to say."""
     clips = read_clips(workspace.clips_file)
-    corpus = select(clips, choice.train.min_clips)
+    corpus = select_clips(clips, choice.train.min_clips)
     start = find_model(workspace, pretrained) if pretrained else None
     inputs = lexicon_input(choice.phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
     plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
@@ -116,5 +116,5 @@ def _follow(workspace: Workspace, choice: Choice, pretrained: str | None, ranks:
         clips = read_clips(workspace.clips_file)
         start = find_model(workspace, pretrained) if pretrained else None
         store = open_features(workspace, clips, choice.features, Silent())
-        train_model(folder, choice, store, select(clips, choice.train.min_clips), start, "", Silent(), ranks)
+        train_model(folder, choice, store, select_clips(clips, choice.train.min_clips), start, "", Silent(), ranks)
     return TrainingResult(Decision(False, "the first process has the word"), leads=False)

@@ -21,7 +21,7 @@ from asl.models.features.holistic import empty_points
 from asl.pipelines.jobs.processes import start_worker
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame
-from asl.pipelines.translation.live_reading import LiveReader, Word
+from asl.pipelines.translation.live_reading import LiveReader, LiveWord
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
@@ -34,7 +34,7 @@ _END = object()
 
 
 @dataclass
-class Figures:
+class LiveFigures:
     """Of a stream; seconds, of the last KEPT frames and words. delays: from each frame's time until it was read; reading: all but
     MediaPipe for it; words: from a sign's end to the first appearance of its gloss."""
 
@@ -60,9 +60,9 @@ class Moment:
 
     points: np.ndarray
     aspect: float
-    final: list[Word]
-    open: list[Word]
-    figures: Figures
+    final: list[LiveWord]
+    open: list[LiveWord]
+    figures: LiveFigures
 
 
 def live(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = True) -> Iterator[Moment]:
@@ -73,7 +73,7 @@ def live(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = T
     """
     check_mediapipe()
     reading = LiveReader(reader, source.fps)
-    figures, now, broken = Figures(), 0.0, None
+    figures, now, broken = LiveFigures(), 0.0, None
     try:
         with _running(source, landmarks, paced, figures) as (tracked, clock):
             for frame, points in tracked:
@@ -94,14 +94,14 @@ def live(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = T
         raise broken
 
 
-def _count(figures: Figures, frame: Frame, final: list[Word], now: float) -> None:
+def _count(figures: LiveFigures, frame: Frame, final: list[LiveWord], now: float) -> None:
     figures.frames += 1
     figures.delays.append(now - frame.time)
     figures.words += [one.delay for one in final]
 
 
 @contextmanager
-def _running(source, landmarks: LandmarkSettings, paced: bool, figures: Figures):
+def _running(source, landmarks: LandmarkSettings, paced: bool, figures: LiveFigures):
     """Starts the two helpers. Gives the frames with their points, and the stream's clock; raises at the end what went wrong."""
     pictures: queue.Queue = queue.Queue(WAITING if paced else 2 * WAITING)
     points: queue.Queue = queue.Queue(2 * WAITING)
@@ -146,7 +146,7 @@ def _running(source, landmarks: LandmarkSettings, paced: bool, figures: Figures)
         raise wrong[0]
 
 
-def _offer(target: queue.Queue, item, stop: threading.Event, figures: Figures | None) -> None:
+def _offer(target: queue.Queue, item, stop: threading.Event, figures: LiveFigures | None) -> None:
     """Puts an item; where it is full the oldest goes, counted in `figures`, or without these one waits."""
     while not stop.is_set():
         try:

@@ -30,7 +30,7 @@ SAME_SECONDS = 0.4
 
 
 @dataclass(frozen=True)
-class Word:
+class LiveWord:
     """A gloss of a stream, its times on the stream's clock. appeared: when it was first shown; final: never corrected again."""
 
     token: Token
@@ -52,7 +52,7 @@ class LiveReader:
     def __init__(self, reader: Reader, source_fps: float | None = None):
         model = reader.model
         self.reader, self.model = reader, model
-        self.words: list[Word] = []  # the open ones
+        self.words: list[LiveWord] = []  # the open ones
         self.spent: dict[str, float] = {}  # seconds of each step of the last frame
         self._features = FeatureStream(model.feature_set, model.features.fps, depth=model.features.depth, source_fps=source_fps)
         self._stream = model.stream(2 if reader.settings.mirror_average else 1)
@@ -62,7 +62,7 @@ class LiveReader:
         self._beams: list[PrefixBeam] = []
         self._shown: list[int] | BestPath | None = None
 
-    def push(self, points: np.ndarray, time: float, now: Callable[[], float]) -> list[Word]:
+    def push(self, points: np.ndarray, time: float, now: Callable[[], float]) -> list[LiveWord]:
         """(543, 3) points of the frame at `time` seconds; the words that became final by it. now: the stream's clock, seconds."""
         self.spent = {}
         started = clock()
@@ -76,7 +76,7 @@ class LiveReader:
             self._read(now)
         return self._finished(now)
 
-    def finish(self, now: Callable[[], float]) -> list[Word]:
+    def finish(self, now: Callable[[], float]) -> list[LiveWord]:
         """The stream has ended: what was open becomes final."""
         if self._open is None:
             return []
@@ -112,7 +112,7 @@ class LiveReader:
             tokens = self.reader.tokens(self._open, found)
             tokens = [replace(one, start=one.start + offset, end=one.end + offset) for one in tokens]
             appeared = now()
-            self.words, self._shown = [Word(one, _appeared(one, before, appeared)) for one in tokens], found
+            self.words, self._shown = [LiveWord(one, _appeared(one, before, appeared)) for one in tokens], found
         self.spent |= {"decoder": decoded - started, "post": clock() - decoded}
 
     def _tentative(self) -> list[int]:
@@ -132,7 +132,7 @@ class LiveReader:
                 beam.advance(view)
 
     # Finishing -------------------------------------------------------------------------------------------------------
-    def _finished(self, now: Callable[[], float]) -> list[Word]:
+    def _finished(self, now: Callable[[], float]) -> list[LiveWord]:
         """What a pause, or too long a part without one, makes final."""
         fps, part = self.model.features.fps, self._open
         if self._paused(part, fps):
@@ -155,7 +155,7 @@ class LiveReader:
         blank = np.mean([np.exp(view[-silent:, 0]) for view in part.views], axis=0)
         return bool((blank > SURE_BLANK).all())
 
-    def _cut(self, at: int, done: Sequence[Word]) -> list[Word]:
+    def _cut(self, at: int, done: Sequence[LiveWord]) -> list[LiveWord]:
         """The open part begins at its frame `at` now; the words before it are final."""
         self._open = _since(self._open, at) if at < len(self._open) else None
         self._first += at
@@ -182,7 +182,7 @@ def _since(part: Reading, at: int) -> Reading:
     return replace(part.between(at, len(part)), features=part.features[at:], feature_set=part.feature_set)
 
 
-def _appeared(token: Token, before: Sequence[Word], now: float) -> float:
+def _appeared(token: Token, before: Sequence[LiveWord], now: float) -> float:
     same = (one for one in before if one.token.gloss == token.gloss and _near(one.token, token))
     return min((one.appeared for one in same), default=now)
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from asl.models.gaussians import OFFSETS, Densities, fit, windows
+from asl.models.gaussians import OFFSETS, Gaussians, fit, windows
 
 
 def clips_of(rng: np.random.Generator, units: int = 4, clips: int = 12, size: int = 3):
@@ -65,5 +65,5 @@ def test_unlabelled_frames_count_nothing_and_units_without_frames_are_like_all()
 def test_clips_of_one_frame_and_absent_features_are_no_trouble():
     values = [np.zeros((1, 4)), np.ones((2, 4))]
     found = fit(values, [np.array([0]), np.array([1, 1])], 2)
-    assert isinstance(found, Densities)
+    assert isinstance(found, Gaussians)
     assert np.isfinite(found.log_likelihoods(np.zeros((3, 4)))).all()

@@ -15,7 +15,7 @@ from asl.transducers.fusion import (
     HANDLING,
     PLACEMENT,
     POSSESSION,
-    Sign,
+    SignParts,
     aligned,
     alignments,
     fuse,
@@ -23,9 +23,9 @@ from asl.transducers.fusion import (
     reads_as_fused,
 )
 
-GIVE = Sign("flat-O", "neutral", (0, -1.0, 0), "straight", kind=HANDLING)
-CUP = Sign("C", "palm", (0, 0, 1.0), "tap", object_class="cylindrical")
-BOOK = Sign("open-B", "neutral", (-1.0, 0, 0), "twist", object_class="flat")
+GIVE = SignParts("flat-O", "neutral", (0, -1.0, 0), "straight", kind=HANDLING)
+CUP = SignParts("C", "palm", (0, 0, 1.0), "tap", object_class="cylindrical")
+BOOK = SignParts("open-B", "neutral", (-1.0, 0, 0), "twist", object_class="flat")
 
 
 def unit(vector) -> np.ndarray:
@@ -47,8 +47,10 @@ def test_the_tables_are_total_and_name_what_there_is():
 
 def test_the_examples_of_the_specification():
     hand = replace(GIVE, handshape="5")
-    assert fuse(hand, Sign("3", "neutral", (0, 1.0, 0), "straight", object_class="vehicle")).handshape == "S"
-    assert fuse(replace(GIVE, handshape="1"), Sign("1", "neutral", (0, 1.0, 0), "tap", object_class="person")).handshape == "1"
+    assert fuse(hand, SignParts("3", "neutral", (0, 1.0, 0), "straight", object_class="vehicle")).handshape == "S"
+    assert (
+        fuse(replace(GIVE, handshape="1"), SignParts("1", "neutral", (0, 1.0, 0), "tap", object_class="person")).handshape == "1"
+    )
 
 
 def test_synthetic_signers_fuse_by_the_same_table():
@@ -69,7 +71,7 @@ def test_what_each_kind_of_verb_takes_up():
 
 
 SIGNS = st.builds(
-    Sign,
+    SignParts,
     handshape=st.sampled_from(["flat-O", "1", "ILY", "5"]),
     location=st.sampled_from(["neutral", "chest"]),
     palm=DIRECTIONS,

@@ -11,7 +11,7 @@ from asl.models.features.feature_sets import FEATURE_SETS
 from asl.pipelines.cascade.language import read_text
 from asl.pipelines.cascade.signing_space import Pointed, direction
 from asl.pipelines.cascade.units.codebooks import Coder, right_handed
-from asl.pipelines.cascade.units.segments import Said, Stretch, between, letters, stretches
+from asl.pipelines.cascade.units.segments import Said, SignSegment, between, letters, sign_segments
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore, features_of, shown_parts
 from asl.pipelines.recogniser.reading import aligned_spans, read_features
@@ -27,7 +27,7 @@ SIGNERS, TAKES, FPS = 3, 2, 25.0
 
 
 @dataclass(frozen=True)
-class Spot:
+class SegmentPlace:
     """Frames first…last − 1 of a clip, by its number; −1 for one that is not among the workspace's."""
 
     clip: int
@@ -36,7 +36,7 @@ class Spot:
 
 
 @dataclass
-class Material:
+class Alignments:
     """segments: glosses → (T, P) codes of each time they are signed, as one sign; letters: of each fingerspelled letter;
     rests: of the frames between signs. spots, rest_spots: where segments and rests are. points: of each clip.
 
@@ -47,11 +47,11 @@ class Material:
     segments: dict[Said, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     letters: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     rests: list[np.ndarray] = field(default_factory=list)
-    spots: dict[Said, list[Spot]] = field(default_factory=lambda: defaultdict(list))
-    rest_spots: list[Spot] = field(default_factory=list)
+    spots: dict[Said, list[SegmentPlace]] = field(default_factory=lambda: defaultdict(list))
+    rest_spots: list[SegmentPlace] = field(default_factory=list)
     points: list[list[Pointed]] = field(default_factory=list)
     sentences: list[tuple[str, ...]] = field(default_factory=list)
-    found: list[list[Stretch]] = field(default_factory=list)
+    found: list[list[SignSegment]] = field(default_factory=list)
     performed: int = 0
     too_short: int = 0
 
@@ -73,13 +73,13 @@ def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
 def gather(
     store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror: bool, progress: Progress,
     train: Sequence[int] | None = None,
-) -> Material:  # fmt: skip
+) -> Alignments:  # fmt: skip
     """Of these clips, or all training clips. Raises BadInput if there are none that the model knows."""
     chosen = usable(store.clips, model, "train") if train is None else train
     if not chosen:
         raise BadInput("no training clip is of glosses that the model knows", "build the cascade where its model was trained")
     progress.start("align", len(chosen))
-    material = Material()
+    material = Alignments()
     for i in chosen:
         progress.advance()
         clip, features = store.clips[i], store[i]
@@ -90,7 +90,7 @@ def gather(
             return aligned_spans(reading, model.alphabet.labels(clip.glosses))
 
         try:
-            found = stretches(clip, hands, store.fps, spans)
+            found = sign_segments(clip, hands, store.fps, spans)
         except ValueError:  # more glosses than frames: nothing to learn from
             material.too_short += 1
             continue
@@ -99,18 +99,18 @@ def gather(
         codes = _codes(features, store, coder)
         for one in found:
             material.segments[one.glosses].append(codes[one.first : one.last])
-            material.spots[one.glosses].append(Spot(i, one.first, one.last))
+            material.spots[one.glosses].append(SegmentPlace(i, one.first, one.last))
         for letter, first, last in letters(clip, len(codes), store.fps):
             material.letters[letter].append(codes[first:last])
         if store.feature_set.phonological:
             material.points.append(_points(found, features))
         pauses = between(found, len(codes))
         material.rests += [codes[first:last] for first, last in pauses]
-        material.rest_spots += [Spot(i, first, last) for first, last in pauses]
+        material.rest_spots += [SegmentPlace(i, first, last) for first, last in pauses]
     return material
 
 
-def _points(found: Sequence[Stretch], features: np.ndarray) -> list[Pointed]:
+def _points(found: Sequence[SignSegment], features: np.ndarray) -> list[Pointed]:
     """Points at loci, in order, with where they go."""
     pointed = []
     for one in sorted(found, key=lambda one: one.first):
@@ -127,7 +127,7 @@ def _codes(features: np.ndarray, store: FeatureStore, coder: Coder | None) -> np
     return coder.clip_codes(features, store.feature_set)
 
 
-def add_lexicon(material: Material, lexicon: str, count: int, settings: FeatureSettings, coder: Coder | None) -> None:
+def add_lexicon(material: Alignments, lexicon: str, count: int, settings: FeatureSettings, coder: Coder | None) -> None:
     """Units for the signs of a lexicon that no clip shows: synthetic signers perform them (zero-shot entries).
 
     Raises BadInput: no such lexicon, or no codebooks to code them with.
@@ -138,7 +138,7 @@ def add_lexicon(material: Material, lexicon: str, count: int, settings: FeatureS
         if (name,) not in material.segments:
             material.performed += 1
         material.segments[name,].append(coder.codes(features))
-        material.spots[name,].append(Spot(-1))
+        material.spots[name,].append(SegmentPlace(-1))
 
 
 def _performances(lexicon: str, count: int, settings: FeatureSettings, known: set[str]) -> Iterator[tuple[str, np.ndarray]]:
@@ -156,7 +156,7 @@ def _performances(lexicon: str, count: int, settings: FeatureSettings, known: se
             yield sign.gloss, features[first:last]
 
 
-def names(settings: GraphSettings, material: Material) -> list[str]:
+def names(settings: GraphSettings, material: Alignments) -> list[str]:
     """fs-NAME of every name that the settings list, and fs-A of single letters where they may be read freely.
 
     Raises BadInput: a letter that no clip shows, or an unreadable file.

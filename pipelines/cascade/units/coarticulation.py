@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asl.models.units import Units
-from asl.pipelines.cascade.units.frame_labels import Columns
+from asl.pipelines.cascade.units.frame_labels import FrameLabels
 from asl.transducers.levels.context import Change, Place
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Coarticulation:
     """Costs in nats; 0 leaves a change out, and one that costs more than `most` is left out.
 
     assimilation: a handshape takes that of the unit before, at the same location, at `assimilation` · d; d is the distance of
@@ -26,7 +26,7 @@ class Neighbours:
     most: float = 4.0
     distances: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def apply(self, units: Units, columns: Columns, rest: int) -> tuple[dict[str, np.ndarray], list[Place], list[Change]]:
+    def apply(self, units: Units, columns: FrameLabels, rest: int) -> tuple[dict[str, np.ndarray], list[Place], list[Change]]:
         """The tables with a row more for each pooled class, the units as neighbours, and the changes; adds forms to columns."""
         tables = dict(units.tables)
         base = len(columns.rows)
@@ -65,7 +65,7 @@ class Neighbours:
 
 
 class _Forms:
-    def __init__(self, columns: Columns, parts: list[str]):
+    def __init__(self, columns: FrameLabels, parts: list[str]):
         self.columns, self.parts, self.found = columns, parts, []
 
     def add(self, label: int, part: str, row: int, kind: str, cost: float, **where: int) -> None:

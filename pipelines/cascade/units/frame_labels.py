@@ -8,7 +8,7 @@ BETWEEN = 0
 
 
 @dataclass
-class Columns:
+class FrameLabels:
     """What the cascade reads: one row a label 1…N. A frame's score is that of its part tables and of the encoder's gloss.
 
     rows: (N, P) rows of the part tables. gloss: (N,) label of the encoder's gloss, BETWEEN for none. peak: (N,) whether CTC

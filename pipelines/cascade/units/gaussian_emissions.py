@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asl.models.features.feature_sets import FeatureSet, encoder_input
-from asl.models.gaussians import Densities, fit
+from asl.models.gaussians import Gaussians, fit
 from asl.models.units import aligned, unit_scores
 from asl.pipelines.cascade.units.codebooks import right_handed
 from asl.pipelines.cascade.units.inventory import Inventory, Way
 
 if TYPE_CHECKING:
-    from asl.pipelines.cascade.units.alignments import Material, Spot
+    from asl.pipelines.cascade.units.alignments import Alignments, SegmentPlace
     from asl.pipelines.recogniser.torch_model import TrainedModel
 
 #: Times that frames are given to units anew by the Gaussians found so far.
@@ -22,10 +22,10 @@ _NONE = -1
 
 
 @dataclass(frozen=True)
-class FrameDensities:
+class GaussianEmissions:
     """densities: of units, over frames that are standardised by mean and deviation (expanded,), as the model's input is."""
 
-    densities: Densities
+    densities: Gaussians
     mean: np.ndarray
     deviation: np.ndarray
 
@@ -37,15 +37,15 @@ class FrameDensities:
         return vars(self.densities) | {"mean": self.mean, "deviation": self.deviation}
 
 
-def densities_of(found: Mapping[str, np.ndarray]) -> FrameDensities:
+def emissions_of(found: Mapping[str, np.ndarray]) -> GaussianEmissions:
     """From what `FrameDensities.arrays` wrote. Raises KeyError, ValueError: they do not fit."""
     arrays = {name: found[name] for name in ("middle", "projection", "means", "variances", "mean", "deviation")}
     mean, deviation = arrays.pop("mean"), arrays.pop("deviation")
-    own = Densities(**arrays)
+    own = Gaussians(**arrays)
     width, directions = own.projection.shape
     if own.middle.shape != (width,) or own.means.shape != own.variances.shape or own.means.shape[1] != directions:
         raise ValueError("densities of different sizes")
-    return FrameDensities(own, mean, deviation)
+    return GaussianEmissions(own, mean, deviation)
 
 
 def inputs(features: np.ndarray, feature_set: FeatureSet, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
@@ -54,9 +54,9 @@ def inputs(features: np.ndarray, feature_set: FeatureSet, mean: np.ndarray, devi
     return encoder_input(shown, mean, deviation, feature_set)
 
 
-def frame_densities(
-    material: "Material", found: Inventory, features: Mapping[int, np.ndarray], model: "TrainedModel"
-) -> FrameDensities:
+def fit_emissions(
+    material: "Alignments", found: Inventory, features: Mapping[int, np.ndarray], model: "TrainedModel"
+) -> GaussianEmissions:
     """Of the units of an inventory, from the clips that it was learned from. features: clip → (T, size)."""
     values = {clip: inputs(own, model.feature_set, model.mean, model.deviation) for clip, own in features.items()}
     # First by the tables of codes, then by the Gaussians themselves.
@@ -65,11 +65,11 @@ def frame_densities(
     for _ in range(ROUNDS):
         scores = {clip: made.log_likelihoods(own) for clip, own in values.items()}
         made = fit(list(values.values()), _labels(material, found, values, scores), len(found.units))
-    return FrameDensities(made, model.mean, model.deviation)
+    return GaussianEmissions(made, model.mean, model.deviation)
 
 
 def _labels(
-    material: "Material", found: Inventory, values: Mapping[int, np.ndarray], scores: Mapping[int, np.ndarray] | None
+    material: "Alignments", found: Inventory, values: Mapping[int, np.ndarray], scores: Mapping[int, np.ndarray] | None
 ) -> list[np.ndarray]:
     """Of each clip the unit of every frame, _NONE where nothing is known. scores: clip → (T, U); None takes the tables."""
     out = {clip: np.full(len(own), _NONE) for clip, own in values.items()}
@@ -77,7 +77,7 @@ def _labels(
     for way in found.ways:
         ways.setdefault(way.said, []).append(way)
 
-    def own_scores(codes: np.ndarray, spot: "Spot", units: Sequence[int]) -> np.ndarray:
+    def own_scores(codes: np.ndarray, spot: "SegmentPlace", units: Sequence[int]) -> np.ndarray:
         if scores is None:
             return unit_scores(codes, found.units.tables, units)
         return scores[spot.clip][spot.first : spot.last][:, units]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asl.pipelines.cascade.units.coarticulation import Neighbours
-from asl.pipelines.cascade.units.frame_labels import BETWEEN, Columns
+from asl.pipelines.cascade.units.coarticulation import Coarticulation
+from asl.pipelines.cascade.units.frame_labels import BETWEEN, FrameLabels
 from asl.pipelines.cascade.units.inventory import Inventory, Way, unseen_forms
 from asl.pipelines.cascade.units.segments import Said
 from asl.transducers.glossing import refers, single_letter
@@ -27,7 +27,7 @@ from asl.transducers.references import references_of
 class Signs:
     """Everything that the cascade's levels need of the signs, over the labels of `columns`."""
 
-    columns: Columns
+    columns: FrameLabels
     pronunciations: list[Pronunciation]
     references: ReferenceSymbols
     forms: list[FusedForm]
@@ -39,7 +39,7 @@ class Signs:
 
 def signs_of(
     found: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, own_columns: bool, throughout: bool,
-    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[Said, float], neighbours: Neighbours,
+    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[Said, float], neighbours: Coarticulation,
     letter_cost: float = 0.0,
 ) -> Signs:  # fmt: skip
     """glosses: the cascade's, labels 1…V in order. encoder: gloss → its label in the encoder.
@@ -49,7 +49,7 @@ def signs_of(
     introduce. loci: names of the loci that are followed, in order of introduction; () for none. margin, fused_shares: what a
     fused form must win by, nats, and how often the two glosses are signed as one. letter_cost: of a letter read by itself.
     """
-    columns, shared = Columns(), {}
+    columns, shared = FrameLabels(), {}
     label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
     spelled: dict[Said, list[tuple[tuple[int, ...], int]]] = defaultdict(list)
     parts = list(found.units.tables)

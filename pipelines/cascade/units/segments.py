@@ -15,7 +15,7 @@ Said = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Stretch:
+class SignSegment:
     """Frames first…last − 1 of a clip in which glosses are signed: one, or the two of a fused sign."""
 
     glosses: Said
@@ -23,7 +23,7 @@ class Stretch:
     last: int
 
 
-def stretches(clip: Clip, hands: np.ndarray, fps: float, spans: Callable[[], Sequence[tuple[int, int]]]) -> list[Stretch]:
+def sign_segments(clip: Clip, hands: np.ndarray, fps: float, spans: Callable[[], Sequence[tuple[int, int]]]) -> list[SignSegment]:
     """Where each gloss of a clip is signed: by its annotation, else where a hand is seen, else where the encoder names it.
 
     hands: (T,) whether a hand is seen. spans: gives the encoder's frames of each gloss, if they are needed.
@@ -34,11 +34,11 @@ def stretches(clip: Clip, hands: np.ndarray, fps: float, spans: Callable[[], Seq
             marked.setdefault((one.start, one.end), []).append(one.value)
     if marked:
         found = [(tuple(said), round(start * fps), min(len(hands), round(end * fps))) for (start, end), said in marked.items()]
-        return [Stretch(*one) for one in found if one[2] > one[1]]
+        return [SignSegment(*one) for one in found if one[2] > one[1]]
     if len(clip.glosses) == 1:
         seen = np.flatnonzero(hands)
-        return [Stretch(clip.glosses, *((int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, len(hands))))]
-    return [Stretch((gloss,), *span) for gloss, span in zip(clip.glosses, spans(), strict=True)]
+        return [SignSegment(clip.glosses, *((int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, len(hands))))]
+    return [SignSegment((gloss,), *span) for gloss, span in zip(clip.glosses, spans(), strict=True)]
 
 
 def letters(clip: Clip, frames: int, fps: float) -> list[tuple[str, int, int]]:
@@ -53,13 +53,13 @@ def letters(clip: Clip, frames: int, fps: float) -> list[tuple[str, int, int]]:
     return [one for one in found if one[2] > one[1]]
 
 
-def between(found: Sequence[Stretch], frames: int) -> list[tuple[int, int]]:
+def between(found: Sequence[SignSegment], frames: int) -> list[tuple[int, int]]:
     """The frames of a clip in which nothing is signed."""
     edges = [0, *(edge for one in sorted(found, key=lambda one: one.first) for edge in (one.first, one.last)), frames]
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
 
 
-def fused_shares(sentences: Iterable[Sequence[Stretch]]) -> dict[Said, float]:
+def fused_shares(sentences: Iterable[Sequence[SignSegment]]) -> dict[Said, float]:
     """Of each pair of glosses that was signed as one, how often it was, among all its occurrences side by side."""
     fused, apart = Counter(), Counter()
     for found in sentences:

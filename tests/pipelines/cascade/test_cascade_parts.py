@@ -13,13 +13,13 @@ from asl.models.features.tiers import Segment
 from asl.models.units import learn
 from asl.pipelines.cascade.graph_folder import encoder_scores, table_scores
 from asl.pipelines.cascade.language import language, read_text
-from asl.pipelines.cascade.units.alignments import Material, Spot
-from asl.pipelines.cascade.units.coarticulation import Neighbours
-from asl.pipelines.cascade.units.frame_labels import Columns
-from asl.pipelines.cascade.units.gaussian_emissions import densities_of, frame_densities
+from asl.pipelines.cascade.units.alignments import Alignments, SegmentPlace
+from asl.pipelines.cascade.units.coarticulation import Coarticulation
+from asl.pipelines.cascade.units.frame_labels import FrameLabels
+from asl.pipelines.cascade.units.gaussian_emissions import emissions_of, fit_emissions
 from asl.pipelines.cascade.units.inventory import Way, inventory, letters_of, unseen_forms
 from asl.pipelines.cascade.units.pronunciations import signs_of
-from asl.pipelines.cascade.units.segments import Stretch, between, fused_shares, letters, stretches
+from asl.pipelines.cascade.units.segments import SignSegment, between, fused_shares, letters, sign_segments
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.translation.reader import spans
 from asl.pipelines.workspace.errors import BadInput
@@ -31,7 +31,7 @@ from asl.transducers.levels.ngram import to_arpa, train
 from asl.transducers.references import keeps_references, loci_of, nouns_of
 
 SIZES = {"H": 3, "L": 3}
-NONE = Neighbours()
+NONE = Coarticulation()
 
 
 def clip(glosses, segments=()):
@@ -45,17 +45,17 @@ def never():
 def test_signs_are_where_the_annotation_says():
     one = clip(("GIVE", "CUP", "MOM"), [Segment("gloss", "GIVE", 0.0, 0.2), Segment("gloss", "CUP", 0.0, 0.2),
                                         Segment("gloss", "MOM", 0.4, 0.6), Segment("form", "plain", 0.0, 0.2)])  # fmt: skip
-    found = stretches(one, np.ones(20, dtype=bool), 25.0, never)
-    assert found == [Stretch(("GIVE", "CUP"), 0, 5), Stretch(("MOM",), 10, 15)]
+    found = sign_segments(one, np.ones(20, dtype=bool), 25.0, never)
+    assert found == [SignSegment(("GIVE", "CUP"), 0, 5), SignSegment(("MOM",), 10, 15)]
     assert between(found, 20) == [(5, 10), (15, 20)]
 
 
 def test_a_sign_alone_is_where_a_hand_is_seen_and_a_sentence_where_the_encoder_says():
     hands = np.zeros(20, dtype=bool)
     hands[4:9] = True
-    assert stretches(clip(("MOM",)), hands, 25.0, never) == [Stretch(("MOM",), 4, 9)]
-    found = stretches(clip(("MOM", "EAT")), hands, 25.0, lambda: [(2, 5), (7, 9)])
-    assert found == [Stretch(("MOM",), 2, 5), Stretch(("EAT",), 7, 9)]
+    assert sign_segments(clip(("MOM",)), hands, 25.0, never) == [SignSegment(("MOM",), 4, 9)]
+    found = sign_segments(clip(("MOM", "EAT")), hands, 25.0, lambda: [(2, 5), (7, 9)])
+    assert found == [SignSegment(("MOM",), 2, 5), SignSegment(("EAT",), 7, 9)]
 
 
 def test_a_letter_lasts_until_the_next_one_of_its_word():
@@ -160,7 +160,7 @@ def test_frames_of_a_sign_are_given_to_its_units_in_order():
     """Signs of two stays whose codes say nothing: the Gaussians find where one stay ends."""
     rng = np.random.default_rng(0)
     centres = {("A",): (-3.0, 3.0), ("B",): (3.0, -3.0)}
-    material, features, truth = Material(), [], []
+    material, features, truth = Alignments(), [], []
     for clip_number in range(24):
         said = (("A",), ("B",))[clip_number % 2]
         lengths = rng.integers(4, 12, 2)
@@ -170,12 +170,12 @@ def test_frames_of_a_sign_are_given_to_its_units_in_order():
         features.append(own)
         truth.append((said, int(lengths[0])))
         material.segments[said].append(np.zeros((lengths.sum(), 0), dtype=int))
-        material.spots[said].append(Spot(clip_number, 4, len(own)))
+        material.spots[said].append(SegmentPlace(clip_number, 4, len(own)))
         material.rests.append(np.zeros((4, 0), dtype=int))
-        material.rest_spots.append(Spot(clip_number, 0, 4))
+        material.rest_spots.append(SegmentPlace(clip_number, 0, 4))
     found = inventory(material.segments, {}, material.rests, {}, stays=2, tie=0, most_variants=1)
     mean, deviation = standardisation(features)
-    made = frame_densities(
+    made = fit_emissions(
         material, found, dict(enumerate(features)), SimpleNamespace(feature_set=PHON36, mean=mean, deviation=deviation)
     )
     ways = {way.said: way.units for way in found.ways}
@@ -185,7 +185,7 @@ def test_frames_of_a_sign_are_given_to_its_units_in_order():
         expected = np.r_[np.full(4, found.rest), np.full(first, ways[said][0]), np.full(len(own) - 4 - first, ways[said][1])]
         right.append(scores.argmax(axis=1) == expected)
     assert np.concatenate(right).mean() > 0.75
-    again = densities_of(made.arrays())
+    again = emissions_of(made.arrays())
     assert np.array_equal(again.scores(features[0], PHON36), made.scores(features[0], PHON36))
 
 
@@ -199,7 +199,7 @@ def test_shared_columns_are_one_a_unit_but_for_references():
 
 def test_forms_in_context_take_one_part_from_elsewhere():
     distance = np.abs(np.subtract.outer(np.arange(3), np.arange(3))).astype(float)
-    how = Neighbours(1.0, 0.0, 1.0, distances={"H": distance, "L": distance})
+    how = Coarticulation(1.0, 0.0, 1.0, distances={"H": distance, "L": distance})
     plain, _ = signs(built())
     made, _ = signs(built(), neighbours=how)
     base = len(plain.columns.rows)
@@ -256,7 +256,7 @@ def test_loci_nouns_and_rules():
 
 
 def test_how_often_two_signs_are_one():
-    fused, a, b = Stretch(("GIVE", "CUP"), 0, 1), Stretch(("GIVE",), 0, 1), Stretch(("CUP",), 1, 2)
+    fused, a, b = SignSegment(("GIVE", "CUP"), 0, 1), SignSegment(("GIVE",), 0, 1), SignSegment(("CUP",), 1, 2)
     assert fused_shares([[fused], [a, b], [a, b], [b, a]]) == {("GIVE", "CUP"): 1 / 3}
 
 
@@ -293,4 +293,4 @@ def test_words_end_where_the_rest_begins_and_fused_ones_share_their_time():
     frames = (9, 9, 1, 2, 3, 9, 4, 4, 9)
     assert spans(BestPath((1, 2), frames, (2, 6), 0.0, True), 9) == [(2, 5), (6, 8)]
     assert spans(BestPath((1, 2, 3), frames, (2, 6, 6), 0.0, True), 9) == [(2, 5), (6, 8), (6, 8)]
-    assert Columns().add((0,), 0, False, 1.0, "x", 0) == 1
+    assert FrameLabels().add((0,), 0, False, 1.0, "x", 0) == 1

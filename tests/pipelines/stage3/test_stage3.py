@@ -14,7 +14,7 @@ from asl.pipelines.cascade.graph_folder import encoder_scores
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.labels import form_frames
 from asl.pipelines.stage3.cases import retrievals
-from asl.pipelines.stage3.competitor_search import Rivals
+from asl.pipelines.stage3.competitor_search import Competitors
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.hypotheses import Competition
 from asl.transducers.levels.lexicon import Pronunciation
@@ -25,13 +25,13 @@ GLOSS, PEAK = np.array([1, 2, 3, 0]), np.array([True, False, True, False])
 WEIGHT = 0.7
 
 
-def searched(competition: Competition, log_probs: np.ndarray, words) -> Rivals:
+def searched(competition: Competition, log_probs: np.ndarray, words) -> Competitors:
     scores = (WEIGHT * encoder_scores(log_probs, GLOSS, PEAK)).astype(np.float32)
     others = tuple(one for one in competition.best(scores, 50) if one.words != words)
-    return Rivals(competition.aligned(scores, words), others)
+    return Competitors(competition.aligned(scores, words), others)
 
 
-def objective(log_probs: torch.Tensor, rivals: Rivals) -> torch.Tensor:
+def objective(log_probs: torch.Tensor, rivals: Competitors) -> torch.Tensor:
     every = [rivals.reference, *rivals.others]
     paths = stacked([one.frames for one in every], torch.device("cpu"))
     scores = WEIGHT * encoder_path_scores(log_probs, torch.from_numpy(GLOSS)[paths], torch.from_numpy(PEAK)[paths])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asl.models.features.holistic import LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
 from asl.models.features.phon36 import HANDSHAPE, POINTS, phon36
-from asl.pipelines.synthetic import motion, noise, sentences
+from asl.pipelines.synthetic import motion, noise, sentences, trajectories
 from asl.pipelines.synthetic.lexicon import everyday, handshapes, locations
 from asl.pipelines.synthetic.signers import Camera, Signer, signer
 from asl.pipelines.synthetic.skeleton import body_of, contact_point, elbows, face_template, hand_points, landmarks_of, reachable
@@ -23,7 +23,7 @@ def angle(vector, other) -> float:
 
 def points_of(sign, who=PLAIN, fps=25.0, seed=0):
     rng = np.random.default_rng(seed)
-    tracks, spans = motion.perform([motion.realise(sign, who)], who, fps, rng)
+    tracks, spans = trajectories.perform([motion.realise(sign, who)], who, fps, rng)
     return landmarks_of(body_of(tracks, who)), spans[0]
 
 
@@ -148,7 +148,7 @@ def test_noise_loses_hands_at_the_measured_rate_and_leaves_the_truth_alone():
 
 def test_fingers_seem_straighter_than_they_are():
     rng = np.random.default_rng(0)
-    tracks, _ = motion.perform([motion.realise(SIGNS["YES"], PLAIN)], PLAIN, 25.0, rng)
+    tracks, _ = trajectories.perform([motion.realise(SIGNS["YES"], PLAIN)], PLAIN, 25.0, rng)
     before = tracks.shape.copy()
     seen = [noise.misjudged(tracks, 25.0, np.random.default_rng(seed)).shape for seed in range(100)]
     assert np.array_equal(tracks.shape, before)

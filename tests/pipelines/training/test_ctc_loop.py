@@ -22,8 +22,8 @@ from asl.pipelines.recogniser.reading import (
 )
 from asl.pipelines.recogniser.torch_model import load_model, save_model
 from asl.pipelines.training import ctc_loop
-from asl.pipelines.training.ctc_loop import Run
-from asl.pipelines.training.examples import Data, Example
+from asl.pipelines.training.ctc_loop import CtcRun
+from asl.pipelines.training.examples import Example, TrainingData
 from asl.pipelines.training.resumable import learning_rate_share, make_batches
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.progress import Silent
@@ -57,21 +57,21 @@ def sentences(seeds) -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def data() -> Data:
+def data() -> TrainingData:
     train, validation = examples(range(5)), examples((50, 51))
-    return Data(PHON36, train, validation, *standardisation([one.features for one in train]))
+    return TrainingData(PHON36, train, validation, *standardisation([one.features for one in train]))
 
 
-def run(data: Data, folder: Path, hidden: int = 24, **settings) -> ctc_loop.Outcome:
+def run(data: TrainingData, folder: Path, hidden: int = 24, **settings) -> ctc_loop.TrainingOutcome:
     chosen = TrainSettings(**({"epochs": 6, "batch_size": 8} | settings))
     torch.set_num_threads(1)
     torch.manual_seed(chosen.seed)
     model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, hidden, 1, chosen.dropout), GLOSSES, chosen.label_prior)
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(model, data, chosen, folder, torch.device("cpu")).run(Silent())
+    return CtcRun(model, data, chosen, folder, torch.device("cpu")).run(Silent())
 
 
-def weights(outcome: ctc_loop.Outcome) -> bytes:
+def weights(outcome: ctc_loop.TrainingOutcome) -> bytes:
     return b"".join(tensor.numpy().tobytes() for tensor in outcome.model.state_dict().values())
 
 
@@ -82,9 +82,9 @@ def test_a_small_model_learns_signs_of_unseen_takes(data, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def taught(data, tmp_path_factory) -> ctc_loop.Outcome:
+def taught(data, tmp_path_factory) -> ctc_loop.TrainingOutcome:
     """A model taught single signs and sentences."""
-    mixed = Data(PHON36, examples(range(5)) + sentences(range(16)), sentences((70, 71, 72)), data.mean, data.deviation)
+    mixed = TrainingData(PHON36, examples(range(5)) + sentences(range(16)), sentences((70, 71, 72)), data.mean, data.deviation)
     return run(mixed, tmp_path_factory.mktemp("taught"), epochs=60, hidden=32, discriminative=0.0, patience=0)
 
 
@@ -96,7 +96,7 @@ def test_it_learns_sentences_and_reads_them(taught):
 
 def test_a_run_stopped_after_any_epoch_ends_in_the_same_bits(data, tmp_path, monkeypatch):
     whole = run(data, tmp_path / "whole")
-    epoch = Run.epoch
+    epoch = CtcRun.epoch
 
     def killed_at(number):
         def stop(self, index):
@@ -107,10 +107,10 @@ def test_a_run_stopped_after_any_epoch_ends_in_the_same_bits(data, tmp_path, mon
         return stop
 
     for number in (1, 4):
-        monkeypatch.setattr(Run, "epoch", killed_at(number))
+        monkeypatch.setattr(CtcRun, "epoch", killed_at(number))
         with pytest.raises(KeyboardInterrupt):
             run(data, tmp_path / f"cut{number}")
-        monkeypatch.setattr(Run, "epoch", epoch)
+        monkeypatch.setattr(CtcRun, "epoch", epoch)
         resumed = run(data, tmp_path / f"cut{number}")
         assert weights(resumed) == weights(whole)
         lines = [json.loads(line) for line in (tmp_path / f"cut{number}" / "metrics.jsonl").read_text().splitlines()]
@@ -133,7 +133,7 @@ def test_accumulated_batches_equal_one_large_one(data, tmp_path):
         "label_prior": 0.0,
         "label_smoothing": 0.0,
     }
-    same = Data(PHON36, [data.train[0]] * 8, [], data.mean, data.deviation)
+    same = TrainingData(PHON36, [data.train[0]] * 8, [], data.mean, data.deviation)
     large = run(same, tmp_path / "large", batch_size=8, **plain)
     small = run(same, tmp_path / "small", batch_size=2, accumulate=4, **plain)
     for a, b in zip(large.model.parameters(), small.model.parameters(), strict=True):
@@ -148,7 +148,7 @@ def test_training_stops_when_validation_no_longer_improves(data, tmp_path):
 
 def test_a_collapse_is_called_by_its_name(data, tmp_path):
     silent = [{"epoch": i, "loss": 1.0, "blank_share": 1.0} for i in range(12)]
-    collapsed = Run(Recogniser(EncoderSpec("bilstm", 38, 8, 1), GLOSSES), data, TrainSettings(), tmp_path, torch.device("cpu"))
+    collapsed = CtcRun(Recogniser(EncoderSpec("bilstm", 38, 8, 1), GLOSSES), data, TrainSettings(), tmp_path, torch.device("cpu"))
     collapsed.history = silent
     assert "blank collapse" in collapsed._warnings()[0]
 
@@ -250,13 +250,13 @@ def test_a_damaged_or_newer_model_is_refused(model, tmp_path):
 
 def test_the_kept_weights_can_be_the_mean_of_the_last_epochs(data, tmp_path, monkeypatch):
     kept = []
-    add = Run._add_weights
+    add = CtcRun._add_weights
 
     def spy(self):
         add(self)
         kept.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
 
-    monkeypatch.setattr(Run, "_add_weights", spy)
+    monkeypatch.setattr(CtcRun, "_add_weights", spy)
     outcome = run(data, tmp_path / "whole", epochs=6, average=0.5, patience=0)
     assert len(kept) == 3
     for name, tensor in outcome.model.state_dict().items():
@@ -277,23 +277,23 @@ def test_every_part_of_the_strong_recipe_learns_and_resumes(data, tmp_path, monk
     recipe = RECIPES["strong"] | {"epochs": 8, "adversarial": 0.05, "late_dropout": 0.2}
     whole = run(data, tmp_path / "whole", **recipe)
     assert whole.history[-1]["loss"] < whole.history[0]["loss"]
-    epoch = Run.epoch
+    epoch = CtcRun.epoch
 
     def stop(self, index):
         if index == 7:
             raise KeyboardInterrupt
         return epoch(self, index)
 
-    monkeypatch.setattr(Run, "epoch", stop)
+    monkeypatch.setattr(CtcRun, "epoch", stop)
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path / "cut", **recipe)
-    monkeypatch.setattr(Run, "epoch", epoch)
+    monkeypatch.setattr(CtcRun, "epoch", epoch)
     assert weights(run(data, tmp_path / "cut", **recipe)) == weights(whole)
 
 
 def test_a_clip_whose_features_are_no_numbers_is_named(data, tmp_path, monkeypatch):
     broken = Example(data.train[3].features, data.train[3].glosses, "signer/BOOK-7")
-    with_it = Data(PHON36, [*data.train[:3], broken], [], data.mean, data.deviation)
+    with_it = TrainingData(PHON36, [*data.train[:3], broken], [], data.mean, data.deviation)
     plain = ctc_loop.augmented_input
 
     def poisoned(features, *how):
@@ -321,7 +321,7 @@ def test_phonology_and_boundaries_are_learned_beside_the_glosses(tmp_path):
     torch.manual_seed(0)
     tiers = {"location": ("low", "high"), "sign type": ("even", "odd"), BOUNDARY: ("boundary",)}
     model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, 24, 1, 0.2), GLOSSES, 0.3, tiers)
-    outcome = Run(model, Data(PHON36, train, [], mean, deviation), chosen, tmp_path, torch.device("cpu")).run(Silent())
+    outcome = CtcRun(model, TrainingData(PHON36, train, [], mean, deviation), chosen, tmp_path, torch.device("cpu")).run(Silent())
     save_model(tmp_path, [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), mean, deviation, {})
     saved = load_model(tmp_path)
     right, kinds = [], []
@@ -347,7 +347,7 @@ def test_the_gloss_of_every_frame_is_learned_where_signs_are_marked(data, tmp_pa
     train, held = [marked(one) for one in sentences(range(16))], [marked(one) for one in sentences((70, 71))]
     named = {}
     for weight in (0.0, 1.0):
-        own = Data(PHON36, train, [], data.mean, data.deviation)
+        own = TrainingData(PHON36, train, [], data.mean, data.deviation)
         outcome = run(own, tmp_path / str(weight), epochs=30, frames=weight, patience=0, mirror=0.0)
         save_model(tmp_path / "m", [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
         model = load_model(tmp_path / "m")
