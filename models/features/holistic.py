@@ -5,6 +5,7 @@ Left and right are the signer's own; an unmirrored signer has the left shoulder 
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -68,3 +69,16 @@ def component_presence(points: np.ndarray) -> np.ndarray:
 def empty_points(frames: int) -> np.ndarray:
     """(T, 543, 3) of NaN: nothing seen yet."""
     return np.full((frames, POINT_COUNT, 3), np.nan, dtype=np.float32)
+
+
+_FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
+_PALM = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
+HAND_BONES = [*_PALM, *(bone for finger in _FINGERS for bone in pairwise(finger))]
+BODY_BONES = [(11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)]
+_HEAD = [(8, 6), (6, 5), (5, 4), (4, 0), (0, 1), (1, 2), (2, 3), (3, 7), (9, 10)]
+#: Of the whole signer, among the 543 points.
+FRAME_BONES = [
+    *_HEAD,
+    *BODY_BONES,
+    *((part.start + a, part.start + b) for part in (LEFT_HAND, RIGHT_HAND) for a, b in HAND_BONES),
+]

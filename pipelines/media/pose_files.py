@@ -7,7 +7,6 @@ files and foreign ones. Confidence 0 means not seen.
 import struct
 from functools import lru_cache
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,14 @@ from pose_format import Pose
 from pose_format.numpy import NumPyPoseBody
 from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
-from asl.models.features.holistic import COMPONENTS, LEFT_HAND, POINT_COUNT, RIGHT_HAND, Landmarks, empty_points
+from asl.models.features.holistic import (
+    BODY_BONES,
+    COMPONENTS,
+    HAND_BONES,
+    POINT_COUNT,
+    Landmarks,
+    empty_points,
+)
 from asl.pipelines.workspace.errors import BadClip
 from asl.pipelines.workspace.files import write_atomically
 
@@ -44,17 +50,6 @@ _HAND = (
     "RING_FINGER_DIP RING_FINGER_TIP PINKY_MCP PINKY_PIP PINKY_DIP PINKY_TIP"
 ).split()
 _POINT_NAMES = {"pose": _BODY, "face": [str(i) for i in range(468)], "left_hand": _HAND, "right_hand": _HAND}
-_FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
-_PALM = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
-HAND_BONES = [*_PALM, *(bone for finger in _FINGERS for bone in pairwise(finger))]
-BODY_BONES = [(11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)]
-_HEAD = [(8, 6), (6, 5), (5, 4), (4, 0), (0, 1), (1, 2), (2, 3), (3, 7), (9, 10)]
-#: Of the whole signer, among the 543 points.
-FRAME_BONES = [
-    *_HEAD,
-    *BODY_BONES,
-    *((part.start + a, part.start + b) for part in (LEFT_HAND, RIGHT_HAND) for a, b in HAND_BONES),
-]
 _BONES = {"pose": BODY_BONES, "face": [], "left_hand": HAND_BONES, "right_hand": HAND_BONES}
 _COLOURS = {"pose": (90, 90, 90), "face": (200, 160, 60), "left_hand": (30, 110, 220), "right_hand": (220, 70, 40)}
 

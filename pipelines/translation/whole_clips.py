@@ -2,40 +2,21 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from asl.models.features.holistic import Landmarks
 from asl.models.features.tiers import BOUNDARY
-from asl.pipelines.cascade.explanation import PathStep, explained
+from asl.pipelines.cascade.explanation import explained
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Where
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.recogniser.reading import Token, isolated_token, read_landmarks
+from asl.pipelines.recogniser.reading import isolated_token, read_landmarks
 from asl.pipelines.translation.reader import Reader
+from asl.pipelines.translation.result import Translation
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
-
-
-@dataclass(frozen=True)
-class Translation:
-    """A clip's glosses in signing order. landmarks: as extracted, for the overlay.
-
-    explanation: the cascade's path, where asked for. whole: False where no path of the cascade came to an end of its grammar,
-    and the tokens are the best partial reading.
-    """
-
-    path: Path
-    tokens: tuple[Token, ...]
-    landmarks: Landmarks
-    explanation: tuple[PathStep, ...] = ()
-    whole: bool = True
-
-    @property
-    def seconds(self) -> float:
-        return self.landmarks.seconds
 
 
 def translate(

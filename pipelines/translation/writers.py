@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asl.pipelines.recogniser.reading import Token
-from asl.pipelines.translation.whole_clips import Translation
+from asl.pipelines.translation.result import Translation
 from asl.pipelines.workspace.files import write_atomically
 
 SCHEMA_VERSION = 1
