@@ -73,7 +73,9 @@ def utterance(model, spelled, rest: int, rng: np.random.Generator, rests: float 
 
 
 def main() -> None:
-    from asl.pipelines.cascade.bounded_build import build_in  # decoders.py takes this task where pipelines need not be installed
+    from asl.pipelines.cascade.bounded_build import (
+        build_bounded,
+    )  # decoders.py takes this task where pipelines need not be installed
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--signs", type=int, default=2000)
@@ -93,7 +95,7 @@ def main() -> None:
     known = Knowledge(tuple(glosses), (MEAN_FRAMES,) * UNITS, places, entries, model, references, rest=UNITS)
     with tempfile.TemporaryDirectory() as name:
         started = time.perf_counter()
-        built = build_in(known, Path(name), max_gb=chosen.max_memory)
+        built = build_bounded(known, Path(name), max_gb=chosen.max_memory)
         seconds = time.perf_counter() - started
         whole = next(one for one in built.sizes if one.name == WHOLE)
         print(

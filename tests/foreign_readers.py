@@ -17,7 +17,7 @@ import numpy as np
 from asl.models.features.feature_sets import FEATURE_SETS
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.cascade.graph_folder import Graph
-from asl.pipelines.cascade.language import language, read_text
+from asl.pipelines.cascade.language import read_text, train_language
 from asl.pipelines.corpus.clips import ClipSource, read_clips
 from asl.pipelines.corpus.feature_store import features_of
 from asl.pipelines.corpus.labels import table_of
@@ -108,13 +108,13 @@ def read_arpa(data: bytes, folder: Path) -> None:
 
     (folder / "g.arpa").write_bytes(data)
     words = ["BOOK", "DRINK"]
-    grammar(language(GraphSettings(arpa=str(folder / "g.arpa")), words, [words], [words[::-1]]).model, words)
+    grammar(train_language(GraphSettings(arpa=str(folder / "g.arpa")), words, [words], [words[::-1]]).model, words)
 
 
 def read_glosses(data: bytes, folder: Path) -> None:
     (folder / "text.txt").write_bytes(data)
     if len(read_text(folder / "text.txt")) < MOST_FRAMES:
-        language(GraphSettings(text=[str(folder / "text.txt")], order=2), ["BOOK", "DRINK"], [["BOOK", "DRINK"]], [])
+        train_language(GraphSettings(text=[str(folder / "text.txt")], order=2), ["BOOK", "DRINK"], [["BOOK", "DRINK"]], [])
 
 
 def read_bundle(data: bytes, folder: Path) -> None:

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from asl.pipelines.cascade.bounded_build import Built, build_in
-from asl.pipelines.cascade.graph_folder import RIVALS, Graph
+from asl.pipelines.cascade.bounded_build import BuildFigures, build_bounded
+from asl.pipelines.cascade.graph_folder import COMPETITORS, Graph
 from asl.pipelines.cascade.language import Language
 from asl.pipelines.cascade.units.alignments import Alignments
 from asl.pipelines.cascade.units.coarticulation import Coarticulation
 from asl.pipelines.cascade.units.codebooks import Coder
 from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, fit_emissions
-from asl.pipelines.cascade.units.inventory import Inventory, inventory
-from asl.pipelines.cascade.units.pronunciations import Signs, signs_of
+from asl.pipelines.cascade.units.inventory import Inventory, learn_inventory
+from asl.pipelines.cascade.units.pronunciations import CascadeSigns, cascade_signs
 from asl.pipelines.cascade.units.segments import fused_shares
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.errors import BadInput
@@ -30,7 +30,7 @@ from asl.transducers.level_names import WHOLE, file_name
 from asl.transducers.references import keeps_references, loci_of, nouns_of
 
 #: References are followed where so many of the training sentences keep to the rule that each is bound.
-MOST_KEEP = 0.95
+MIN_BOUND_SHARE = 0.95
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Assembly:
         own, settings = self.material.segments, self.settings
         if not settings.fusion:
             own = {said: codes for said, codes in own.items() if len(said) == 1}
-        return inventory(
+        return learn_inventory(
             own, self.material.letters, self.material.rests, sizes, stays=settings.stays, tie=settings.units,
             most_variants=settings.variants, names=self.glosses,
         )  # fmt: skip
@@ -71,15 +71,15 @@ class Assembly:
         if not self.settings.discourse or not loci:
             return []
         kept = keeps_references(sentences, loci, nouns_of(sentences))
-        if kept < MOST_KEEP:
+        if kept < MIN_BOUND_SHARE:
             self.warnings.append(f"discourse is off: in {1 - kept:.0%} of the training sentences a reference is not bound")
             return []
         return loci
 
-    def signs(self, settings: GraphSettings) -> Signs:
+    def signs(self, settings: GraphSettings) -> CascadeSigns:
         encoder = {gloss: self.model.alphabet.label(gloss) for gloss in self.glosses if gloss in self.model.alphabet}
         own = settings.encoder_weight > 0 or settings.tune
-        return signs_of(
+        return cascade_signs(
             self.inventory, self.glosses, encoder, own_columns=own, throughout=self.model.names_every_frame,
             nouns=nouns_of(self.material.sentences), loci=self.loci,
             margin=settings.fusion_margin, fused_shares=fused_shares(self.material.found),
@@ -94,7 +94,7 @@ class Assembly:
         distances = {part: _distances(self.coder, part) for part in ("H", "L")}
         return Coarticulation(settings.assimilation, settings.reduction, settings.anticipation, distances=distances)
 
-    def knowledge(self, signs: Signs, settings: GraphSettings) -> Knowledge:
+    def knowledge(self, signs: CascadeSigns, settings: GraphSettings) -> Knowledge:
         return Knowledge(
             self.glosses, tuple(signs.columns.durations), tuple(signs.places), tuple(signs.pronunciations), self.spoken.model,
             signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest, settings.language_weight, settings.penalty,
@@ -102,13 +102,13 @@ class Assembly:
         )  # fmt: skip
 
     @staticmethod
-    def shortest(signs: Signs, share: float) -> tuple[int, ...]:
+    def shortest(signs: CascadeSigns, share: float) -> tuple[int, ...]:
         """(N,) frames that each label takes at least; a rest may be of any length."""
         found = [max(1, round(share * one)) for one in signs.columns.durations]
         return tuple(1 if label == signs.rest else few for label, few in enumerate(found, 1))
 
     @classmethod
-    def longest(cls, signs: Signs, settings: GraphSettings) -> tuple[int, ...]:
+    def longest(cls, signs: CascadeSigns, settings: GraphSettings) -> tuple[int, ...]:
         """(N,) frames that each label takes at most, 0 for any number; () if none has an end. A rest has none."""
         if not settings.longest:
             return ()
@@ -116,13 +116,13 @@ class Assembly:
         found = [math.ceil(settings.longest * one) for one in signs.columns.durations]
         return tuple(0 if label == signs.rest else max(least[label - 1], most) for label, most in enumerate(found, 1))
 
-    def build(self, settings: GraphSettings, folder: Path) -> tuple[Signs, Graph, Built]:
+    def build(self, settings: GraphSettings, folder: Path) -> tuple[CascadeSigns, Graph, BuildFigures]:
         """Builds with these weights into the folder."""
         signs = self.signs(settings)
-        built = build_in(self.knowledge(signs, settings), folder, prune=settings.prune, max_gb=settings.max_memory)
+        built = build_bounded(self.knowledge(signs, settings), folder, prune=settings.prune, max_gb=settings.max_memory)
         return signs, self.graph(signs, settings, folder), built
 
-    def build_rivals(self, signs: Signs, settings: GraphSettings, folder: Path) -> None:
+    def build_rivals(self, signs: CascadeSigns, settings: GraphSettings, folder: Path) -> None:
         """Writes RIVALS: the cascade with glosses as likely as they are alone.
 
         Stage 3 looks for what competes in it: G has learned the very sentences that are trained on, and would hide what the
@@ -130,10 +130,10 @@ class Assembly:
         """
         known = replace(self.knowledge(signs, settings), language=self.spoken.alone)
         with tempfile.TemporaryDirectory(prefix="asl-") as name:
-            build_in(known, Path(name), prune=settings.prune, max_gb=settings.max_memory)
-            shutil.move(Path(name) / file_name(WHOLE), folder / RIVALS)
+            build_bounded(known, Path(name), prune=settings.prune, max_gb=settings.max_memory)
+            shutil.move(Path(name) / file_name(WHOLE), folder / COMPETITORS)
 
-    def graph(self, signs: Signs, settings: GraphSettings, folder: Path) -> Graph:
+    def graph(self, signs: CascadeSigns, settings: GraphSettings, folder: Path) -> Graph:
         own, densities = signs.columns, self.densities if settings.density_weight else None
         rows = np.array(own.rows, dtype=int).reshape(len(own.rows), len(signs.tables))
         weights = settings.encoder_weight, settings.code_weight, settings.density_weight
@@ -151,7 +151,7 @@ def _distances(coder: Coder, part: str) -> np.ndarray:
     return distances / max(distances[~np.eye(len(entries), dtype=bool)].mean(), 1e-9)
 
 
-def glosses_of(material: Alignments) -> tuple[str, ...]:
+def glosses_in(material: Alignments) -> tuple[str, ...]:
     return tuple(sorted(set(itertools.chain.from_iterable(material.segments))))
 
 

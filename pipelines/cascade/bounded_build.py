@@ -12,7 +12,7 @@ from asl.transducers.cascade import Knowledge, Size, build
 
 
 @dataclass(frozen=True)
-class Job:
+class BuildJob:
     """What to build, and where the files go. memory: bytes that it may take."""
 
     known: Knowledge
@@ -22,18 +22,18 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildFigures:
     """sizes: of each transducer. memory_mb: the most that building took."""
 
     sizes: list[Size]
     memory_mb: float
 
 
-def build_in(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> Built:
+def build_bounded(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
     """Writes the transducers into the folder. Raises BadInput: labels that do not fit, or more memory than allowed."""
     with Pool(Where(processes=1)) as pool:
         try:
-            return pool.submit(_build, Job(known, folder, prune, int(max_gb * 1e9))).result()
+            return pool.submit(_build, BuildJob(known, folder, prune, int(max_gb * 1e9))).result()
         except (BrokenProcessPool, MemoryError) as error:
             raise BadInput(
                 f"the graph needs more than --max-memory {max_gb:g} GB",
@@ -43,7 +43,7 @@ def build_in(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: floa
             raise BadInput(f"the cascade cannot be built: {error}", "look at the text, the lexicon and --prune") from error
 
 
-def _build(job: Job) -> Built:
+def _build(job: BuildJob) -> BuildFigures:
     # The system ends it on the way where it can: Linux counts the heap, other systems may refuse.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
@@ -52,4 +52,4 @@ def _build(job: Job) -> Built:
         raise MemoryError
     job.folder.mkdir(parents=True, exist_ok=True)
     sizes = made.write(job.folder)
-    return Built(sizes, peak_memory_mb())
+    return BuildFigures(sizes, peak_memory_mb())

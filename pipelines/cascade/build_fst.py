@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asl.pipelines.cascade.graph_building import BuildResult, build_graph, coder_for, graph_inputs
-from asl.pipelines.cascade.graph_folder import CARD, RIVALS, TABLES
+from asl.pipelines.cascade.graph_folder import CARD, COMPETITORS, TABLES
 from asl.pipelines.cascade.report import write_report
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
@@ -58,7 +58,7 @@ def run_build_fst(
         found, findings = build_graph(store, settings, decode, trained, coder, folder, progress, rivals=True)
         page = workspace.reports / "build-fst.html"
         write_report(page, found.metrics, found.sizes, findings.trials, findings.space, command)
-        files = [page, *(folder / one for one in (CARD, TABLES, RIVALS, file_name(WHOLE)))]
+        files = [page, *(folder / one for one in (CARD, TABLES, COMPETITORS, file_name(WHOLE)))]
         workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, found.metrics)
         found.decision, found.report = decision, str(page)
         return found

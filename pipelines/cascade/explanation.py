@@ -25,7 +25,7 @@ class PathStep:
     cost: float
 
 
-def explained(graph: Graph, path: BestPath) -> list[PathStep]:
+def explain_path(graph: Graph, path: BestPath) -> list[PathStep]:
     """H: every unit with its frames. C, M, D: what they change. L∘G: every gloss. From what is seen up to the glosses."""
     runs, levels = _levels(graph, path)
     names = _names(graph)
@@ -50,7 +50,7 @@ def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], d
     from asl.transducers.cascade import explain  # Pynini is not needed to translate
 
     for parted in (False, True):
-        runs = stays(path, parted=parted)
+        runs = label_runs(path, parted=parted)
         try:
             return runs, explain(graph.levels, [label for label, _, _ in runs], path.words, whole=path.whole)
         except ValueError:
@@ -59,7 +59,7 @@ def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], d
     raise AssertionError
 
 
-def stays(path: BestPath, *, parted: bool) -> list[tuple[int, int, int]]:
+def label_runs(path: BestPath, *, parted: bool) -> list[tuple[int, int, int]]:
     """(label, first, last) of every stay in a unit. parted: a new word begins a new stay even of the same unit."""
     starts = set(path.starts) if parted else set()
     edges = [t for t in range(1, len(path.frames)) if path.frames[t] != path.frames[t - 1] or t in starts]

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.cascade.assembly import Assembly, glosses_of, text_warnings
-from asl.pipelines.cascade.bounded_build import Built
+from asl.pipelines.cascade.assembly import Assembly, glosses_in, text_warnings
+from asl.pipelines.cascade.bounded_build import BuildFigures
 from asl.pipelines.cascade.graph_folder import save_graph
-from asl.pipelines.cascade.language import language
+from asl.pipelines.cascade.language import train_language
 from asl.pipelines.cascade.signing_space import SigningSpace, signing_space
-from asl.pipelines.cascade.units.alignments import add_lexicon, gather, names, usable
-from asl.pipelines.cascade.units.codebooks import Coder, fit_coder, stage_1_coder
-from asl.pipelines.cascade.units.pronunciations import Signs
+from asl.pipelines.cascade.units.alignments import add_lexicon, collect_alignments, fingerspelled_names, usable_clips
+from asl.pipelines.cascade.units.codebooks import Coder, fit_coder, pretrained_coder
+from asl.pipelines.cascade.units.pronunciations import CascadeSigns
 from asl.pipelines.cascade.weight_search import SearchedWeights, Trial, search_weights
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.recogniser.reading import read_features
@@ -31,7 +31,7 @@ _WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "language_weight"
 
 
 @dataclass(frozen=True)
-class GraphFindings:
+class BuildDetails:
     """What only the page shows: the signing space, and what tuning tried."""
 
     space: SigningSpace
@@ -67,25 +67,25 @@ def coder_for(store: FeatureStore, books: Path | None) -> Coder | None:
     if not store.feature_set.phonological:
         return None
     if books:
-        return stage_1_coder(books)
+        return pretrained_coder(books)
     return fit_coder(store[i] for i, clip in enumerate(store.clips) if clip.split == "train")
 
 
 def build_graph(
     store: FeatureStore, settings: GraphSettings, decode: DecodeSettings, model: TrainedModel, coder: Coder | None, folder: Path,
     progress: Progress, train: Sequence[int] | None = None, *, rivals: bool = False,
-) -> tuple[BuildResult, GraphFindings]:  # fmt: skip
+) -> tuple[BuildResult, BuildDetails]:  # fmt: skip
     """Builds a model's cascade into the folder; its figures, and what the page shows besides.
 
     train: the clips that it learns signs and sentences from; by default all training clips whose glosses the model knows.
     rivals: also what stage 3 needs.
     """
-    material = gather(store, model, coder, decode.mirror_average, progress, train)
+    material = collect_alignments(store, model, coder, decode.mirror_average, progress, train)
     if settings.lexicon:
         add_lexicon(material, settings.lexicon, settings.lexicon_signs, model.features, coder)
-    glosses = tuple(sorted({*glosses_of(material), *names(settings, material)}))
-    validation = usable(store.clips, model, "validation")
-    spoken = language(settings, glosses, material.sentences, [store.clips[i].glosses for i in validation])
+    glosses = tuple(sorted({*glosses_in(material), *fingerspelled_names(settings, material)}))
+    validation = usable_clips(store.clips, model, "validation")
+    spoken = train_language(settings, glosses, material.sentences, [store.clips[i].glosses for i in validation])
     whole = Assembly(material, model, coder, spoken, glosses, settings, store)
     tuned = SearchedWeights(settings)
     if settings.tune and validation:
@@ -99,7 +99,7 @@ def build_graph(
         graph,
         signs.columns,
         model,
-        {"written": written(signs), "weights": {key: getattr(tuned.settings, key) for key in _WEIGHTS}}
+        {"written": written_label_names(signs), "weights": {key: getattr(tuned.settings, key) for key in _WEIGHTS}}
         | {"loci": dict(space.loci), **space.figures},
     )
     (folder / ARPA).write_text(to_arpa(spoken.model), encoding="utf-8")
@@ -111,10 +111,10 @@ def build_graph(
     warnings = [*whole.warnings, *text_warnings(spoken)]
     metrics = {key: value for key, value in metrics.items() if value is not None}
     sizes = [asdict(one) | {"out_degree": round(one.out_degree, 2)} for one in built.sizes]
-    return BuildResult(Decision(True, ""), str(folder), metrics, sizes, "", warnings), GraphFindings(space, tuned.trials)
+    return BuildResult(Decision(True, ""), str(folder), metrics, sizes, "", warnings), BuildDetails(space, tuned.trials)
 
 
-def written(signs: Signs) -> dict[str, str]:
+def written_label_names(signs: CascadeSigns) -> dict[str, str]:
     """Names of the labels that D writes besides those that it reads."""
     known = signs.references
     if not known.points:
@@ -128,7 +128,7 @@ def _weights(tuned: SearchedWeights) -> dict[str, Any]:
     return found | ({"validation_wer": min(one.wer for one in tuned.trials)} if tuned.trials else {})
 
 
-def _of_build(built: Built) -> dict[str, Any]:
+def _of_build(built: BuildFigures) -> dict[str, Any]:
     (whole,) = (one for one in built.sizes if one.name == WHOLE)
     seconds = sum(one.seconds for one in built.sizes)
     return {"states": whole.states, "arcs": whole.arcs, "seconds": round(seconds, 2), "memory_mb": built.memory_mb}

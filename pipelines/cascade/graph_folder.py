@@ -10,9 +10,9 @@ import numpy as np
 
 from asl.models.features.tiers import FORM, FORMS, FUSED, PLAIN
 from asl.models.units import part_scores
-from asl.pipelines.cascade.units.codebooks import Coder, coder_of
-from asl.pipelines.cascade.units.frame_labels import BETWEEN, FrameLabels
-from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, emissions_of
+from asl.pipelines.cascade.units.codebooks import Coder, coder_from_arrays
+from asl.pipelines.cascade.units.frame_labels import NO_GLOSS, FrameLabels
+from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, emissions_from_arrays
 from asl.pipelines.recogniser.model import Model, made_folder
 from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.workspace.errors import AslError, BadInput, StageMissing
@@ -28,15 +28,25 @@ from asl.transducers.level_names import WHOLE, file_name
 
 CARD, TABLES = "graph.json", "tables.safetensors"
 #: The graph that stage 3 looks for what competes in.
-RIVALS = "rivals.fst"
-WEIGHTS_OF_SCORES = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
-NEITHER = -1
-BUILD_AGAIN = "build it again: asl build-fst --force"
+COMPETITORS = "rivals.fst"
+SCORE_WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "gate_weight")
+NO_FORM = -1
+REBUILD_HINT = "build it again: asl build-fst --force"
 #: What a posterior is at least before its logarithm is taken.
-SMALLEST = 1e-6
+MIN_POSTERIOR = 1e-6
 FORMAT_VERSION = 2
 #: What reading a damaged graph raises, one or the other.
-DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, RecursionError, OverflowError)
+DAMAGE_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    RecursionError,
+    OverflowError,
+)
 MAX_CARD_BYTES, MAX_LABELS = 256 << 20, 5_000_000
 
 
@@ -102,15 +112,15 @@ class Graph:
         """(T, N) log α of plain signs and log (1 − α) of fused ones; 0 where the model has no gate."""
         if not self.gate_weight or FORM not in reading.phonology:
             return 0.0
-        return gate_scores(np.log(np.maximum(reading.phonology[FORM], SMALLEST)), self.gate_columns)
+        return gate_scores(np.log(np.maximum(reading.phonology[FORM], MIN_POSTERIOR)), self.gate_columns)
 
     @cached_property
     def gate_columns(self) -> np.ndarray:
         """(N,) which of FORMS a column is, NEITHER for the frames between signs."""
-        columns = np.where(self.gloss == BETWEEN, NEITHER, FORMS.index(PLAIN))
+        columns = np.where(self.gloss == NO_GLOSS, NO_FORM, FORMS.index(PLAIN))
         columns[np.array(self.fused, dtype=int) - 1] = FORMS.index(FUSED)
         if self.rest:
-            columns[self.rest - 1] = NEITHER
+            columns[self.rest - 1] = NO_FORM
         return columns
 
     def decoder(self, settings: DecodeSettings) -> Decoder:
@@ -131,7 +141,7 @@ class Graph:
         try:
             return read_levels(self.folder)
         except ValueError as error:
-            raise BadInput(f"the graph in {self.folder} is damaged: {error}", BUILD_AGAIN) from error
+            raise BadInput(f"the graph in {self.folder} is damaged: {error}", REBUILD_HINT) from error
 
     @cached_property
     def whole(self):
@@ -139,7 +149,7 @@ class Graph:
         try:
             return read_graph(self.folder / file_name(WHOLE))
         except (ValueError, OSError) as error:
-            raise BadInput(f"the graph in {self.folder} is damaged: {error}", BUILD_AGAIN) from error
+            raise BadInput(f"the graph in {self.folder} is damaged: {error}", REBUILD_HINT) from error
 
 
 def encoder_scores(log_probs: np.ndarray, gloss: np.ndarray, peak: np.ndarray) -> np.ndarray:
@@ -150,7 +160,7 @@ def encoder_scores(log_probs: np.ndarray, gloss: np.ndarray, peak: np.ndarray) -
     blank = log_probs[:, :1]
     beside = np.logaddexp(log_probs, blank)
     out = np.where(peak, log_probs[:, gloss], beside[:, gloss])
-    return np.where(gloss == BETWEEN, blank, out).astype(np.float32)
+    return np.where(gloss == NO_GLOSS, blank, out).astype(np.float32)
 
 
 def table_scores(codes: np.ndarray, tables: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
@@ -184,11 +194,11 @@ def save_graph(graph: Graph, columns: FrameLabels, model: Model, card: Mapping[s
         "rest": graph.rest,
         "parts": list(graph.tables),
     }
-    record |= {name: getattr(graph, name) for name in WEIGHTS_OF_SCORES}
+    record |= {name: getattr(graph, name) for name in SCORE_WEIGHTS}
     record |= {"fused": list(graph.fused), "densities": graph.densities is not None}
     record |= {"model": model.weights_hash, "columns": vars(columns)}
     # So that the card's own hash speaks for the whole.
-    files = [name for name in (TABLES, RIVALS, file_name(WHOLE)) if (graph.folder / name).is_file()]
+    files = [name for name in (TABLES, COMPETITORS, file_name(WHOLE)) if (graph.folder / name).is_file()]
     record |= {"files": {name: file_hash(graph.folder / name) for name in files}}
     write_json(graph.folder / CARD, record)
 
@@ -199,9 +209,9 @@ def load_graph(folder: Path, model: Model) -> Graph:
     if not file.is_file():
         raise BadInput(f"{folder} holds no graph (no {CARD})", "name a folder below graphs/, or build one: asl build-fst")
     try:
-        card = read_record(file, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=BUILD_AGAIN)
+        card = read_record(file, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=REBUILD_HINT)
         if card["version"] < FORMAT_VERSION:
-            raise BadInput(f"{file} is of an earlier asl (version {card['version']})", BUILD_AGAIN)
+            raise BadInput(f"{file} is of an earlier asl (version {card['version']})", REBUILD_HINT)
         if card["model"] != model.weights_hash:
             raise BadInput(
                 f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not fit",
@@ -209,32 +219,32 @@ def load_graph(folder: Path, model: Model) -> Graph:
             )
         _check_files(folder, card.get("files", {}))
         return _graph(folder, card, len(model.alphabet))
-    except DAMAGED as error:
-        raise BadInput(f"the graph in {folder} is damaged: {error}", BUILD_AGAIN) from error
+    except DAMAGE_ERRORS as error:
+        raise BadInput(f"the graph in {folder} is damaged: {error}", REBUILD_HINT) from error
     except AslError as error:
-        raise BadInput(error.message, error.hint or BUILD_AGAIN) from error
+        raise BadInput(error.message, error.hint or REBUILD_HINT) from error
 
 
 def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     tensors = load_arrays(folder / TABLES)
     tables = {name: tensors[f"table.{name}"] for name in card["parts"]}
-    coder = coder_of(part(tensors, "coder.")) if tables else None
+    coder = coder_from_arrays(part(tensors, "coder.")) if tables else None
     columns = FrameLabels(**card["columns"])
     if not 0 < len(columns.rows) <= MAX_LABELS:
         raise ValueError(f"{len(columns.rows)} labels")
     rows = np.array(columns.rows, dtype=int).reshape(len(columns.rows), len(tables))
     if any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
         raise ValueError("columns that are not in the tables")
-    densities = emissions_of(part(tensors, "densities.")) if card["densities"] else None
+    densities = emissions_from_arrays(part(tensors, "densities.")) if card["densities"] else None
     units = np.array(columns.unit, dtype=int)
     arrays = rows, np.array(columns.gloss, dtype=int), np.array(columns.peak, dtype=bool), units
     if {len(one) for one in arrays} != {len(rows)} or rows.min(initial=0) < 0:
         raise ValueError("columns of different lengths, or negative rows")
-    if not BETWEEN <= arrays[1].min() <= arrays[1].max() <= glosses:
+    if not NO_GLOSS <= arrays[1].min() <= arrays[1].max() <= glosses:
         raise ValueError("columns of glosses that the model does not have")
     if densities and not 0 <= units.min() <= units.max() < len(densities.densities.means):
         raise ValueError("columns of units that have no densities")
-    *weights, gate_weight = (float(card.get(name, 0.0)) for name in WEIGHTS_OF_SCORES)
+    *weights, gate_weight = (float(card.get(name, 0.0)) for name in SCORE_WEIGHTS)
     fused, bias = tuple(map(int, card.get("fused", ()))), tensors.get("bias")
     if not all(1 <= label <= len(rows) for label in fused) or (bias is not None and bias.shape != (len(rows),)):
         raise ValueError("fused labels or biases of labels that are not there")
@@ -250,7 +260,7 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
             raise ValueError(f"{name} is not what was built")
 
 
-def columns_of(graph: Graph) -> FrameLabels:
+def frame_labels_of(graph: Graph) -> FrameLabels:
     """The columns that a graph was saved with."""
     return FrameLabels(**graph.card["columns"])
 

@@ -12,7 +12,7 @@ from asl.transducers.glossing import glosses as glosses_of
 from asl.transducers.levels.ngram import UNKNOWN, NGram, from_arpa, mixed, train
 
 MAX_TEXT_BYTES = 1 << 30
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+TEXT_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 #: Every so many lines of a text one is held out, where there are no validation sentences to measure on.
 HELD_OUT_EVERY = 20
 
@@ -32,7 +32,7 @@ class Language:
     alone: NGram
 
 
-def language(settings: GraphSettings, glosses: Sequence[str], clips: Sentences, held: Sentences) -> Language:
+def train_language(settings: GraphSettings, glosses: Sequence[str], clips: Sentences, held: Sentences) -> Language:
     """clips: glosses of the training clips; held: of the validation sentences, which are measured on and never learned.
 
     Raises BadInput: an empty or unreadable text, a damaged ARPA file, or one that lacks a gloss.
@@ -67,7 +67,7 @@ def language(settings: GraphSettings, glosses: Sequence[str], clips: Sentences, 
 
 
 def _best_share(text: NGram, clips: NGram, held: Sentences) -> float:
-    return min(SHARES, key=lambda share: mixed(text, clips, share).perplexity(held))
+    return min(TEXT_SHARES, key=lambda share: mixed(text, clips, share).perplexity(held))
 
 
 def _perplexity(model: NGram, held: Sentences) -> dict[str, float]:

@@ -10,20 +10,20 @@ from asl.models.features.phon36 import LOCATION, MOVEMENT
 from asl.transducers.loci import Discourse, calibrated_alpha, calibrated_tau, uniqueness_bound, unit
 
 #: Angles between points at loci are judged once there are so many of each kind.
-LEAST_ANGLES = 5
+MIN_ANGLES = 5
 
 Direction = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Pointed:
+class Pointing:
     """A point of a clip: the locus that its gloss names, and its direction in the signer frame."""
 
     locus: str
     direction: Direction
 
 
-def direction(features: np.ndarray) -> Direction | None:
+def pointing_direction(features: np.ndarray) -> Direction | None:
     """(T, 36 or more) features of a point, phon36 first → from between the shoulders to the palm of the hand that moves more.
 
     The mean over the middle half of its frames: before, the hand is on its way. None where no hand is seen.
@@ -52,7 +52,7 @@ class SigningSpace:
     points: int = 0
     tau: float | None = None
     alpha: float | None = None
-    shown: Sequence[Pointed] = ()
+    shown: Sequence[Pointing] = ()
 
     @property
     def surely_unique(self) -> float | None:
@@ -67,7 +67,7 @@ class SigningSpace:
         return {key: value for key, value in found.items() if value is not None}
 
 
-def signing_space(clips: Sequence[Sequence[Pointed]]) -> SigningSpace:
+def signing_space(clips: Sequence[Sequence[Pointing]]) -> SigningSpace:
     """The points of each clip, in order → the loci, and τ and α calibrated on points back at a locus.
 
     The first point at a locus introduces it; a later one should lie nearer to it than to any other that is bound by then.
@@ -90,7 +90,7 @@ def signing_space(clips: Sequence[Sequence[Pointed]]) -> SigningSpace:
                     truth.append(right)
             else:
                 state = state.assign(point.locus, np.array(point.direction))
-    enough = min(len(same), len(other)) >= LEAST_ANGLES
+    enough = min(len(same), len(other)) >= MIN_ANGLES
     tau, alpha = (calibrated_tau(same, other), calibrated_alpha(angles, truth)) if enough else (None, None)
     return SigningSpace(loci, len(every), tau, alpha, every)
 

@@ -23,7 +23,7 @@ SHORTEST = (0.5, 0.3, 0.7, 0.9)
 #: What a graph is built for.
 GRID = {"language_weight": LANGUAGE_WEIGHTS, "penalty": PENALTIES, "shortest": SHORTEST}
 #: Clips that are tuned on at most.
-MOST_CLIPS = 400
+MAX_CLIPS = 400
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def search_weights(
 
     build: makes the cascade of given settings in a folder.
     """
-    chosen = [clips[i] for i in np.unique(np.linspace(0, len(clips) - 1, min(MOST_CLIPS, len(clips))).round().astype(int))]
+    chosen = [clips[i] for i in np.unique(np.linspace(0, len(clips) - 1, min(MAX_CLIPS, len(clips))).round().astype(int))]
     trials: list[Trial] = []
     progress.start("search_weights", sum(map(len, GRID.values())))
     best = settings

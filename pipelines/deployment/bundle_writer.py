@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.cascade.graph_folder import RIVALS
+from asl.pipelines.cascade.graph_folder import COMPETITORS
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.deployment.bundle_card import card_of, seal
@@ -78,7 +78,7 @@ def _copy_graph(source: Path, target: Path, prune: float) -> None:
     """The graph's files without what only training needs. prune: what is so much worse than the best path goes, nats."""
     target.mkdir()
     for file in source.iterdir():
-        if file.is_file() and file.name != RIVALS:
+        if file.is_file() and file.name != COMPETITORS:
             shutil.copyfile(file, target / file.name)
     if prune:
         from asl.transducers.cascade import pruned

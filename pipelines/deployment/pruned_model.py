@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from asl.models.networks.pruning import pruned
-from asl.pipelines.cascade.units.alignments import usable
+from asl.pipelines.cascade.units.alignments import usable_clips
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import LabelTable, table_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
@@ -29,11 +29,11 @@ def smaller(
 
     Raises BadInput: nothing to recover on, or nothing would be left.
     """
-    train = usable(store.clips, model, "train") if store else []
+    train = usable_clips(store.clips, model, "train") if store else []
     if not train:
         raise BadInput("no training clips here to recover on after pruning", "export in the workspace that it was trained in")
     settings = recovery_settings(model, epochs)
-    validation = usable(store.clips, model, "validation")
+    validation = usable_clips(store.clips, model, "validation")
     lexicon = table_of([store.clips[i] for i in train], str(model.card.get("training", {}).get("asl_lex", ""))).lexicon
     corpus = ClipSelection(train, validation, model.alphabet, 0)
     data = examples_of(store, corpus, LabelTable(model.tiers, lexicon), (model.mean, model.deviation))

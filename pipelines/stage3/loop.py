@@ -27,7 +27,7 @@ from asl.models.objectives.discriminative import (
     risk_loss,
     stacked,
 )
-from asl.pipelines.cascade.graph_folder import SMALLEST, WEIGHTS_OF_SCORES, Graph, encoder_scores, gate_scores, table_scores
+from asl.pipelines.cascade.graph_folder import MIN_POSTERIOR, SCORE_WEIGHTS, Graph, encoder_scores, gate_scores, table_scores
 from asl.pipelines.recogniser.measures import word_distance
 from asl.pipelines.stage3.batches import PARTS, Encoded, Stage3Model, VariedCase, _shown_points
 from asl.pipelines.stage3.cases import Case
@@ -112,7 +112,7 @@ class Stage3Run(ResumableRun):
         figures |= {name: float(np.mean(values)) for name, values in found.items() if values}
         figures |= {f"weight_{name}": weight for name, weight in self.balance.weights.items() if found.get(name)}
         weights = (*self.model.cascade().tolist(), self.model.cascade.gate.item())
-        figures |= dict(zip(WEIGHTS_OF_SCORES, weights, strict=True))
+        figures |= dict(zip(SCORE_WEIGHTS, weights, strict=True))
         if self.data.validate:
             figures["validation_wer"] = self._validate()
         return figures | {"seconds": round(time.monotonic() - clock, 3)}
@@ -204,7 +204,7 @@ class Stage3Run(ResumableRun):
                 if FORM in said:
                     forms.append(torch.log_softmax(said[FORM], dim=-1))
         # As small at least as the cascade lets a posterior be.
-        log_forms = _mean_of(forms).clamp(min=math.log(SMALLEST)) if forms else None
+        log_forms = _mean_of(forms).clamp(min=math.log(MIN_POSTERIOR)) if forms else None
         return Encoded(encoded, scores, lengths, _mean_of([normalised(one) for one in scores]), log_forms)
 
     # What is learned -------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.cascade.graph_folder import WEIGHTS_OF_SCORES
+from asl.pipelines.cascade.graph_folder import SCORE_WEIGHTS
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.stage3.batches import PARTS
 
@@ -59,7 +59,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]], before: float | None):
     mixed.set_title("weights of the losses", fontsize=9)
     mixed.legend(fontsize=6)
     scores = next(below)
-    for name in WEIGHTS_OF_SCORES:
+    for name in SCORE_WEIGHTS:
         if any(figures[name] for figures in history):
             scores.plot(epochs, [figures[name] for figures in history], label=name.removesuffix("_weight"))
     scores.set_title("weights of the scores", fontsize=9)

@@ -14,16 +14,16 @@ from asl.models.networks.recogniser import Recogniser
 from asl.models.objectives.discriminative import CascadeWeights
 from asl.pipelines.cascade.graph_folder import CARD as GRAPH_CARD
 from asl.pipelines.cascade.graph_folder import (
-    RIVALS,
+    COMPETITORS,
+    SCORE_WEIGHTS,
     TABLES,
-    WEIGHTS_OF_SCORES,
     Graph,
-    columns_of,
     find_graph,
+    frame_labels_of,
     load_graph,
     save_graph,
 )
-from asl.pipelines.cascade.units.alignments import usable
+from asl.pipelines.cascade.units.alignments import usable_clips
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.jobs.processes import Where
@@ -117,7 +117,7 @@ def train(
     """Trains and writes model and graph; the result, the figures of each epoch, and what changed on validation clips."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    validation = usable(store.clips, trained, "validation")
+    validation = usable_clips(store.clips, trained, "validation")
     listener = Listener(store, validation[:: max(1, -(-len(validation) // MOST_CLIPS))], decode)
     run, better, refused = _run(folder, settings, trained, first, listener, device, where, progress)
     members, graph = run.result()
@@ -143,14 +143,14 @@ def _run(
 ) -> tuple[Stage3Run, bool, list[Refused]]:  # fmt: skip
     """A finished run, whether it is better than what was started from, and the clips that the cascade cannot say."""
     store = listener.store
-    chosen = usable(store.clips, trained, "train")
+    chosen = usable_clips(store.clips, trained, "train")
     if not chosen:
         raise BadInput("no training clip is of glosses that the model knows", "train where its model was trained")
 
     def validate(members: Sequence[Recogniser], graph: Graph) -> tuple[float, Weights]:
         return listener.best_weights(replace(trained, recognisers=tuple(members)), graph)
 
-    graph = first.folder / RIVALS
+    graph = first.folder / COMPETITORS
     graph = graph if graph.is_file() else first.folder / file_name(WHOLE)
     beam = max(listener.decode.graph_beam, settings.lattice_beam)
     with searchers(graph, beam, settings.lattice_beam, settings.n_best, where) as pool:
@@ -190,9 +190,9 @@ def write_graph(graph: Graph, place: Path, model: TrainedModel) -> Graph:
     for file in graph.folder.iterdir():
         if file.name not in (GRAPH_CARD, TABLES) and file.is_file():
             shutil.copyfile(file, place / file.name)
-    save_graph(replace(graph, folder=place), columns_of(graph), model, graph.card)
+    save_graph(replace(graph, folder=place), frame_labels_of(graph), model, graph.card)
     return load_graph(place, model)
 
 
 def _of_weights(before: Graph, after: Graph) -> dict[str, Any]:
-    return {name: round(getattr(after, name), 4) for name in WEIGHTS_OF_SCORES if getattr(before, name) or getattr(after, name)}
+    return {name: round(getattr(after, name), 4) for name in SCORE_WEIGHTS if getattr(before, name) or getattr(after, name)}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asl.pipelines.cascade.explanation import PathStep, explained
+from asl.pipelines.cascade.explanation import PathStep, explain_path
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.recogniser.measures import WordErrors, word_errors
@@ -65,7 +65,7 @@ class Listener:
         for row, i in enumerate(self.chosen):
             clip, counts = self.store.clips[i], [int(one[row]) for one in errors]
             texts = (" ".join(one) for one in (clip.glosses, read[0][row], read[1][row]))
-            path = explained(after[1], paths[1][row]) if counts[0] != counts[1] else ()
+            path = explain_path(after[1], paths[1][row]) if counts[0] != counts[1] else ()
             found.append(ReadingChange(clip.name, *texts, *counts, path))
         return found
 

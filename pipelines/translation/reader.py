@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asl.pipelines.cascade.graph_folder import Graph, find_graph, load_graph
-from asl.pipelines.cascade.signing_space import direction
+from asl.pipelines.cascade.signing_space import pointing_direction
 from asl.pipelines.recogniser.model import Model
 from asl.pipelines.recogniser.reading import Reading, Token, labels_of, token_of, tokens_of
 from asl.pipelines.workspace.folder import Workspace
@@ -83,4 +83,4 @@ def _direction(token: Token, reading: Reading) -> tuple[float, float, float] | N
     if not POINT.fullmatch(token.gloss) or reading.features is None or not reading.feature_set.phonological:
         return None
     first, last = round(token.start * reading.fps), round(token.end * reading.fps)
-    return direction(reading.features[first : max(first + 1, last)])
+    return pointing_direction(reading.features[first : max(first + 1, last)])

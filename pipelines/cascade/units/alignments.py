@@ -9,9 +9,9 @@ import numpy as np
 
 from asl.models.features.feature_sets import FEATURE_SETS
 from asl.pipelines.cascade.language import read_text
-from asl.pipelines.cascade.signing_space import Pointed, direction
+from asl.pipelines.cascade.signing_space import Pointing, pointing_direction
 from asl.pipelines.cascade.units.codebooks import Coder, right_handed
-from asl.pipelines.cascade.units.segments import Said, SignSegment, between, letters, sign_segments
+from asl.pipelines.cascade.units.segments import GlossTuple, SignSegment, letter_segments, rest_spans, sign_segments
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore, features_of, shown_parts
 from asl.pipelines.recogniser.reading import aligned_spans, read_features
@@ -23,11 +23,11 @@ from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.glossing import POINT, SPELLED, gloss
 
 #: How a sign of a lexicon that nobody was filmed signing is performed.
-SIGNERS, TAKES, FPS = 3, 2, 25.0
+SYNTHETIC_SIGNERS, TAKES_PER_SIGNER, SYNTHETIC_FPS = 3, 2, 25.0
 
 
 @dataclass(frozen=True)
-class SegmentPlace:
+class ClipSpan:
     """Frames first…last − 1 of a clip, by its number; −1 for one that is not among the workspace's."""
 
     clip: int
@@ -44,12 +44,12 @@ class Alignments:
     too_short: clips that have not frames enough for their glosses.
     """
 
-    segments: dict[Said, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    segments: dict[GlossTuple, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     letters: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     rests: list[np.ndarray] = field(default_factory=list)
-    spots: dict[Said, list[SegmentPlace]] = field(default_factory=lambda: defaultdict(list))
-    rest_spots: list[SegmentPlace] = field(default_factory=list)
-    points: list[list[Pointed]] = field(default_factory=list)
+    spots: dict[GlossTuple, list[ClipSpan]] = field(default_factory=lambda: defaultdict(list))
+    rest_spots: list[ClipSpan] = field(default_factory=list)
+    points: list[list[Pointing]] = field(default_factory=list)
     sentences: list[tuple[str, ...]] = field(default_factory=list)
     found: list[list[SignSegment]] = field(default_factory=list)
     performed: int = 0
@@ -61,7 +61,7 @@ class Alignments:
         return sorted({spot.clip for spots in self.spots.values() for spot in spots if spot.clip >= 0})
 
 
-def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
+def usable_clips(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
     """Labelled clips of a split whose glosses the model all knows."""
     return [
         i
@@ -70,12 +70,12 @@ def usable(clips: Sequence[Clip], model: TrainedModel, split: str) -> list[int]:
     ]
 
 
-def gather(
+def collect_alignments(
     store: FeatureStore, model: TrainedModel, coder: Coder | None, mirror: bool, progress: Progress,
     train: Sequence[int] | None = None,
 ) -> Alignments:  # fmt: skip
     """Of these clips, or all training clips. Raises BadInput if there are none that the model knows."""
-    chosen = usable(store.clips, model, "train") if train is None else train
+    chosen = usable_clips(store.clips, model, "train") if train is None else train
     if not chosen:
         raise BadInput("no training clip is of glosses that the model knows", "build the cascade where its model was trained")
     progress.start("align", len(chosen))
@@ -99,24 +99,24 @@ def gather(
         codes = _codes(features, store, coder)
         for one in found:
             material.segments[one.glosses].append(codes[one.first : one.last])
-            material.spots[one.glosses].append(SegmentPlace(i, one.first, one.last))
-        for letter, first, last in letters(clip, len(codes), store.fps):
+            material.spots[one.glosses].append(ClipSpan(i, one.first, one.last))
+        for letter, first, last in letter_segments(clip, len(codes), store.fps):
             material.letters[letter].append(codes[first:last])
         if store.feature_set.phonological:
             material.points.append(_points(found, features))
-        pauses = between(found, len(codes))
+        pauses = rest_spans(found, len(codes))
         material.rests += [codes[first:last] for first, last in pauses]
-        material.rest_spots += [SegmentPlace(i, first, last) for first, last in pauses]
+        material.rest_spots += [ClipSpan(i, first, last) for first, last in pauses]
     return material
 
 
-def _points(found: Sequence[SignSegment], features: np.ndarray) -> list[Pointed]:
+def _points(found: Sequence[SignSegment], features: np.ndarray) -> list[Pointing]:
     """Points at loci, in order, with where they go."""
     pointed = []
     for one in sorted(found, key=lambda one: one.first):
         point = POINT.fullmatch(one.glosses[0])
-        if point and (where := direction(features[one.first : one.last])):
-            pointed.append(Pointed(point[1], where))
+        if point and (where := pointing_direction(features[one.first : one.last])):
+            pointed.append(Pointing(point[1], where))
     return pointed
 
 
@@ -138,7 +138,7 @@ def add_lexicon(material: Alignments, lexicon: str, count: int, settings: Featur
         if (name,) not in material.segments:
             material.performed += 1
         material.segments[name,].append(coder.codes(features))
-        material.spots[name,].append(SegmentPlace(-1))
+        material.spots[name,].append(ClipSpan(-1))
 
 
 def _performances(lexicon: str, count: int, settings: FeatureSettings, known: set[str]) -> Iterator[tuple[str, np.ndarray]]:
@@ -147,8 +147,8 @@ def _performances(lexicon: str, count: int, settings: FeatureSettings, known: se
     feature_set = FEATURE_SETS[settings.features]
     performances.lexicon_file(lexicon)
     for sign in performances.vocabulary(lexicon, count, 0):
-        for take in range(SIGNERS * TAKES) if sign.gloss not in known else ():
-            recipe = performances.Recipe(lexicon, count, sign.gloss, take, take % SIGNERS, 0, FPS, noise=True)
+        for take in range(SYNTHETIC_SIGNERS * TAKES_PER_SIGNER) if sign.gloss not in known else ():
+            recipe = performances.Recipe(lexicon, count, sign.gloss, take, take % SYNTHETIC_SIGNERS, 0, SYNTHETIC_FPS, noise=True)
             features, _ = features_of(performances.landmarks(recipe), settings)
             features = right_handed(shown_parts(features, settings), feature_set)
             (span,) = {(one.start, one.end) for one in performances.perform(recipe).segments if one.tier == "gloss"}
@@ -156,7 +156,7 @@ def _performances(lexicon: str, count: int, settings: FeatureSettings, known: se
             yield sign.gloss, features[first:last]
 
 
-def names(settings: GraphSettings, material: Alignments) -> list[str]:
+def fingerspelled_names(settings: GraphSettings, material: Alignments) -> list[str]:
     """fs-NAME of every name that the settings list, and fs-A of single letters where they may be read freely.
 
     Raises BadInput: a letter that no clip shows, or an unreadable file.

@@ -14,7 +14,7 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.tensor_files import load_arrays
 
 #: Frames that codebooks are fitted on where no stage 1 made any.
-MOST_FRAMES = 100_000
+MAX_FRAMES = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Coder:
         return {_entries(name): book for name, book in self.books.items()} | {"mean": self.mean, "deviation": self.deviation}
 
 
-def coder_of(arrays: Mapping[str, np.ndarray]) -> Coder:
+def coder_from_arrays(arrays: Mapping[str, np.ndarray]) -> Coder:
     """From what `Coder.arrays`, or stage 1, wrote. Raises ValueError, KeyError: they do not fit."""
     books = {name: arrays[_entries(name)] for name in PARTS}
     for name, book in books.items():
@@ -68,13 +68,13 @@ def right_handed(features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
     return feature_set.mirror(features) if speed[:3].sum() > speed[3:6].sum() else features
 
 
-def stage_1_coder(folder: Path) -> Coder:
+def pretrained_coder(folder: Path) -> Coder:
     """The codebooks of a pre-trained model. Raises BadInput if it has none."""
     if read_card(folder).get("stage") != "pretrain":
         raise BadInput(f"{folder} has no codebooks", "name a model that asl pretrain made")
     tensors = load_arrays(folder / WEIGHTS)
     try:
-        return coder_of(tensors)
+        return coder_from_arrays(tensors)
     except (KeyError, ValueError, RuntimeError) as error:
         raise BadInput(f"the codebooks in {folder} are damaged: {error}", "make them again: asl pretrain --force") from error
 
@@ -89,8 +89,8 @@ def fit_coder(clips: Iterable[np.ndarray], seed: int = 0) -> Coder:
     mean, deviation = standardisation(clips)
     every = np.concatenate(clips)
     rng = np.random.default_rng(seed)
-    if len(every) > MOST_FRAMES:
-        every = every[np.sort(rng.choice(len(every), MOST_FRAMES, replace=False))]
+    if len(every) > MAX_FRAMES:
+        every = every[np.sort(rng.choice(len(every), MAX_FRAMES, replace=False))]
     quantiser = ProductQuantiser()
     values = torch.from_numpy(encoder_input(every, mean, deviation, PHON36)[:, :SIZE])
     quantiser.seed(values, torch.from_numpy(np.isfinite(every)), torch.Generator().manual_seed(seed))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 #: What stands in `Columns.gloss` for the frames between signs, and for units that the encoder has no gloss for.
-BETWEEN = 0
+NO_GLOSS = 0
 
 
 @dataclass

@@ -10,10 +10,10 @@ from asl.models.features.feature_sets import FeatureSet, encoder_input
 from asl.models.gaussians import Gaussians, fit
 from asl.models.units import aligned, unit_scores
 from asl.pipelines.cascade.units.codebooks import right_handed
-from asl.pipelines.cascade.units.inventory import Inventory, Way
+from asl.pipelines.cascade.units.inventory import Inventory, SignVariant
 
 if TYPE_CHECKING:
-    from asl.pipelines.cascade.units.alignments import Alignments, SegmentPlace
+    from asl.pipelines.cascade.units.alignments import Alignments, ClipSpan
     from asl.pipelines.recogniser.torch_model import TrainedModel
 
 #: Times that frames are given to units anew by the Gaussians found so far.
@@ -31,13 +31,13 @@ class GaussianEmissions:
 
     def scores(self, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
         """(T, size) of a clip → (T, U) log-likelihoods, to a constant."""
-        return self.densities.log_likelihoods(inputs(features, feature_set, self.mean, self.deviation))
+        return self.densities.log_likelihoods(emission_inputs(features, feature_set, self.mean, self.deviation))
 
     def arrays(self) -> dict[str, np.ndarray]:
         return vars(self.densities) | {"mean": self.mean, "deviation": self.deviation}
 
 
-def emissions_of(found: Mapping[str, np.ndarray]) -> GaussianEmissions:
+def emissions_from_arrays(found: Mapping[str, np.ndarray]) -> GaussianEmissions:
     """From what `FrameDensities.arrays` wrote. Raises KeyError, ValueError: they do not fit."""
     arrays = {name: found[name] for name in ("middle", "projection", "means", "variances", "mean", "deviation")}
     mean, deviation = arrays.pop("mean"), arrays.pop("deviation")
@@ -48,7 +48,7 @@ def emissions_of(found: Mapping[str, np.ndarray]) -> GaussianEmissions:
     return GaussianEmissions(own, mean, deviation)
 
 
-def inputs(features: np.ndarray, feature_set: FeatureSet, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def emission_inputs(features: np.ndarray, feature_set: FeatureSet, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """(T, size) → (T, inputs): as the encoder sees them, the hand that moves more on the right where the set says which."""
     shown = right_handed(features, feature_set) if feature_set.phonological else features
     return encoder_input(shown, mean, deviation, feature_set)
@@ -58,7 +58,7 @@ def fit_emissions(
     material: "Alignments", found: Inventory, features: Mapping[int, np.ndarray], model: "TrainedModel"
 ) -> GaussianEmissions:
     """Of the units of an inventory, from the clips that it was learned from. features: clip → (T, size)."""
-    values = {clip: inputs(own, model.feature_set, model.mean, model.deviation) for clip, own in features.items()}
+    values = {clip: emission_inputs(own, model.feature_set, model.mean, model.deviation) for clip, own in features.items()}
     # First by the tables of codes, then by the Gaussians themselves.
     labels = _labels(material, found, values, None)
     made = fit(list(values.values()), labels, len(found.units))
@@ -73,11 +73,11 @@ def _labels(
 ) -> list[np.ndarray]:
     """Of each clip the unit of every frame, _NONE where nothing is known. scores: clip → (T, U); None takes the tables."""
     out = {clip: np.full(len(own), _NONE) for clip, own in values.items()}
-    ways: dict[tuple[str, ...], list[Way]] = {}
+    ways: dict[tuple[str, ...], list[SignVariant]] = {}
     for way in found.ways:
         ways.setdefault(way.said, []).append(way)
 
-    def own_scores(codes: np.ndarray, spot: "SegmentPlace", units: Sequence[int]) -> np.ndarray:
+    def own_scores(codes: np.ndarray, spot: "ClipSpan", units: Sequence[int]) -> np.ndarray:
         if scores is None:
             return unit_scores(codes, found.units.tables, units)
         return scores[spot.clip][spot.first : spot.last][:, units]

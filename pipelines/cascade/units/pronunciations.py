@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from asl.pipelines.cascade.units.coarticulation import Coarticulation
-from asl.pipelines.cascade.units.frame_labels import BETWEEN, FrameLabels
-from asl.pipelines.cascade.units.inventory import Inventory, Way, unseen_forms
-from asl.pipelines.cascade.units.segments import Said
+from asl.pipelines.cascade.units.frame_labels import NO_GLOSS, FrameLabels
+from asl.pipelines.cascade.units.inventory import Inventory, SignVariant, unseen_fused_forms
+from asl.pipelines.cascade.units.segments import GlossTuple
 from asl.transducers.glossing import refers, single_letter
 from asl.transducers.levels.context import Change, Place
 from asl.transducers.levels.discourse import ReferenceSymbols
@@ -24,7 +24,7 @@ from asl.transducers.references import references_of
 
 
 @dataclass
-class Signs:
+class CascadeSigns:
     """Everything that the cascade's levels need of the signs, over the labels of `columns`."""
 
     columns: FrameLabels
@@ -37,11 +37,11 @@ class Signs:
     tables: dict[str, np.ndarray]
 
 
-def signs_of(
+def cascade_signs(
     found: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, own_columns: bool, throughout: bool,
-    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[Said, float], neighbours: Coarticulation,
+    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[GlossTuple, float], neighbours: Coarticulation,
     letter_cost: float = 0.0,
-) -> Signs:  # fmt: skip
+) -> CascadeSigns:  # fmt: skip
     """glosses: the cascade's, labels 1…V in order. encoder: gloss → its label in the encoder.
 
     own_columns: a label a gloss and stay, so that the encoder has a say; else one a unit. throughout: whether the encoder names a
@@ -51,9 +51,9 @@ def signs_of(
     """
     columns, shared = FrameLabels(), {}
     label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
-    spelled: dict[Said, list[tuple[tuple[int, ...], int]]] = defaultdict(list)
+    spelled: dict[GlossTuple, list[tuple[tuple[int, ...], int]]] = defaultdict(list)
     parts = list(found.units.tables)
-    unseen = unseen_forms(found.ways)
+    unseen = unseen_fused_forms(found.ways)
     shares = dict(fused_shares) | {way.said: fused_shares[like] for way, like in unseen}
     for number, way in enumerate([*found.ways, *(way for way, _ in unseen)]):
         labels = []
@@ -63,16 +63,16 @@ def signs_of(
             if key not in shared:
                 name = f"{'+'.join(way.said)}/{place + 1}" if len(key) > 1 else f"u{unit}"
                 gloss, peak = _heard(way, place, encoder)
-                peak = peak or (throughout and gloss != BETWEEN)
+                peak = peak or (throughout and gloss != NO_GLOSS)
                 shared[key] = columns.add(row, gloss, peak, found.units.durations[unit], name, unit)
             labels.append(shared[key])
         spelled[way.said].append((tuple(labels), way.clips))
     rest = 0
     if found.rest is not None:
-        rest = columns.add((found.rest,) * len(parts), BETWEEN, False, found.units.durations[found.rest], "rest", found.rest)
+        rest = columns.add((found.rest,) * len(parts), NO_GLOSS, False, found.units.durations[found.rest], "rest", found.rest)
     base = len(columns.rows)
     references = references_of({said[0]: ways for said, ways in spelled.items() if len(said) == 1}, loci, base)
-    entries = pronunciations(spelled, label_of, references, set(nouns), letter_cost)
+    entries = lexicon_entries(spelled, label_of, references, set(nouns), letter_cost)
     forms = [
         FusedForm(labels, _usual(spelled[said[:1]]), _usual(spelled[said[1:]]), margin - np.log(shares[said]))
         for said, ways in spelled.items()
@@ -80,16 +80,16 @@ def signs_of(
         for labels, _ in ways
     ]
     tables, places, changes = neighbours.apply(found.units, columns, rest)
-    return Signs(columns, entries, references, forms, changes, places, rest, tables)
+    return CascadeSigns(columns, entries, references, forms, changes, places, rest, tables)
 
 
-def _heard(way: Way, place: int, encoder: Mapping[str, int]) -> tuple[int, bool]:
+def _heard(way: SignVariant, place: int, encoder: Mapping[str, int]) -> tuple[int, bool]:
     """Which gloss the encoder is asked for at a place of a sign, and whether it must name it there: once, amid the sign.
 
     Of a fused sign it names the verb amid it and the object at its end.
     """
     middle, last = len(way.units) // 2, len(way.units) - 1
-    gloss = encoder.get(way.said[-1] if place > middle else way.said[0], BETWEEN)
+    gloss = encoder.get(way.said[-1] if place > middle else way.said[0], NO_GLOSS)
     return gloss, place == middle or (len(way.said) > 1 and place == last)
 
 
@@ -97,8 +97,8 @@ def _usual(ways: Sequence[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
     return max(ways, key=lambda way: way[1])[0]
 
 
-def pronunciations(
-    spelled: Mapping[Said, Sequence[tuple[tuple[int, ...], int]]], label_of: Mapping[str, int], references: ReferenceSymbols,
+def lexicon_entries(
+    spelled: Mapping[GlossTuple, Sequence[tuple[tuple[int, ...], int]]], label_of: Mapping[str, int], references: ReferenceSymbols,
     nouns: set[str], letter_cost: float = 0.0,
 ) -> list[Pronunciation]:  # fmt: skip
     """One a way of signing; nouns once more with the sign that an introduction follows, points once more as introductions."""

@@ -11,14 +11,14 @@ from asl.models.features.tiers import GLOSS_TIER
 from asl.pipelines.corpus.clips import Clip
 
 LETTER_TIER = "letter"
-Said = tuple[str, ...]
+GlossTuple = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SignSegment:
     """Frames first…last − 1 of a clip in which glosses are signed: one, or the two of a fused sign."""
 
-    glosses: Said
+    glosses: GlossTuple
     first: int
     last: int
 
@@ -41,7 +41,7 @@ def sign_segments(clip: Clip, hands: np.ndarray, fps: float, spans: Callable[[],
     return [SignSegment((gloss,), *span) for gloss, span in zip(clip.glosses, spans(), strict=True)]
 
 
-def letters(clip: Clip, frames: int, fps: float) -> list[tuple[str, int, int]]:
+def letter_segments(clip: Clip, frames: int, fps: float) -> list[tuple[str, int, int]]:
     """Fingerspelled letters of a clip with their frames, [first, last), each up to where the next one of its word begins."""
     marked = sorted((one for one in clip.segments if one.tier == LETTER_TIER), key=lambda one: one.start)
     words = [(one.start, one.end) for one in clip.segments if one.tier == GLOSS_TIER]
@@ -53,13 +53,13 @@ def letters(clip: Clip, frames: int, fps: float) -> list[tuple[str, int, int]]:
     return [one for one in found if one[2] > one[1]]
 
 
-def between(found: Sequence[SignSegment], frames: int) -> list[tuple[int, int]]:
+def rest_spans(found: Sequence[SignSegment], frames: int) -> list[tuple[int, int]]:
     """The frames of a clip in which nothing is signed."""
     edges = [0, *(edge for one in sorted(found, key=lambda one: one.first) for edge in (one.first, one.last)), frames]
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
 
 
-def fused_shares(sentences: Iterable[Sequence[SignSegment]]) -> dict[Said, float]:
+def fused_shares(sentences: Iterable[Sequence[SignSegment]]) -> dict[GlossTuple, float]:
     """Of each pair of glosses that was signed as one, how often it was, among all its occurrences side by side."""
     fused, apart = Counter(), Counter()
     for found in sentences:

@@ -12,14 +12,14 @@ from asl.models.features.feature_sets import PHON36, standardisation
 from asl.models.features.tiers import Segment
 from asl.models.units import learn
 from asl.pipelines.cascade.graph_folder import encoder_scores, table_scores
-from asl.pipelines.cascade.language import language, read_text
-from asl.pipelines.cascade.units.alignments import Alignments, SegmentPlace
+from asl.pipelines.cascade.language import read_text, train_language
+from asl.pipelines.cascade.units.alignments import Alignments, ClipSpan
 from asl.pipelines.cascade.units.coarticulation import Coarticulation
 from asl.pipelines.cascade.units.frame_labels import FrameLabels
-from asl.pipelines.cascade.units.gaussian_emissions import emissions_of, fit_emissions
-from asl.pipelines.cascade.units.inventory import Way, inventory, letters_of, unseen_forms
-from asl.pipelines.cascade.units.pronunciations import signs_of
-from asl.pipelines.cascade.units.segments import SignSegment, between, fused_shares, letters, sign_segments
+from asl.pipelines.cascade.units.gaussian_emissions import emissions_from_arrays, fit_emissions
+from asl.pipelines.cascade.units.inventory import SignVariant, learn_inventory, spelled_letters, unseen_fused_forms
+from asl.pipelines.cascade.units.pronunciations import cascade_signs
+from asl.pipelines.cascade.units.segments import SignSegment, fused_shares, letter_segments, rest_spans, sign_segments
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.translation.reader import spans
 from asl.pipelines.workspace.errors import BadInput
@@ -47,7 +47,7 @@ def test_signs_are_where_the_annotation_says():
                                         Segment("gloss", "MOM", 0.4, 0.6), Segment("form", "plain", 0.0, 0.2)])  # fmt: skip
     found = sign_segments(one, np.ones(20, dtype=bool), 25.0, never)
     assert found == [SignSegment(("GIVE", "CUP"), 0, 5), SignSegment(("MOM",), 10, 15)]
-    assert between(found, 20) == [(5, 10), (15, 20)]
+    assert rest_spans(found, 20) == [(5, 10), (15, 20)]
 
 
 def test_a_sign_alone_is_where_a_hand_is_seen_and_a_sentence_where_the_encoder_says():
@@ -60,12 +60,12 @@ def test_a_sign_alone_is_where_a_hand_is_seen_and_a_sentence_where_the_encoder_s
 
 def test_a_letter_lasts_until_the_next_one_of_its_word():
     tiers = [Segment("gloss", "fs-AB", 0.0, 0.4), Segment("letter", "A", 0.0, 0.12), Segment("letter", "B", 0.2, 0.36)]
-    assert letters(clip(("fs-AB",), tiers), 20, 25.0) == [("A", 0, 5), ("B", 5, 10)]
+    assert letter_segments(clip(("fs-AB",), tiers), 20, 25.0) == [("A", 0, 5), ("B", 5, 10)]
 
 
 @pytest.mark.parametrize(("gloss", "found"), [("fs-BAB", "BAB"), ("fs-ABC", ""), ("BAB", ""), ("fs-", "")])
 def test_letters_of_what_is_spelled(gloss, found):
-    assert letters_of(gloss, "AB") == found
+    assert spelled_letters(gloss, "AB") == found
 
 
 def built(**how):
@@ -77,7 +77,7 @@ def built(**how):
     segments = {("JOHN",): some((0, 0)), ("IX-a",): some((1, 1)), ("a-GIVE-1",): some((2, 1), (2, 2)), ("CUP",): some((0, 2))}
     segments |= {("a-GIVE-1", "CUP"): some((0, 1), (0, 2)), ("fs-AB",): some((0, 0), (1, 2))}
     own = {"stays": 2, "tie": 0, "most_variants": 1, "names": ("fs-BA",)} | how
-    return inventory(segments, {"A": some((0, 0)), "B": some((1, 2))}, some((-1, -1)), SIZES, **own)
+    return learn_inventory(segments, {"A": some((0, 0)), "B": some((1, 2))}, some((-1, -1)), SIZES, **own)
 
 
 def signs(found, loci=("a",), own_columns=True, neighbours=NONE, throughout=False, letter_cost=0.0):
@@ -93,7 +93,7 @@ def signs(found, loci=("a",), own_columns=True, neighbours=NONE, throughout=Fals
         "fused_shares": shares,
         "letter_cost": letter_cost,
     }
-    return signs_of(found, glosses, encoder, neighbours=neighbours, **how), glosses
+    return cascade_signs(found, glosses, encoder, neighbours=neighbours, **how), glosses
 
 
 def test_what_is_spelled_is_a_row_of_letters_also_names_that_nobody_spelled():
@@ -140,9 +140,14 @@ def test_nouns_points_agreement_and_fused_forms():
 
 
 def test_fused_forms_that_nobody_showed_are_made_like_those_that_were():
-    ways = [Way(("a-GIVE-b",), 5, (0, 1, 2)), Way(("b-GIVE-a",), 5, (3, 4)), Way(("HAVE",), 9, (5,)), Way(("CUP",), 3, (6,))]
-    ways += [Way(("a-GIVE-b", "CUP"), 2, (7, 8))]
-    ((made, like),) = unseen_forms(ways)
+    ways = [
+        SignVariant(("a-GIVE-b",), 5, (0, 1, 2)),
+        SignVariant(("b-GIVE-a",), 5, (3, 4)),
+        SignVariant(("HAVE",), 9, (5,)),
+        SignVariant(("CUP",), 3, (6,)),
+    ]
+    ways += [SignVariant(("a-GIVE-b", "CUP"), 2, (7, 8))]
+    ((made, like),) = unseen_fused_forms(ways)
     assert (made.said, like) == (("b-GIVE-a", "CUP"), ("a-GIVE-b", "CUP"))
     assert [made.row(place, "HLOMN") for place in (0, 1)] == [(7, 3, 7, 3, 7), (8, 4, 8, 4, 8)]
 
@@ -170,10 +175,10 @@ def test_frames_of_a_sign_are_given_to_its_units_in_order():
         features.append(own)
         truth.append((said, int(lengths[0])))
         material.segments[said].append(np.zeros((lengths.sum(), 0), dtype=int))
-        material.spots[said].append(SegmentPlace(clip_number, 4, len(own)))
+        material.spots[said].append(ClipSpan(clip_number, 4, len(own)))
         material.rests.append(np.zeros((4, 0), dtype=int))
-        material.rest_spots.append(SegmentPlace(clip_number, 0, 4))
-    found = inventory(material.segments, {}, material.rests, {}, stays=2, tie=0, most_variants=1)
+        material.rest_spots.append(ClipSpan(clip_number, 0, 4))
+    found = learn_inventory(material.segments, {}, material.rests, {}, stays=2, tie=0, most_variants=1)
     mean, deviation = standardisation(features)
     made = fit_emissions(
         material, found, dict(enumerate(features)), SimpleNamespace(feature_set=PHON36, mean=mean, deviation=deviation)
@@ -185,7 +190,7 @@ def test_frames_of_a_sign_are_given_to_its_units_in_order():
         expected = np.r_[np.full(4, found.rest), np.full(first, ways[said][0]), np.full(len(own) - 4 - first, ways[said][1])]
         right.append(scores.argmax(axis=1) == expected)
     assert np.concatenate(right).mean() > 0.75
-    again = emissions_of(made.arrays())
+    again = emissions_from_arrays(made.arrays())
     assert np.array_equal(again.scores(features[0], PHON36), made.scores(features[0], PHON36))
 
 
@@ -264,12 +269,12 @@ def test_how_often_two_signs_are_one():
 def test_text_and_clips_are_mixed_and_unknown_words_counted(tmp_path):
     (tmp_path / "t.txt").write_text("mom eat\n\nmom eat zebra\n" * 30)
     settings_ = GraphSettings(text=[str(tmp_path / "t.txt")], order=2)
-    made = language(settings_, ["EAT", "MOM"], [["EAT", "MOM"]], [["MOM", "EAT"]])
+    made = train_language(settings_, ["EAT", "MOM"], [["EAT", "MOM"]], [["MOM", "EAT"]])
     assert made.missing == {"ZEBRA": 30}
     assert made.figures["text_share"] > 0.5
     assert made.figures["perplexity"] <= min(made.figures["perplexity_text_alone"], made.figures["perplexity_clips_alone"]) + 0.01
     assert made.model.log_prob("EAT", ("MOM",)) > made.model.log_prob("MOM", ("MOM",))
-    held_out = language(settings_, ["EAT", "MOM"], [["EAT", "MOM"]], [])
+    held_out = train_language(settings_, ["EAT", "MOM"], [["EAT", "MOM"]], [])
     assert held_out.figures["measured_on"] == "held-out lines of the text"
 
 
@@ -285,7 +290,7 @@ def test_texts_that_are_none(tmp_path, content):
 def test_an_arpa_file_must_know_every_gloss(tmp_path):
     (tmp_path / "g.arpa").write_text(to_arpa(train([["MOM"]], 1)))
     with pytest.raises(BadInput, match="no probability for 1 glosses, among them EAT"):
-        language(GraphSettings(arpa=str(tmp_path / "g.arpa")), ["EAT", "MOM"], [["MOM"]], [])
+        train_language(GraphSettings(arpa=str(tmp_path / "g.arpa")), ["EAT", "MOM"], [["MOM"]], [])
 
 
 # Paths ---------------------------------------------------------------------------------------------------------------

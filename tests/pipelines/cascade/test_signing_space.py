@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl.models.features.phon36 import SIZE
-from asl.pipelines.cascade.signing_space import Pointed, SigningSpace, degrees, direction, signing_space, top_view
+from asl.pipelines.cascade.signing_space import Pointing, SigningSpace, degrees, pointing_direction, signing_space, top_view
 from asl.transducers.loci import angle, unit
 
 HANGING = np.array([0, 1.0, 0])
@@ -29,23 +29,23 @@ def pointing(where, hand: int, frames: int = 12) -> np.ndarray:
 @given(st.tuples(*[st.floats(-1, 1)] * 3).filter(moved_there), st.integers(0, 1))
 def test_a_point_goes_where_the_hand_comes_to_rest(where, hand):
     features = pointing(where, hand)
-    assert angle(np.array(direction(features)), unit(np.array(where))) < 0.02
+    assert angle(np.array(pointing_direction(features)), unit(np.array(where))) < 0.02
     still = features.copy()
     other = 1 - hand
     still[:, 10 + 3 * other : 13 + 3 * other], still[:, 22 + 3 * other : 25 + 3 * other] = (0.1, 1.2, 0.0), 0.0
-    assert direction(still) == direction(features)
+    assert pointing_direction(still) == pointing_direction(features)
 
 
 def test_nobody_points_without_a_hand():
-    assert direction(np.full((5, SIZE), np.nan, dtype=np.float32)) is None
-    assert direction(pointing((1, 0, 0), 0, frames=1)) is not None
+    assert pointing_direction(np.full((5, SIZE), np.nan, dtype=np.float32)) is None
+    assert pointing_direction(pointing((1, 0, 0), 0, frames=1)) is not None
 
 
-def talk(rng: np.random.Generator, spread: float, back: int = 2) -> list[Pointed]:
+def talk(rng: np.random.Generator, spread: float, back: int = 2) -> list[Pointing]:
     """Both loci are introduced, then pointed back at."""
     centres = {"a": np.array([0.7, 0.0, -0.7]), "b": np.array([-0.7, 0.0, -0.7])}
     order = ["a", "b", *rng.choice(["a", "b"], back)]
-    return [Pointed(locus, tuple(unit(centres[locus] + rng.normal(0, spread, 3)).tolist())) for locus in order]
+    return [Pointing(locus, tuple(unit(centres[locus] + rng.normal(0, spread, 3)).tolist())) for locus in order]
 
 
 def test_loci_tau_and_alpha_follow_the_points():
