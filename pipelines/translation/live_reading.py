@@ -38,6 +38,24 @@ class LiveWord:
     final: bool = False
 
     @property
+    def gloss(self) -> str:
+        return self.token.gloss
+
+    @property
+    def start(self) -> float:
+        """Seconds on the stream's clock."""
+        return self.token.start
+
+    @property
+    def end(self) -> float:
+        """Seconds on the stream's clock."""
+        return self.token.end
+
+    @property
+    def confidence(self) -> float:
+        return self.token.confidence
+
+    @property
     def delay(self) -> float:
         """Seconds from the end of the sign to its first appearance; below 0 where it was known before it ended."""
         return self.appeared - self.token.end

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from asl.models.features.holistic import Landmarks
 from asl.models.features.tiers import BOUNDARY
-from asl.pipelines.cascade.explanation import explained
+from asl.pipelines.cascade.explanation import explain_path
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Where
@@ -60,11 +61,20 @@ def translate(
 def _translation(task: extract_clip.Task, reader: Reader, isolated: bool, phonology: bool, explain: bool) -> Translation:
     landmarks = read_pose(task.pose)
     task.pose.unlink()
+    return translate_landmarks(task.source.path, landmarks, reader, isolated=isolated, phonology=phonology, explain=explain)
+
+
+def translate_landmarks(
+    path: Path, landmarks: Landmarks, reader: Reader, *, isolated: bool = False, phonology: bool = False, explain: bool = False
+) -> Translation:
+    """One clip whose landmarks are known. path: its name in the result; the options are those of `translate`."""
     reading = read_landmarks(reader.model, landmarks, mirror=reader.settings.mirror_average)
-    path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
-    only = [isolated_token(reader.model, reading, reader.settings.runners_up)] if isolated else None
-    tokens = only or reader.tokens(reading, path)
+    cascade_path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
+    if isolated:
+        tokens = [isolated_token(reader.model, reading, reader.settings.runners_up)]
+    else:
+        tokens = reader.tokens(reading, cascade_path)
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
-    why = tuple(explained(reader.graph, path)) if explain and path.words else ()
-    return Translation(task.source.path, tuple(tokens), landmarks, why, path is None or path.whole)
+    explanation = tuple(explain_path(reader.graph, cascade_path)) if explain and cascade_path.words else ()
+    return Translation(path, tuple(tokens), landmarks, explanation, cascade_path is None or cascade_path.whole)

@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asl.pipelines.recogniser.reading import Token
-from asl.pipelines.translation.result import Translation
 from asl.pipelines.workspace.files import write_atomically
+
+if TYPE_CHECKING:
+    from asl.pipelines.translation.result import Translation
 
 SCHEMA_VERSION = 1
 #: Formats that hold several clips in one file; the others take one clip a file.
@@ -19,12 +22,12 @@ ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt":
 SHORTEST_CAPTION = 0.4
 
 
-def render(translations: Sequence[Translation], format: str) -> str:
+def render(translations: Sequence["Translation"], format: str) -> str:
     """The translations in a format of ENDINGS; one translation only for captions and ELAN."""
     return _RENDERERS[format](translations)
 
 
-def _text(translations: Sequence[Translation]) -> str:
+def _text(translations: Sequence["Translation"]) -> str:
     lines = []
     for one in translations:
         lines.append(f"{one.path}: {' '.join(token.gloss for token in one.tokens) or '(no sign recognised)'}")
@@ -38,7 +41,7 @@ def _text(translations: Sequence[Translation]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _why(one: Translation) -> list[str]:
+def _why(one: "Translation") -> list[str]:
     """The path of the cascade, a line a stretch."""
     if not one.explanation:
         return []
@@ -50,7 +53,7 @@ def _why(one: Translation) -> list[str]:
     return lines
 
 
-def _json(translations: Sequence[Translation]) -> str:
+def _json(translations: Sequence["Translation"]) -> str:
     clips = [
         {
             "path": str(one.path),
@@ -75,7 +78,7 @@ def _token(token: Token) -> dict[str, object]:
     return found | ({"phonology": classes} if classes else {})
 
 
-def _tsv(translations: Sequence[Translation]) -> str:
+def _tsv(translations: Sequence["Translation"]) -> str:
     buffer = io.StringIO()
     table = csv.writer(buffer, delimiter="\t", lineterminator="\n")
     tiers = _tiers(translations)
@@ -89,12 +92,12 @@ def _tsv(translations: Sequence[Translation]) -> str:
     return buffer.getvalue()
 
 
-def _tiers(translations: Sequence[Translation]) -> list[str]:
+def _tiers(translations: Sequence["Translation"]) -> list[str]:
     """The phonological tiers that are shown, the same ones in every token of a model."""
     return next(([tier for tier, _, _ in token.phonology] for one in translations for token in one.tokens), [])
 
 
-def _captions(translations: Sequence[Translation]):
+def _captions(translations: Sequence["Translation"]):
     from webvtt import Caption, WebVTT
 
     (one,) = translations
@@ -106,11 +109,11 @@ def _captions(translations: Sequence[Translation]):
     return captions
 
 
-def _vtt(translations: Sequence[Translation]) -> str:
+def _vtt(translations: Sequence["Translation"]) -> str:
     return _captions(translations).content + "\n"
 
 
-def _srt(translations: Sequence[Translation]) -> str:
+def _srt(translations: Sequence["Translation"]) -> str:
     buffer = io.StringIO()
     _captions(translations).write(buffer, format="srt")
     return buffer.getvalue()
@@ -123,7 +126,7 @@ def _clock(seconds: float) -> str:
     )
 
 
-def _eaf(translations: Sequence[Translation]) -> str:
+def _eaf(translations: Sequence["Translation"]) -> str:
     """An ELAN file with a tier of glosses, of confidences and of each phonological class, linked to the video by its name."""
     import tempfile
 
@@ -153,7 +156,7 @@ def _mime(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "video/mp4"
 
 
-_RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
+_RENDERERS: dict[str, Callable[[Sequence["Translation"]], str]] = {
     "text": _text,
     "json": _json,
     "tsv": _tsv,
@@ -163,7 +166,7 @@ _RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
 }
 
 
-def write_beside(folder: Path, translation: Translation, formats: Sequence[str]) -> list[Path]:
+def write_beside(folder: Path, translation: "Translation", formats: Sequence[str]) -> list[Path]:
     """One file a format in a folder, named after the clip."""
     files = []
     for format in formats:
@@ -173,7 +176,7 @@ def write_beside(folder: Path, translation: Translation, formats: Sequence[str])
     return files
 
 
-def write_overlay(path: Path, translation: Translation) -> None:
+def write_overlay(path: Path, translation: "Translation") -> None:
     """The clip as a video with skeleton and glosses, each with its confidence and runners-up."""
     from asl.pipelines.media.overlay import Caption, draw_overlay  # text needs neither Pillow nor a decoder
 

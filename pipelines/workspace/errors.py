@@ -10,6 +10,8 @@ class AslError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # what a program of one's own shows with the trace
 
 
 class BadInput(AslError):

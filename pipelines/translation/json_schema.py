@@ -1,0 +1,79 @@
+"""The JSON that `asl translate` writes, field by field; docs/reference/json.md is generated from these types."""
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+
+class RunnerUp(TypedDict):
+    """A next-best gloss of the same frames."""
+
+    gloss: Annotated[str, "The gloss."]
+    confidence: Annotated[float, "Its posterior among all glosses of the model, 0-1, rounded to 4 digits."]
+
+
+#: The functional form, because `class` is a keyword.
+PhonologicalClass = TypedDict(
+    "PhonologicalClass",
+    {
+        "class": Annotated[str, "The likeliest class of the tier."],
+        "confidence": Annotated[float, "Its posterior, the mean over the frames of the sign, 0-1, rounded to 4 digits."],
+    },
+)
+PhonologicalClass.__doc__ = "The class of a sign on one phonological tier."
+
+
+class TokenOutput(TypedDict):
+    """A recognised gloss."""
+
+    gloss: Annotated[str, "The gloss."]
+    start: Annotated[float, "Start of the sign, seconds from the start of the clip, rounded to milliseconds."]
+    end: Annotated[float, "End of the sign, likewise."]
+    confidence: Annotated[
+        float, "Posterior of the gloss among all glosses of the model over its frames, 0-1: not the probability of being right."
+    ]
+    runners_up: Annotated[list[RunnerUp], "The next-best glosses of the same frames, best first; `--runners-up` sets how many."]
+    referent: NotRequired[Annotated[str, "Points and agreement verbs, with the cascade: who is meant, by the gloss that introduced them."]]
+    direction: NotRequired[Annotated[list[float], "Points at a locus: their direction, a unit vector (x, y, z) in the signer frame."]]
+    phonology: NotRequired[Annotated[dict[str, PhonologicalClass], "With `--phonology`: the class of each tier, by the tier's name."]]
+
+
+class PathStepOutput(TypedDict):
+    """A stretch of the cascade's best path, on one level."""
+
+    level: Annotated[Literal["H", "C", "M", "D", "L∘G"], "The level: units, context, fusion, discourse, or lexicon and grammar."]
+    first: Annotated[int, "First frame of the stretch, at the frame rate of the features."]
+    last: Annotated[int, "The frame after its last one."]
+    reads: Annotated[list[str], "Labels that the level reads."]
+    writes: Annotated[list[str], "Labels that it writes; empty on H."]
+    cost: Annotated[float, "Cost of this level alone, nats; 0 on H."]
+
+
+class ClipOutput(TypedDict):
+    """A translated clip."""
+
+    path: Annotated[str, "The clip's path, as it was given."]
+    seconds: Annotated[float, "Length of the clip, seconds."]
+    glosses: Annotated[list[str], "The glosses in signing order."]
+    tokens: Annotated[list[TokenOutput], "The same glosses with times, confidences and runners-up."]
+    whole: NotRequired[
+        Annotated[bool, "Only there if false: no path of the cascade reached the end of its grammar; this is the best partial reading."]
+    ]
+    explanation: NotRequired[Annotated[list[PathStepOutput], "With `--explain`: the cascade's best path, level by level."]]
+
+
+class TranslateOutput(TypedDict):
+    """What `asl translate --format json` writes: one object for all clips."""
+
+    version: Annotated[int, "Version of this schema."]
+    command: Annotated[Literal["translate"], "The command that wrote it."]
+    clips: Annotated[list[ClipOutput], "The clips that could be translated, in the order of the command line."]
+
+
+class LiveWordOutput(TypedDict):
+    """One line of `asl translate --live`, `--camera` or `--stream` with `--format json`: a gloss that is final."""
+
+    gloss: Annotated[str, "The gloss."]
+    start: Annotated[float, "Start of the sign, seconds on the clock of the stream, rounded to milliseconds."]
+    end: Annotated[float, "End of the sign, likewise."]
+    confidence: Annotated[float, "As in a translated clip, 0-1."]
+    delay_ms: Annotated[float, "Time from the end of the sign until the gloss was first shown, milliseconds; negative: before its end."]
+    runners_up: Annotated[list[RunnerUp], "The next-best glosses of the same frames, best first."]
