@@ -10,7 +10,7 @@ class RunnerUp(TypedDict):
     confidence: Annotated[float, "Its posterior among all glosses of the model, 0-1, rounded to 4 digits."]
 
 
-#: The functional form, because `class` is a keyword.
+#: The class of a sign on one phonological tier. The functional form, because `class` is a keyword.
 PhonologicalClass = TypedDict(
     "PhonologicalClass",
     {
@@ -18,7 +18,6 @@ PhonologicalClass = TypedDict(
         "confidence": Annotated[float, "Its posterior, the mean over the frames of the sign, 0-1, rounded to 4 digits."],
     },
 )
-PhonologicalClass.__doc__ = "The class of a sign on one phonological tier."
 
 
 class TokenOutput(TypedDict):
@@ -31,15 +30,25 @@ class TokenOutput(TypedDict):
         float, "Posterior of the gloss among all glosses of the model over its frames, 0-1: not the probability of being right."
     ]
     runners_up: Annotated[list[RunnerUp], "The next-best glosses of the same frames, best first; `--runners-up` sets how many."]
-    referent: NotRequired[Annotated[str, "Points and agreement verbs, with the cascade: who is meant, by the gloss that introduced them."]]
-    direction: NotRequired[Annotated[list[float], "Points at a locus: their direction, a unit vector (x, y, z) in the signer frame."]]
-    phonology: NotRequired[Annotated[dict[str, PhonologicalClass], "With `--phonology`: the class of each tier, by the tier's name."]]
+    referent: NotRequired[
+        Annotated[
+            str,
+            "Points at a locus: the gloss before the first point there. Agreement verbs: `A → B`. `signer` is the signer. "
+            "Missing if there is none.",
+        ]
+    ]
+    direction: NotRequired[
+        Annotated[list[float], "Points at a locus: their direction, a unit vector (x, y, z) in the signer frame."]
+    ]
+    phonology: NotRequired[
+        Annotated[dict[str, PhonologicalClass], "With `--phonology`: the class of each tier, by the name of the tier."]
+    ]
 
 
 class PathStepOutput(TypedDict):
     """A stretch of the cascade's best path, on one level."""
 
-    level: Annotated[Literal["H", "C", "M", "D", "L∘G"], "The level: units, context, fusion, discourse, or lexicon and grammar."]
+    level: Annotated[str, "H (units), C (context), M (fusion), D (discourse) or L∘G (lexicon and grammar)."]
     first: Annotated[int, "First frame of the stretch, at the frame rate of the features."]
     last: Annotated[int, "The frame after its last one."]
     reads: Annotated[list[str], "Labels that the level reads."]
@@ -55,7 +64,7 @@ class ClipOutput(TypedDict):
     glosses: Annotated[list[str], "The glosses in signing order."]
     tokens: Annotated[list[TokenOutput], "The same glosses with times, confidences and runners-up."]
     whole: NotRequired[
-        Annotated[bool, "Only there if false: no path of the cascade reached the end of its grammar; this is the best partial reading."]
+        Annotated[bool, "Only there if false: no path reached the end of the grammar, and this is the best partial reading."]
     ]
     explanation: NotRequired[Annotated[list[PathStepOutput], "With `--explain`: the cascade's best path, level by level."]]
 
@@ -75,5 +84,7 @@ class LiveWordOutput(TypedDict):
     start: Annotated[float, "Start of the sign, seconds on the clock of the stream, rounded to milliseconds."]
     end: Annotated[float, "End of the sign, likewise."]
     confidence: Annotated[float, "As in a translated clip, 0-1."]
-    delay_ms: Annotated[float, "Time from the end of the sign until the gloss was first shown, milliseconds; negative: before its end."]
+    delay_ms: Annotated[
+        float, "Milliseconds from the end of the sign until its gloss was first shown; negative if it was shown before the end."
+    ]
     runners_up: Annotated[list[RunnerUp], "The next-best glosses of the same frames, best first."]

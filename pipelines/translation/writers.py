@@ -4,14 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asl.pipelines.recogniser.reading import Token
+from asl.pipelines.translation.json_schema import ClipOutput, PathStepOutput, TokenOutput, TranslateOutput
 from asl.pipelines.workspace.files import write_atomically
 
 if TYPE_CHECKING:
+    from asl.pipelines.cascade.explanation import PathStep
     from asl.pipelines.translation.result import Translation
 
 SCHEMA_VERSION = 1
@@ -54,28 +55,54 @@ def _why(one: "Translation") -> list[str]:
 
 
 def _json(translations: Sequence["Translation"]) -> str:
-    clips = [
-        {
-            "path": str(one.path),
-            "seconds": round(one.seconds, 3),
-            "glosses": [token.gloss for token in one.tokens],
-            "tokens": [_token(token) for token in one.tokens],
-            **({} if one.whole else {"whole": False}),
-            **({"explanation": [asdict(step) for step in one.explanation]} if one.explanation else {}),
-        }
-        for one in translations
-    ]
-    return json.dumps({"version": SCHEMA_VERSION, "command": "translate", "clips": clips}, indent=1, ensure_ascii=False) + "\n"
+    output: TranslateOutput = {
+        "version": SCHEMA_VERSION,
+        "command": "translate",
+        "clips": [_clip(translation) for translation in translations],
+    }
+    return json.dumps(output, indent=1, ensure_ascii=False) + "\n"
 
 
-def _token(token: Token) -> dict[str, object]:
-    others = [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]
-    times = {"start": round(token.start, 3), "end": round(token.end, 3)}
-    found = {"gloss": token.gloss, **times, "confidence": round(token.confidence, 4), "runners_up": others}
-    classes = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
-    found |= {"referent": token.referent} if token.referent else {}
-    found |= {"direction": list(token.direction)} if token.direction else {}
-    return found | ({"phonology": classes} if classes else {})
+def _clip(translation: "Translation") -> ClipOutput:
+    output: ClipOutput = {
+        "path": str(translation.path),
+        "seconds": round(translation.seconds, 3),
+        "glosses": [token.gloss for token in translation.tokens],
+        "tokens": [_token(token) for token in translation.tokens],
+    }
+    if not translation.whole:
+        output["whole"] = False
+    if translation.explanation:
+        output["explanation"] = [_path_step(step) for step in translation.explanation]
+    return output
+
+
+def _token(token: Token) -> TokenOutput:
+    output: TokenOutput = {
+        "gloss": token.gloss,
+        "start": round(token.start, 3),
+        "end": round(token.end, 3),
+        "confidence": round(token.confidence, 4),
+        "runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up],
+    }
+    if token.referent:
+        output["referent"] = token.referent
+    if token.direction:
+        output["direction"] = list(token.direction)
+    if token.phonology:
+        output["phonology"] = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
+    return output
+
+
+def _path_step(step: "PathStep") -> PathStepOutput:
+    return {
+        "level": step.level,
+        "first": step.first,
+        "last": step.last,
+        "reads": list(step.reads),
+        "writes": list(step.writes),
+        "cost": step.cost,
+    }
 
 
 def _tsv(translations: Sequence["Translation"]) -> str:
