@@ -1,4 +1,4 @@
-"""`asl scale`: how accuracy and cost grow with the vocabulary and with the clips (SPEC §5, §13, §14)."""
+"""`asl scale`: accuracy and cost as functions of vocabulary size and of clips per gloss (SPEC §5, §13, §14)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,35 +18,35 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
 
 STAGE = "scale"
-#: Sizes that are tried where none are named, as far as the data goes.
-SIZES = (10, 20, 50, 100, 300, 500, 1000, 2000, 5000, 10_000)
-#: Official WLASL subsets: test clips of each, and published top-1 (%), so that ours stand beside them only on the same test.
+#: Vocabulary sizes that are tried by default, up to what the data holds.
+DEFAULT_SIZES = (10, 20, 50, 100, 300, 500, 1000, 2000, 5000, 10_000)
+#: Test clips of the official WLASL subsets, and published top-1 (%). They are shown only beside results on the same test clips.
 WLASL_TEST_CLIPS = {100: 258, 300: 668, 1000: 1876, 2000: 2878}
-PUBLISHED = {
+PUBLISHED_TOP_1 = {
     "I3D (RGB)": {100: 65.9, 300: 56.1, 1000: 47.3, 2000: 32.5},
     "Pose-GRU": {100: 46.5, 300: 33.7, 1000: 30.0, 2000: 22.5},
     "Pose-TGCN": {100: 55.4, 300: 38.3, 1000: 34.9, 2000: 23.7},
     "NLA-SLR (RGB + keypoints)": {100: 92.6, 300: 87.0, 1000: 75.6, 2000: 61.3},
 }
-#: The decision rule (SPEC §14): top-1, in percent, at this many signs, and what is worth doing next.
+#: The decision rule (SPEC §14): the lowest top-1, in percent at RULE_SIGNS signs, for each recommended next step.
 RULE_SIGNS = 500
 RULE = (
-    (15.0, "go on to stage 3, or to a larger vocabulary"),
-    (8.0, "look for bottlenecks, deploy what there is, or gather more data"),
-    (0.0, "go back to fundamentals: data, landmarks, features"),
+    (15.0, "continue with stage 3 or a larger vocabulary"),
+    (8.0, "look for bottlenecks, deploy the current model, or collect more data"),
+    (0.0, "return to the fundamentals: data, landmarks and features"),
 )
 
 
 @dataclass(frozen=True)
 class StudyPoint:
-    """A vocabulary and how many training clips of each gloss (0: all)."""
+    """A vocabulary, and the number of training clips per gloss (0: all)."""
 
     glosses: tuple[str, ...]
-    clips: int = 0
+    clips_per_gloss: int = 0
 
     @property
     def name(self) -> str:
-        return f"{len(self.glosses)} signs" + (f", {self.clips} clips each" if self.clips else "")
+        return f"{len(self.glosses)} signs" + (f", {self.clips_per_gloss} clips each" if self.clips_per_gloss else "")
 
 
 def run_scale(
@@ -64,38 +64,38 @@ def run_scale(
     command: str = "",
     dry_run: bool = False,
 ) -> Study:
-    """Trains and tests at each size over seeds, and writes reports/scale.html and .json. Runs that are there are kept.
+    """Trains and tests at each size with several seeds, and writes reports/scale.html and .json. Finished runs are reused.
 
-    command: as typed, for the page. Raises BadInput: a size that the data does not hold, or no glosses at all.
+    command: the command line, shown on the page. Raises BadInput if the data does not hold a size, or has too few glosses.
     """
     from asl.pipelines.studies.scale_report import write_report
 
     if seeds < 1:
-        raise BadInput(f"--seeds {seeds}", "one at least; three or more give a spread")
+        raise BadInput(f"--seeds {seeds} is not a number of runs", "use at least 1; 3 or more give a spread")
     common, first = common_settings(workspace, flags)
     with workspace.locked("asl scale"):
         clips = read_clips(workspace.clips_file)
         ranked = ranked_glosses(clips, split, min_samples)
-        points = [StudyPoint(ranked[:size]) for size in sizes(vocab, len(ranked), min_samples)]
+        points = [StudyPoint(ranked[:size]) for size in vocabulary_sizes(vocab, len(ranked), min_samples)]
         points += data_points(clips, points[-1].glosses, clips_per_gloss)
         variants = {point.name: _variant(point, common, pretrain) for point in points}
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry()
-        found = runs.carry_out(where_of(workspace, flags, jobs), progress, fresh=True)
-        own = [{key: one for key, one in found.items() if key[0] == point.name} for point in points]
-        results = concluded([row(point, outcomes) for point, outcomes in zip(points, own, strict=True) if outcomes])
+        outcomes = runs.carry_out(where_of(workspace, flags, jobs), progress, fresh=True)
+        by_point = [{key: outcome for key, outcome in outcomes.items() if key[0] == point.name} for point in points]
+        results = summary([table_row(point, of_point) for point, of_point in zip(points, by_point, strict=True) if of_point])
         results |= {"seeds": seeds, "pretrain": pretrain}
-        results |= {"published": published(results["vocabulary"], runs.split_by, split)}
-        metrics = {key: [one[key] for one in results["vocabulary"]] for key in ("size", "top_1")}
+        results |= {"published": published_top_1(results["vocabulary"], runs.split_by, split)}
+        metrics = {key: [row[key] for row in results["vocabulary"]] for key in ("size", "top_1")}
         metrics |= {"recommendation": results["recommendation"]}
         page = workspace.reports / "scale.html"
-        return runs.report(STAGE, page, results, found, metrics, partial(write_report, command=command))
+        return runs.report(STAGE, page, results, outcomes, metrics, partial(write_report, command=command))
 
 
 # What to run ---------------------------------------------------------------------------------------------------------
 def ranked_glosses(clips: Sequence[Clip], split: str, min_samples: int) -> tuple[str, ...]:
-    """Glosses that can be learned and tested, those with the most training clips first; equal ones in an order of chance."""
+    """Glosses that can be trained and tested, those with the most training clips first; ties are in random order."""
     counts = {
         part: Counter(clip.glosses[0] for clip in clips if clip.split == part and len(clip.glosses) == 1)
         for part in ("train", split)
@@ -103,99 +103,106 @@ def ranked_glosses(clips: Sequence[Clip], split: str, min_samples: int) -> tuple
     usable = [gloss for gloss, count in sorted(counts["train"].items()) if count >= min_samples and counts[split][gloss]]
     if len(usable) < 2:
         raise BadInput(
-            f"{len(usable)} glosses have {min_samples} training clips of one sign and one in the {split} split",
+            f"{len(usable)} glosses have at least {min_samples} one-sign training clips and one clip in the {split} split; "
+            "a vocabulary needs two",
             "lower --min-samples-per-gloss, or add clips; see asl status",
         )
-    chance = np.random.default_rng(0).permutation(len(usable))
-    order = sorted(range(len(usable)), key=lambda i: (-counts["train"][usable[i]], chance[i]))
+    tie_break = np.random.default_rng(0).permutation(len(usable))
+    order = sorted(range(len(usable)), key=lambda i: (-counts["train"][usable[i]], tie_break[i]))
     return tuple(usable[i] for i in order)
 
 
-def sizes(wanted: Sequence[int], held: int, min_samples: int) -> list[int]:
-    """Raises BadInput: a size that is no vocabulary, or larger than what the data holds."""
-    if not wanted:
-        return sorted({*(size for size in SIZES if size < held), held})
-    for size in wanted:
+def vocabulary_sizes(requested: Sequence[int], available: int, min_samples: int) -> list[int]:
+    """The requested sizes, or the default ones up to all `available` glosses.
+
+    Raises BadInput if a size is below two or above `available`.
+    """
+    if not requested:
+        return sorted({*(size for size in DEFAULT_SIZES if size < available), available})
+    for size in requested:
         if size < 2:
-            raise BadInput(f"a vocabulary of {size}", "two signs at least")
-        if size > held:
+            raise BadInput(f"a vocabulary of {size} is too small", "use at least two signs")
+        if size > available:
             raise BadInput(
-                f"the data holds {held} glosses with {min_samples} training clips and one test clip, fewer than {size}",
-                f"use sizes up to {held}, lower --min-samples-per-gloss, or add clips",
+                f"the data holds {available} glosses with {min_samples} training clips and one test clip, fewer than {size}",
+                f"use sizes up to {available}, lower --min-samples-per-gloss, or add clips",
             )
-    return sorted(set(wanted))
+    return sorted(set(requested))
 
 
 def data_points(clips: Sequence[Clip], glosses: Sequence[str], counts: Sequence[int]) -> list[StudyPoint]:
-    """The same glosses with fewer clips each: those that have as many as the largest count asks for."""
+    """One point per clip count, all with the same vocabulary: the glosses that have enough clips for the largest count.
+
+    Raises BadInput if a count is below one, or if fewer than two glosses have enough clips.
+    """
     if not counts:
         return []
     if min(counts) < 1:
-        raise BadInput(f"{min(counts)} clips of a gloss", "one at least")
-    own = Counter(clip.glosses[0] for clip in clips if clip.split == "train" and len(clip.glosses) == 1)
-    rich = tuple(gloss for gloss in glosses if own[gloss] >= max(counts))
-    if len(rich) < 2:
-        raise BadInput(f"{len(rich)} glosses have {max(counts)} training clips", "ask for fewer clips, or add some")
-    return [StudyPoint(rich, count) for count in sorted(set(counts))]
+        raise BadInput(f"{min(counts)} clips per gloss is too few", "use at least one")
+    available = Counter(clip.glosses[0] for clip in clips if clip.split == "train" and len(clip.glosses) == 1)
+    usable = tuple(gloss for gloss in glosses if available[gloss] >= max(counts))
+    if len(usable) < 2:
+        raise BadInput(f"{len(usable)} glosses have {max(counts)} training clips", "ask for fewer clips, or add clips")
+    return [StudyPoint(usable, count) for count in sorted(set(counts))]
 
 
 def _variant(point: StudyPoint, common: Mapping[str, Any], pretrain: bool) -> Variant:
-    return Variant(common, {} if pretrain else None, "", tuple(sorted(point.glosses)), point.clips)
+    return Variant(common, {} if pretrain else None, "", tuple(sorted(point.glosses)), point.clips_per_gloss)
 
 
-# What was found ------------------------------------------------------------------------------------------------------
-def row(point: StudyPoint, found: Outcomes) -> dict[str, Any]:
-    """The figures of one size over its seeds, one run at least."""
-    clips, values = common_clips(found, METRICS["top_1"])
-    outcomes, right = list(found.values()), np.array([values[key] for key in found])
-    over = bootstrap_over_seeds(100 * right)
-    mean = _means(outcomes)
+# Results -------------------------------------------------------------------------------------------------------------
+def table_row(point: StudyPoint, outcomes: Outcomes) -> dict[str, Any]:
+    """Results of one point over its seeds. outcomes: those of the point, at least one."""
+    clips, values = common_clips(outcomes, METRICS["top_1"])
+    runs, correct = list(outcomes.values()), np.array([values[key] for key in outcomes])
+    top_1 = bootstrap_over_seeds(100 * correct)
+    mean = _mean_of(runs)
     return {
         "name": point.name,
         "size": len(point.glosses),
-        "clips_a_gloss": point.clips,
-        "seeds": len(outcomes),
-        "train_clips": outcomes[0]["training"]["train_clips"],
+        "clips_a_gloss": point.clips_per_gloss,
+        "seeds": len(runs),
+        "train_clips": runs[0]["training"]["train_clips"],
         "test_clips": len(clips),
-        "scores": [round(float(100 * one.mean()), 4) for one in right],
-        "top_1": round(over.value, 4),
-        "top_1_interval": [round(over.low, 4), round(over.high, 4)],
-        "top_5": mean(lambda one: 100 * one["results"].get("top_5", {"value": 1.0})["value"]),
-        "top_10": mean(lambda one: 100 * one["results"].get("top_10", {"value": 1.0})["value"]),
-        "parameters": outcomes[0]["training"]["parameters"],
-        "parameters_per_clip": outcomes[0]["training"]["parameters_per_clip"],
-        "train_seconds": mean(lambda one: one["training"]["seconds"]),
-        "stage_1_seconds": mean(lambda one: one["stage_1"].get("seconds", 0.0)),
-        "decoder_us_per_frame": mean(lambda one: one["results"]["decoder_us_per_frame"]),
-        "memory_mb": max(one["memory_mb"] for one in outcomes),
-        **_of_graphs(outcomes, mean),
+        "scores": [round(float(100 * of_seed.mean()), 4) for of_seed in correct],
+        "top_1": round(top_1.value, 4),
+        "top_1_interval": [round(top_1.low, 4), round(top_1.high, 4)],
+        "top_5": mean(lambda run: 100 * run["results"].get("top_5", {"value": 1.0})["value"]),
+        "top_10": mean(lambda run: 100 * run["results"].get("top_10", {"value": 1.0})["value"]),
+        "parameters": runs[0]["training"]["parameters"],
+        "parameters_per_clip": runs[0]["training"]["parameters_per_clip"],
+        "train_seconds": mean(lambda run: run["training"]["seconds"]),
+        "stage_1_seconds": mean(lambda run: run["stage_1"].get("seconds", 0.0)),
+        "decoder_us_per_frame": mean(lambda run: run["results"]["decoder_us_per_frame"]),
+        "memory_mb": max(run["memory_mb"] for run in runs),
+        **_graph_columns(runs, mean),
     }
 
 
-def _of_graphs(outcomes: Sequence[Mapping[str, Any]], mean) -> dict[str, float]:
-    """Of the cascades that the clips were read with, if they were."""
-    if not all(one.get("graph") for one in outcomes):
+def _graph_columns(runs: Sequence[Mapping[str, Any]], mean) -> dict[str, float]:
+    """Means over the cascades of the runs; {} if the clips were decoded without one."""
+    if not all(run.get("graph") for run in runs):
         return {}
-    found = {key: mean(lambda one, key=key: one["graph"][key]) for key in ("states", "arcs", "file_mb", "seconds", "memory_mb")}
-    return {f"graph_{key}": value for key, value in found.items()} | {
-        "read_exactly": mean(lambda one: 100 * one["results"]["read_exactly"]["value"])
+    means = {key: mean(lambda run, key=key: run["graph"][key]) for key in ("states", "arcs", "file_mb", "seconds", "memory_mb")}
+    return {f"graph_{key}": value for key, value in means.items()} | {
+        "read_exactly": mean(lambda run: 100 * run["results"]["read_exactly"]["value"])
     }
 
 
-def _means(outcomes: Sequence[Mapping[str, Any]]):
-    return lambda read: round(float(np.mean([read(one) for one in outcomes])), 3)
+def _mean_of(runs: Sequence[Mapping[str, Any]]):
+    return lambda value_of: round(float(np.mean([value_of(run) for run in runs])), 3)
 
 
-def concluded(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Rows, power laws and the recommendation."""
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows, fitted power laws and the recommendation. Raises AslError if there are no rows."""
     if not rows:
-        raise AslError("no run of any size is there", "see the failures above")
-    vocabulary = [one for one in rows if not one["clips_a_gloss"]]
-    curve = [one for one in rows if one["clips_a_gloss"]]
-    laws = {key: fit(*_points(vocabulary, key)) for key in LAWS if all(key in one for one in vocabulary)}
+        raise AslError("no run finished at any size", "see the failures above")
+    vocabulary = [row for row in rows if not row["clips_a_gloss"]]
+    curve = [row for row in rows if row["clips_a_gloss"]]
+    laws = {key: fit(*_points(vocabulary, key)) for key in LAWS if all(key in row for row in vocabulary)}
     if curve:
-        errors = [100 - score for one in curve for score in one["scores"]]
-        laws["error"] = fit([one["clips_a_gloss"] for one in curve for _ in one["scores"]], errors)
+        errors = [100 - score for row in curve for score in row["scores"]]
+        laws["error"] = fit([row["clips_a_gloss"] for row in curve for _ in row["scores"]], errors)
     return {
         "vocabulary": vocabulary,
         "data": curve,
@@ -205,30 +212,38 @@ def concluded(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _points(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], list[float]]:
-    """Sizes and values: of accuracy every run's, of costs the mean of each size."""
-    values = [(one["size"], value) for one in rows for value in (one["scores"] if key == "top_1" else [one[key]])]
+    """Sizes and values to fit: for accuracy one value per run, for costs the mean of each size."""
+    values = [(row["size"], value) for row in rows for value in (row["scores"] if key == "top_1" else [row[key]])]
     return [size for size, _ in values], [value for _, value in values]
 
 
 def recommendation(rows: Sequence[Mapping[str, Any]], law: PowerLaw | None) -> str:
-    """The decision rule of SPEC §14 in words; where RULE_SIGNS were not tried, by the fitted law up to twice the largest size."""
-    at = {one["size"]: one["top_1"] for one in rows}
-    if RULE_SIGNS in at:
-        top, how = at[RULE_SIGNS], f"top-1 is {at[RULE_SIGNS]:.1f} % at {RULE_SIGNS} signs"
-    elif law and min(at) / 2 <= RULE_SIGNS <= 2 * max(at):
-        top = law.factor * RULE_SIGNS**law.exponent
-        how = f"the fitted law gives {top:.1f} % at {RULE_SIGNS} signs, which were not tried"
+    """The decision rule of SPEC §14 in words.
+
+    If RULE_SIGNS was not among the tested sizes, the fitted law predicts top-1 there, within half the smallest and twice the
+    largest tested size.
+    """
+    top_1_at = {row["size"]: row["top_1"] for row in rows}
+    if RULE_SIGNS in top_1_at:
+        top_1 = top_1_at[RULE_SIGNS]
+        evidence = f"Top-1 accuracy at {RULE_SIGNS} signs is {top_1:.1f} %"
+    elif law and min(top_1_at) / 2 <= RULE_SIGNS <= 2 * max(top_1_at):
+        top_1 = law.factor * RULE_SIGNS**law.exponent
+        evidence = f"The fitted law predicts a top-1 accuracy of {top_1:.1f} % at {RULE_SIGNS} signs, a size that was not tested"
     else:
-        return f"The rule speaks of {RULE_SIGNS} signs; {max(at)} are too few to say anything about them."
-    words = next(words for least, words in RULE if top >= least)
-    return f"{how[0].upper()}{how[1:]}: {words}."
+        return (
+            f"The decision rule applies at {RULE_SIGNS} signs. The largest tested vocabulary, {max(top_1_at)} signs, "
+            "is too small to extrapolate to it."
+        )
+    action = next(action for least, action in RULE if top_1 >= least)
+    return f"{evidence}. Recommendation: {action}."
 
 
-def published(rows: Sequence[Mapping[str, Any]], split_by: str, split: str) -> dict[str, dict[int, float]]:
-    """Published top-1 of the sizes at which split and test size are the official ones; {} for all others."""
+def published_top_1(rows: Sequence[Mapping[str, Any]], split_by: str, split: str) -> dict[str, dict[int, float]]:
+    """Published top-1 by method and size, for sizes tested on the official split and test clips; {} if there are none."""
     official = [
-        one["size"]
-        for one in rows
-        if split_by == "given" and split == "test" and WLASL_TEST_CLIPS.get(one["size"]) == one["test_clips"]
+        row["size"]
+        for row in rows
+        if split_by == "given" and split == "test" and WLASL_TEST_CLIPS.get(row["size"]) == row["test_clips"]
     ]
-    return {name: {size: own[size] for size in official} for name, own in PUBLISHED.items()} if official else {}
+    return {name: {size: top_1[size] for size in official} for name, top_1 in PUBLISHED_TOP_1.items()} if official else {}

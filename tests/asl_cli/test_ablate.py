@@ -37,7 +37,7 @@ def test_as_written_it_compares_with_pre_training(workspace):
     assert len({one["parameters"] for one in conditions}) == len({one["epochs"] for one in conditions}) == 1
     assert conditions[1]["stage_1_seconds"] > 0 == conditions[0]["stage_1_seconds"]
     assert (
-        "No effect shown" in first["results"]["comparisons"][0]["verdict"]
+        "No effect detected" in first["results"]["comparisons"][0]["verdict"]
         or "than baseline" in first["results"]["comparisons"][0]["verdict"]
     )
     page = Path(first["report"]).read_text()
@@ -127,8 +127,8 @@ def test_figures_from_elsewhere(tmp_path):
     one = found["results"]["comparisons"][0]
     assert abs(one["tests"]["student"]["statistic"]) == pytest.approx(1.01, abs=0.005)
     assert one["tests"]["student"]["p"] == pytest.approx(0.37, abs=0.005)
-    assert "No effect shown" in one["verdict"]
-    assert "No effect shown" in (tmp_path / "published-ablation.html").read_text()
+    assert "No effect detected" in one["verdict"]
+    assert "No effect detected" in (tmp_path / "published-ablation.html").read_text()
 
 
 @pytest.mark.parametrize(

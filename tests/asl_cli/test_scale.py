@@ -44,11 +44,11 @@ def test_each_size_can_have_its_cascade(workspace):
     ("words", "said"),
     [
         (("--vocab", "50"), "fewer than 50"),
-        (("--vocab", "1"), "two signs at least"),
+        (("--vocab", "1"), "at least two signs"),
         (("--vocab", "ten"), "not a list of numbers"),
-        (("--min-samples-per-gloss", "1000"), "0 glosses have 1000 training clips"),
+        (("--min-samples-per-gloss", "1000"), "0 glosses have at least 1000 one-sign training clips"),
         (("--clips-per-gloss", "500"), "ask for fewer clips"),
-        (("--seeds", "0"), "one at least"),
+        (("--seeds", "0"), "at least 1"),
     ],
 )
 def test_what_the_data_does_not_hold(workspace, words, said):
