@@ -1,1 +1,1 @@
-"""From aligned clips to the built graph: G, weights, the folder on disk, and explanations. What it learns of signs: `units`."""
+"""From aligned clips to a built graph: G, weights, the graph's folder, explanations. `units` holds what is learned of signs."""

@@ -1,4 +1,4 @@
-"""From material and weights to a cascade: what its six levels say, and what it reads of a frame."""
+"""Assembly of a cascade: from alignments and weights to its six levels, and to the scores that it reads."""
 
 import itertools
 import math
@@ -29,21 +29,21 @@ from asl.transducers.cascade import Knowledge
 from asl.transducers.level_names import WHOLE, file_name
 from asl.transducers.references import keeps_references, loci_of, nouns_of
 
-#: References are followed where so many of the training sentences keep to the rule that each is bound.
+#: References are tracked only if this share of the training sentences binds each of them.
 MIN_BOUND_SHARE = 0.95
 
 
 @dataclass
 class Assembly:
-    """What does not hang on the weights that are tuned. settings: whose stays, units, variants and levels count.
+    """Everything that does not depend on the tuned weights. settings: stays, units, variants and levels are taken from these.
 
-    features: (T, size) of every clip, the material's among them.
+    features: (T, size) of every clip of the workspace, by index.
     """
 
-    material: Alignments
+    alignments: Alignments
     model: TrainedModel
     coder: Coder | None
-    spoken: Language
+    language: Language
     glosses: tuple[str, ...]
     settings: GraphSettings
     features: Sequence[np.ndarray]
@@ -52,111 +52,114 @@ class Assembly:
     @cached_property
     def inventory(self) -> Inventory:
         sizes = self.coder.sizes if self.coder else {}
-        own, settings = self.material.segments, self.settings
+        sign_codes, settings = self.alignments.sign_codes, self.settings
         if not settings.fusion:
-            own = {said: codes for said, codes in own.items() if len(said) == 1}
+            sign_codes = {glosses: codes for glosses, codes in sign_codes.items() if len(glosses) == 1}
         return learn_inventory(
-            own, self.material.letters, self.material.rests, sizes, stays=settings.stays, tie=settings.units,
-            most_variants=settings.variants, names=self.glosses,
+            sign_codes, self.alignments.letter_codes, self.alignments.rest_codes, sizes, stays=settings.stays,
+            tie=settings.units, max_variants=settings.variants, names=self.glosses,
         )  # fmt: skip
 
     @cached_property
-    def densities(self) -> GaussianEmissions:
-        return fit_emissions(self.material, self.inventory, {i: self.features[i] for i in self.material.clips}, self.model)
+    def emissions(self) -> GaussianEmissions:
+        features = {i: self.features[i] for i in self.alignments.clips}
+        return fit_emissions(self.alignments, self.inventory, features, self.model)
 
     @cached_property
     def loci(self) -> list[str]:
-        """The loci that are followed; none where the training sentences do not keep to the rules."""
-        loci, sentences = loci_of(self.glosses), self.material.sentences
+        """The loci that are tracked; none if too few of the training sentences follow the rules of reference."""
+        loci, sentences = loci_of(self.glosses), self.alignments.sentences
         if not self.settings.discourse or not loci:
             return []
-        kept = keeps_references(sentences, loci, nouns_of(sentences))
-        if kept < MIN_BOUND_SHARE:
-            self.warnings.append(f"discourse is off: in {1 - kept:.0%} of the training sentences a reference is not bound")
+        bound_share = keeps_references(sentences, loci, nouns_of(sentences))
+        if bound_share < MIN_BOUND_SHARE:
+            self.warnings.append(f"discourse is off: {1 - bound_share:.0%} of the training sentences have an unbound reference")
             return []
         return loci
 
     def signs(self, settings: GraphSettings) -> CascadeSigns:
         encoder = {gloss: self.model.alphabet.label(gloss) for gloss in self.glosses if gloss in self.model.alphabet}
-        own = settings.encoder_weight > 0 or settings.tune
         return cascade_signs(
-            self.inventory, self.glosses, encoder, own_columns=own, throughout=self.model.names_every_frame,
-            nouns=nouns_of(self.material.sentences), loci=self.loci,
-            margin=settings.fusion_margin, fused_shares=fused_shares(self.material.found),
-            neighbours=self.neighbours(settings), letter_cost=settings.letter_cost if settings.letters else 0.0,
+            self.inventory, self.glosses, encoder, labels_per_sign=settings.encoder_weight > 0 or settings.tune,
+            every_frame=self.model.names_every_frame, nouns=nouns_of(self.alignments.sentences), loci=self.loci,
+            margin=settings.fusion_margin, fused_shares=fused_shares(self.alignments.clip_segments),
+            coarticulation=self.coarticulation(settings), letter_cost=settings.letter_cost if settings.letters else 0.0,
         )  # fmt: skip
 
-    def neighbours(self, settings: GraphSettings) -> Coarticulation:
+    def coarticulation(self, settings: GraphSettings) -> Coarticulation:
+        """Raises BadInput if the settings ask for coarticulation but there are no codebooks."""
         if not (settings.assimilation or settings.reduction or settings.anticipation):
             return Coarticulation()
         if self.coder is None:
-            raise BadInput("changes in context need codes, which these features do not hold", "train with --features phon36")
+            raise BadInput("changes by coarticulation need codes, but these features have none", "train with --features phon36")
         distances = {part: _distances(self.coder, part) for part in ("H", "L")}
         return Coarticulation(settings.assimilation, settings.reduction, settings.anticipation, distances=distances)
 
     def knowledge(self, signs: CascadeSigns, settings: GraphSettings) -> Knowledge:
         return Knowledge(
-            self.glosses, tuple(signs.columns.durations), tuple(signs.places), tuple(signs.pronunciations), self.spoken.model,
+            self.glosses, tuple(signs.labels.durations), tuple(signs.places), tuple(signs.pronunciations), self.language.model,
             signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest, settings.language_weight, settings.penalty,
-            self.shortest(signs, settings.shortest), self.longest(signs, settings),
+            self.min_durations(signs, settings.shortest), self.max_durations(signs, settings),
         )  # fmt: skip
 
     @staticmethod
-    def shortest(signs: CascadeSigns, share: float) -> tuple[int, ...]:
-        """(N,) frames that each label takes at least; a rest may be of any length."""
-        found = [max(1, round(share * one)) for one in signs.columns.durations]
-        return tuple(1 if label == signs.rest else few for label, few in enumerate(found, 1))
+    def min_durations(signs: CascadeSigns, share: float) -> tuple[int, ...]:
+        """(N,) minimum frames of each label: a share of its mean; 1 for the rest."""
+        frames = [max(1, round(share * mean)) for mean in signs.labels.durations]
+        return tuple(1 if label == signs.rest else count for label, count in enumerate(frames, 1))
 
     @classmethod
-    def longest(cls, signs: CascadeSigns, settings: GraphSettings) -> tuple[int, ...]:
-        """(N,) frames that each label takes at most, 0 for any number; () if none has an end. A rest has none."""
+    def max_durations(cls, signs: CascadeSigns, settings: GraphSettings) -> tuple[int, ...]:
+        """(N,) maximum frames of each label, 0 for no limit, as for the rest; () if no label has a limit."""
         if not settings.longest:
             return ()
-        least = cls.shortest(signs, settings.shortest)
-        found = [math.ceil(settings.longest * one) for one in signs.columns.durations]
-        return tuple(0 if label == signs.rest else max(least[label - 1], most) for label, most in enumerate(found, 1))
+        shortest = cls.min_durations(signs, settings.shortest)
+        frames = [math.ceil(settings.longest * mean) for mean in signs.labels.durations]
+        return tuple(0 if label == signs.rest else max(shortest[label - 1], count) for label, count in enumerate(frames, 1))
 
     def build(self, settings: GraphSettings, folder: Path) -> tuple[CascadeSigns, Graph, BuildFigures]:
-        """Builds with these weights into the folder."""
+        """Builds the transducers with these weights into the folder."""
         signs = self.signs(settings)
-        built = build_bounded(self.knowledge(signs, settings), folder, prune=settings.prune, max_gb=settings.max_memory)
-        return signs, self.graph(signs, settings, folder), built
+        figures = build_bounded(self.knowledge(signs, settings), folder, prune=settings.prune, max_gb=settings.max_memory)
+        return signs, self.graph(signs, settings, folder), figures
 
-    def build_rivals(self, signs: CascadeSigns, settings: GraphSettings, folder: Path) -> None:
-        """Writes RIVALS: the cascade with glosses as likely as they are alone.
+    def build_competitors(self, signs: CascadeSigns, settings: GraphSettings, folder: Path) -> None:
+        """Writes COMPETITORS: the same cascade with a unigram G.
 
-        Stage 3 looks for what competes in it: G has learned the very sentences that are trained on, and would hide what the
-        encoder confuses (a weak language model, as in Povey, 2003).
+        Stage 3 searches it for competitors. The full G has seen the training sentences, and would hide what the encoder
+        confuses (hence a weak language model, as in Povey, 2003).
         """
-        known = replace(self.knowledge(signs, settings), language=self.spoken.alone)
+        knowledge = replace(self.knowledge(signs, settings), language=self.language.unigram)
         with tempfile.TemporaryDirectory(prefix="asl-") as name:
-            build_bounded(known, Path(name), prune=settings.prune, max_gb=settings.max_memory)
+            build_bounded(knowledge, Path(name), prune=settings.prune, max_gb=settings.max_memory)
             shutil.move(Path(name) / file_name(WHOLE), folder / COMPETITORS)
 
     def graph(self, signs: CascadeSigns, settings: GraphSettings, folder: Path) -> Graph:
-        own, densities = signs.columns, self.densities if settings.density_weight else None
-        rows = np.array(own.rows, dtype=int).reshape(len(own.rows), len(signs.tables))
+        labels, densities = signs.labels, self.emissions if settings.density_weight else None
+        rows = np.array(labels.rows, dtype=int).reshape(len(labels.rows), len(signs.tables))
         weights = settings.encoder_weight, settings.code_weight, settings.density_weight
         return Graph(
-            folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(own.gloss), np.array(own.peak),
-            np.array(own.unit), signs.rest, *weights, {"names": own.names}, densities,
+            folder, Alphabet(self.glosses), self.coder, signs.tables, rows, np.array(labels.gloss), np.array(labels.peak),
+            np.array(labels.unit), signs.rest, *weights, {"names": labels.names}, densities,
             fused=tuple(sorted({label for form in signs.forms for label in form.units})),
         )  # fmt: skip
 
 
 def _distances(coder: Coder, part: str) -> np.ndarray:
-    """(K, K) between the entries of a codebook, in their mean distance."""
+    """(K, K) distances between the entries of a codebook, in units of their mean."""
     entries = coder.books[part]
     distances = np.linalg.norm(entries[:, None] - entries[None], axis=-1)
     return distances / max(distances[~np.eye(len(entries), dtype=bool)].mean(), 1e-9)
 
 
-def glosses_in(material: Alignments) -> tuple[str, ...]:
-    return tuple(sorted(set(itertools.chain.from_iterable(material.segments))))
+def glosses_in(alignments: Alignments) -> tuple[str, ...]:
+    """All glosses of the aligned signs, sorted."""
+    return tuple(sorted(set(itertools.chain.from_iterable(alignments.sign_codes))))
 
 
-def text_warnings(spoken: Language) -> Sequence[str]:
-    if not spoken.missing:
+def text_warnings(language: Language) -> Sequence[str]:
+    """A warning about words of the text that are not in the vocabulary, if there are any."""
+    if not language.missing:
         return []
-    usual = ", ".join(word for word, _ in spoken.missing.most_common(5))
-    return [f"{len(spoken.missing)} words of the text stand for no sign here and count as unknown: {usual}, …"]
+    frequent = ", ".join(word for word, _ in language.missing.most_common(5))
+    return [f"{len(language.missing)} words of the text have no gloss here and count as unknown: {frequent}, …"]

@@ -1,4 +1,4 @@
-"""Building a cascade in a process of its own, so that one that grows too large ends there and not here."""
+"""Builds a cascade in a separate process, so that running out of memory ends that process and not this one."""
 
 import contextlib
 import resource
@@ -13,9 +13,9 @@ from asl.transducers.cascade import Knowledge, Size, build
 
 @dataclass(frozen=True)
 class BuildJob:
-    """What to build, and where the files go. memory: bytes that it may take."""
+    """What to build, and the folder for its files. memory: limit in bytes."""
 
-    known: Knowledge
+    knowledge: Knowledge
     folder: Path
     prune: float
     memory: int
@@ -23,33 +23,33 @@ class BuildJob:
 
 @dataclass(frozen=True)
 class BuildFigures:
-    """sizes: of each transducer. memory_mb: the most that building took."""
+    """sizes: of each transducer. memory_mb: peak memory of the build."""
 
     sizes: list[Size]
     memory_mb: float
 
 
-def build_bounded(known: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
-    """Writes the transducers into the folder. Raises BadInput: labels that do not fit, or more memory than allowed."""
+def build_bounded(knowledge: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
+    """Writes the transducers into the folder. Raises BadInput if labels do not fit, or the build exceeds `max_gb`."""
     with Pool(Where(processes=1)) as pool:
         try:
-            return pool.submit(_build, BuildJob(known, folder, prune, int(max_gb * 1e9))).result()
+            return pool.submit(_build, BuildJob(knowledge, folder, prune, int(max_gb * 1e9))).result()
         except (BrokenProcessPool, MemoryError) as error:
             raise BadInput(
                 f"the graph needs more than --max-memory {max_gb:g} GB",
                 "a lower --order, --prune 10, fewer --variants, shared --units, or more memory",
             ) from error
         except ValueError as error:
-            raise BadInput(f"the cascade cannot be built: {error}", "look at the text, the lexicon and --prune") from error
+            raise BadInput(f"the cascade cannot be built: {error}", "check the text, the lexicon and --prune") from error
 
 
 def _build(job: BuildJob) -> BuildFigures:
-    # The system ends it on the way where it can: Linux counts the heap, other systems may refuse.
+    # The limit ends the build early where the system enforces it: Linux counts the heap, other systems may refuse the call.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
-    made = build(job.known, job.prune)
+    cascade = build(job.knowledge, job.prune)
     if peak_memory_mb() * 1e6 > job.memory:
         raise MemoryError
     job.folder.mkdir(parents=True, exist_ok=True)
-    sizes = made.write(job.folder)
+    sizes = cascade.write(job.folder)
     return BuildFigures(sizes, peak_memory_mb())

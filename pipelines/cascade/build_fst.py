@@ -1,4 +1,4 @@
-"""`asl build-fst`: the cascade H∘C∘M∘D∘L∘G from the workspace's clips, a model, texts and lexica (SPEC §10)."""
+"""`asl build-fst`: builds the cascade H∘C∘M∘D∘L∘G from the workspace's clips, a model, texts and lexica (SPEC §10)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,36 +36,36 @@ def run_build_fst(
     force: bool = False,
     dry_run: bool = False,
 ) -> BuildResult:
-    """Builds graphs/<name> for a model (default: the newest). command: as typed, for the page.
+    """Builds graphs/<name> for a model (default: the newest). command: the command line, for the report.
 
-    codes: a pre-trained model whose codebooks are taken; by default the one that the workspace made last, else codebooks are
-    fitted to the training clips. Raises BadInput: texts or lexica that do not fit, or a graph too large.
+    codes: a pre-trained model whose codebooks are used. Default: the newest in the workspace; without one, codebooks are fitted
+    to the training clips. Raises BadInput if texts or lexica do not fit, or the graph is too large.
     """
     settings, decode = workspace.settings("graph", flags), workspace.settings("decode", flags)
     with workspace.locked("asl build-fst"):
         clips = read_clips(workspace.clips_file)
-        source, books = find_model(workspace, model), _books(workspace, codes)
-        plan = _plan(workspace, settings, decode, source, books)
+        model_folder, codes_folder = find_model(workspace, model), _codes_folder(workspace, codes)
+        plan = _plan(workspace, settings, decode, model_folder, codes_folder)
         folder = workspace.graphs / (name or f"cascade-{plan.fingerprint[:8]}")
         decision = decide(workspace, plan, folder, force, "graph")
         if dry_run or not decision.run:
             record = workspace.state(STAGE) if not decision.run else {}
             return BuildResult(decision, str(folder), dict(record.get("metrics", {})))
         started = datetime.now().astimezone()
-        trained = load_model(source)
+        trained = load_model(model_folder)
         store = open_features(workspace, clips, trained.features, progress)
-        coder = coder_for(store, books)
-        found, findings = build_graph(store, settings, decode, trained, coder, folder, progress, rivals=True)
+        coder = coder_for(store, codes_folder)
+        result, details = build_graph(store, settings, decode, trained, coder, folder, progress, competitors=True)
         page = workspace.reports / "build-fst.html"
-        write_report(page, found.metrics, found.sizes, findings.trials, findings.space, command)
-        files = [page, *(folder / one for one in (CARD, TABLES, COMPETITORS, file_name(WHOLE)))]
-        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, found.metrics)
-        found.decision, found.report = decision, str(page)
-        return found
+        write_report(page, result.metrics, result.sizes, details.trials, details.space, command)
+        files = [page, *(folder / name for name in (CARD, TABLES, COMPETITORS, file_name(WHOLE)))]
+        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, result.metrics)
+        result.decision, result.report = decision, str(page)
+        return result
 
 
-def _books(workspace: Workspace, codes: str | None) -> Path | None:
-    """The pre-trained model whose codebooks are taken, if there is one."""
+def _codes_folder(workspace: Workspace, codes: str | None) -> Path | None:
+    """The folder of the pre-trained model whose codebooks are used, or None."""
     if codes:
         return find_model(workspace, codes)
     newest = workspace.state("pretrain").get("metrics", {}).get("model")
@@ -73,7 +73,9 @@ def _books(workspace: Workspace, codes: str | None) -> Path | None:
     return folder if folder and (folder / WEIGHTS).is_file() else None
 
 
-def _plan(workspace: Workspace, settings: GraphSettings, decode: DecodeSettings, model: Path, books: Path | None) -> Plan:
-    inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(model / WEIGHTS)}
-    inputs |= ({"codes": file_hash(books / WEIGHTS)} if books else {}) | graph_inputs(settings)
+def _plan(
+    workspace: Workspace, settings: GraphSettings, decode: DecodeSettings, model_folder: Path, codes_folder: Path | None
+) -> Plan:
+    inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(model_folder / WEIGHTS)}
+    inputs |= ({"codes": file_hash(codes_folder / WEIGHTS)} if codes_folder else {}) | graph_inputs(settings)
     return Plan(STAGE, settings_of(settings) | {"mirror_average": decode.mirror_average}, inputs, CODE)

@@ -1,6 +1,6 @@
-"""Why the cascade read what it read: its best path through all levels, frame range by frame range (SPEC §10)."""
+"""Explains a reading of the cascade: its best path on all levels, by frame ranges (SPEC §10)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PathStep:
-    """A stretch of frames first…last − 1 on one level. reads, writes: names of the labels; cost: nats, of this level alone."""
+    """Frames first…last − 1 on one level. reads, writes: names of the labels. cost: nats, of this level alone."""
 
     level: str
     first: int
@@ -26,65 +26,66 @@ class PathStep:
 
 
 def explain_path(graph: Graph, path: BestPath) -> list[PathStep]:
-    """H: every unit with its frames. C, M, D: what they change. L∘G: every gloss. From what is seen up to the glosses."""
+    """The steps of a path from the frames up: every unit of H, every change by C, M or D, every gloss of L∘G."""
     runs, levels = _levels(graph, path)
-    names = _names(graph)
-    found = [PathStep("H", first, last, (names(label),), (), 0.0) for label, first, last in runs]
+    name_of = _label_names(graph)
+    explanation = [PathStep("H", first, last, (name_of(label),), (), 0.0) for label, first, last in runs]
     spans = [(first, last) for _, first, last in runs]
-    words = graph.alphabet.names
+    gloss_names = graph.alphabet.names
     for level, steps in levels.items():
         written: list[tuple[int, int]] = []
-        for one in _by_word(steps) if level == LEXICON_GRAMMAR else steps:
-            own = spans[one.first : one.last] or [written[-1] if written else (0, 0)]
-            first, last = own[0][0], own[-1][1]
-            written += [(first, last)] * len(one.writes)
-            says = tuple(words(one.writes)) if level == LEXICON_GRAMMAR else tuple(map(names, one.writes))
-            if one.reads != one.writes and (says or level != LEXICON_GRAMMAR):
-                found.append(PathStep(level, first, last, tuple(map(names, one.reads)), says, round(one.cost, 3)))
+        for step in _merge_by_gloss(steps) if level == LEXICON_GRAMMAR else steps:
+            read_spans = spans[step.first : step.last] or [written[-1] if written else (0, 0)]
+            first, last = read_spans[0][0], read_spans[-1][1]
+            written += [(first, last)] * len(step.writes)
+            writes = tuple(gloss_names(step.writes)) if level == LEXICON_GRAMMAR else tuple(map(name_of, step.writes))
+            if step.reads != step.writes and (writes or level != LEXICON_GRAMMAR):
+                reads = tuple(map(name_of, step.reads))
+                explanation.append(PathStep(level, first, last, reads, writes, round(step.cost, 3)))
         spans = written
-    return found
+    return explanation
 
 
 def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], dict[str, list["Step"]]]:
-    """The stays and the path above them. Frames of one unit are one stay, unless only two signs explain them."""
+    """The label runs and the path above them. A run is split at new words only if it must be, for two adjacent equal units."""
     from asl.transducers.cascade import explain  # Pynini is not needed to translate
 
-    for parted in (False, True):
-        runs = label_runs(path, parted=parted)
+    for split in (False, True):
+        runs = label_runs(path, split=split)
         try:
             return runs, explain(graph.levels, [label for label, _, _ in runs], path.words, whole=path.whole)
         except ValueError:
-            if parted:
+            if split:
                 raise
     raise AssertionError
 
 
-def label_runs(path: BestPath, *, parted: bool) -> list[tuple[int, int, int]]:
-    """(label, first, last) of every stay in a unit. parted: a new word begins a new stay even of the same unit."""
-    starts = set(path.starts) if parted else set()
+def label_runs(path: BestPath, *, split: bool) -> list[tuple[int, int, int]]:
+    """(label, first, last) of every run of equal frame labels. split: a new word also begins a new run."""
+    starts = set(path.starts) if split else set()
     edges = [t for t in range(1, len(path.frames)) if path.frames[t] != path.frames[t - 1] or t in starts]
     cuts = [0, *edges, len(path.frames)]
     return [(path.frames[a], a, b) for a, b in pairwise(cuts) if b > a]
 
 
-def _by_word(steps: Sequence["Step"]) -> list["Step"]:
-    """Steps of L∘G, a gloss with all units up to the next one as one step; what comes before the first gloss stands alone."""
-    out: list[Step] = []
-    for one in steps:
-        if one.writes or not out:
-            out.append(one)
+def _merge_by_gloss(steps: Sequence["Step"]) -> list["Step"]:
+    """Steps of L∘G, merged into one per gloss with the units up to the next gloss. What precedes the first gloss stays apart."""
+    merged: list[Step] = []
+    for step in steps:
+        if step.writes or not merged:
+            merged.append(step)
         else:
-            last = out[-1]
-            out[-1] = replace(last, reads=(*last.reads, *one.reads), cost=last.cost + one.cost, last=one.last)
-    return out
+            last = merged[-1]
+            merged[-1] = replace(last, reads=(*last.reads, *step.reads), cost=last.cost + step.cost, last=step.last)
+    return merged
 
 
-def _names(graph: Graph):
-    """Label → name: a unit or form, else what D writes above them."""
-    own = graph.card["columns"]["names"]
-    above = graph.card["written"]
+def _label_names(graph: Graph) -> Callable[[int], str]:
+    """Label → name: of a unit or form, or of a label that only D writes."""
+    names = graph.card["columns"]["names"]
+    written_by_d = graph.card["written"]
 
     def name(label: int) -> str:
-        return above.get(str(label)) or own[label - 1]
+        return written_by_d.get(str(label)) or names[label - 1]
 
     return name

@@ -1,4 +1,4 @@
-"""Building one graph for one model, whichever stage or study asks for it (SPEC §10)."""
+"""Builds one graph for one model, for any stage or study (SPEC §10)."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -32,7 +32,7 @@ _WEIGHTS = ("encoder_weight", "code_weight", "density_weight", "language_weight"
 
 @dataclass(frozen=True)
 class BuildDetails:
-    """What only the page shows: the signing space, and what tuning tried."""
+    """For the report only: the signing space, and the trials of the weight search."""
 
     space: SigningSpace
     trials: Sequence[Trial]
@@ -40,7 +40,7 @@ class BuildDetails:
 
 @dataclass
 class BuildResult:
-    """What `asl build-fst` did. folder: the graph's; metrics: flat figures; sizes: of the transducers; warnings: for a person."""
+    """The result of `asl build-fst`. folder: of the graph. metrics: flat. sizes: of the transducers. warnings: for the user."""
 
     decision: Decision
     folder: str = ""
@@ -51,84 +51,82 @@ class BuildResult:
 
 
 def graph_inputs(settings: GraphSettings) -> dict[str, str]:
-    """The files that a cascade of these settings is made from, with their hashes. Raises BadInput: one cannot be read."""
-    inputs = {}
+    """The hash of every file that the settings name: texts, names, lexicon, ARPA. Raises BadInput if one cannot be read."""
+    hashes = {}
     lexicon = [settings.lexicon] if settings.lexicon not in ("", *BUILT_IN_LEXICONS) else []
     for name in [*settings.text, *settings.names, *lexicon, *filter(None, [settings.arpa])]:
         try:
-            inputs[name] = file_hash(Path(name))
+            hashes[name] = file_hash(Path(name))
         except OSError as error:
             raise BadInput(f"cannot read {name}: {error.strerror or error}", "name a file that can be read") from error
-    return inputs
+    return hashes
 
 
-def coder_for(store: FeatureStore, books: Path | None) -> Coder | None:
-    """Codebooks of stage 1, else fitted to the training clips; None where the features hold no phonology."""
+def coder_for(store: FeatureStore, codes_folder: Path | None) -> Coder | None:
+    """The codebooks of a pre-trained model, else ones fitted to the training clips; None if the features have no phonology."""
     if not store.feature_set.phonological:
         return None
-    if books:
-        return pretrained_coder(books)
+    if codes_folder:
+        return pretrained_coder(codes_folder)
     return fit_coder(store[i] for i, clip in enumerate(store.clips) if clip.split == "train")
 
 
 def build_graph(
     store: FeatureStore, settings: GraphSettings, decode: DecodeSettings, model: TrainedModel, coder: Coder | None, folder: Path,
-    progress: Progress, train: Sequence[int] | None = None, *, rivals: bool = False,
+    progress: Progress, train: Sequence[int] | None = None, *, competitors: bool = False,
 ) -> tuple[BuildResult, BuildDetails]:  # fmt: skip
-    """Builds a model's cascade into the folder; its figures, and what the page shows besides.
+    """Builds the cascade of a model into the folder. Returns its figures, and details for the report.
 
-    train: the clips that it learns signs and sentences from; by default all training clips whose glosses the model knows.
-    rivals: also what stage 3 needs.
+    train: indices of the clips that signs and sentences are learned from. Default: all usable training clips.
+    competitors: also build the graph that stage 3 searches for competitors.
     """
-    material = collect_alignments(store, model, coder, decode.mirror_average, progress, train)
+    alignments = collect_alignments(store, model, coder, decode.mirror_average, progress, train)
     if settings.lexicon:
-        add_lexicon(material, settings.lexicon, settings.lexicon_signs, model.features, coder)
-    glosses = tuple(sorted({*glosses_in(material), *fingerspelled_names(settings, material)}))
+        add_lexicon(alignments, settings.lexicon, settings.lexicon_signs, model.features, coder)
+    glosses = tuple(sorted({*glosses_in(alignments), *fingerspelled_names(settings, alignments)}))
     validation = usable_clips(store.clips, model, "validation")
-    spoken = train_language(settings, glosses, material.sentences, [store.clips[i].glosses for i in validation])
-    whole = Assembly(material, model, coder, spoken, glosses, settings, store)
+    language = train_language(settings, glosses, alignments.sentences, [store.clips[i].glosses for i in validation])
+    assembly = Assembly(alignments, model, coder, language, glosses, settings, store)
     tuned = SearchedWeights(settings)
     if settings.tune and validation:
-        read = [(store.clips[i], read_features(model, store[i], mirror=decode.mirror_average)) for i in validation]
-        tuned = search_weights(settings, lambda one, where: whole.build(one, where)[1], read, decode, progress)
-    signs, graph, built = whole.build(tuned.settings, folder)
-    if rivals:
-        whole.build_rivals(signs, tuned.settings, folder)
-    space = signing_space(material.points)
-    save_graph(
-        graph,
-        signs.columns,
-        model,
-        {"written": written_label_names(signs), "weights": {key: getattr(tuned.settings, key) for key in _WEIGHTS}}
-        | {"loci": dict(space.loci), **space.figures},
-    )
-    (folder / ARPA).write_text(to_arpa(spoken.model), encoding="utf-8")
+        readings = [(store.clips[i], read_features(model, store[i], mirror=decode.mirror_average)) for i in validation]
+        tuned = search_weights(settings, lambda choice, path: assembly.build(choice, path)[1], readings, decode, progress)
+    signs, graph, figures = assembly.build(tuned.settings, folder)
+    if competitors:
+        assembly.build_competitors(signs, tuned.settings, folder)
+    space = signing_space(alignments.pointings)
+    weights = {key: getattr(tuned.settings, key) for key in _WEIGHTS}
+    card = {"written": written_label_names(signs), "weights": weights, "loci": dict(space.loci), **space.figures}
+    save_graph(graph, signs.labels, model, card)
+    (folder / ARPA).write_text(to_arpa(language.model), encoding="utf-8")
     metrics = {"graph": folder.name, "model": model.folder.name, "glosses": len(glosses)}
-    metrics |= {"clips_too_short": material.too_short or None, "performed_from_lexicon": material.performed or None}
-    metrics |= {"labels": len(signs.columns.rows)}
+    metrics |= {"clips_too_short": alignments.too_short or None, "performed_from_lexicon": alignments.performed or None}
+    metrics |= {"labels": len(signs.labels.rows)}
     metrics |= {"pronunciations": len(signs.pronunciations), "fused_forms": len(signs.forms), "changes": len(signs.changes)}
-    metrics |= {"loci": len(whole.loci)} | space.figures | spoken.figures | _weights(tuned) | _of_build(built)
-    warnings = [*whole.warnings, *text_warnings(spoken)]
+    metrics |= {"loci": len(assembly.loci)} | space.figures | language.figures
+    metrics |= _weight_metrics(tuned) | _build_metrics(figures)
+    warnings = [*assembly.warnings, *text_warnings(language)]
     metrics = {key: value for key, value in metrics.items() if value is not None}
-    sizes = [asdict(one) | {"out_degree": round(one.out_degree, 2)} for one in built.sizes]
+    sizes = [asdict(size) | {"out_degree": round(size.out_degree, 2)} for size in figures.sizes]
     return BuildResult(Decision(True, ""), str(folder), metrics, sizes, "", warnings), BuildDetails(space, tuned.trials)
 
 
 def written_label_names(signs: CascadeSigns) -> dict[str, str]:
-    """Names of the labels that D writes besides those that it reads."""
-    known = signs.references
-    if not known.points:
+    """Label → name, for the labels that D writes but does not read."""
+    references = signs.references
+    if not references.points:
         return {}
-    names = {known.introduction(point): f"{signs.columns.names[point - 1]} introduces" for point in known.points}
-    return {str(label): name for label, name in (names | {known.noun: "(noun)"}).items()}
+    unit_names = signs.labels.names
+    names = {references.introduction(point): f"{unit_names[point - 1]} introduces" for point in references.points}
+    return {str(label): name for label, name in (names | {references.noun: "(noun)"}).items()}
 
 
-def _weights(tuned: SearchedWeights) -> dict[str, Any]:
-    found = {key: getattr(tuned.settings, key) for key in _WEIGHTS}
-    return found | ({"validation_wer": min(one.wer for one in tuned.trials)} if tuned.trials else {})
+def _weight_metrics(tuned: SearchedWeights) -> dict[str, Any]:
+    weights = {key: getattr(tuned.settings, key) for key in _WEIGHTS}
+    return weights | ({"validation_wer": min(trial.wer for trial in tuned.trials)} if tuned.trials else {})
 
 
-def _of_build(built: BuildFigures) -> dict[str, Any]:
-    (whole,) = (one for one in built.sizes if one.name == WHOLE)
-    seconds = sum(one.seconds for one in built.sizes)
-    return {"states": whole.states, "arcs": whole.arcs, "seconds": round(seconds, 2), "memory_mb": built.memory_mb}
+def _build_metrics(figures: BuildFigures) -> dict[str, Any]:
+    (graph,) = (size for size in figures.sizes if size.name == WHOLE)
+    seconds = sum(size.seconds for size in figures.sizes)
+    return {"states": graph.states, "arcs": graph.arcs, "seconds": round(seconds, 2), "memory_mb": figures.memory_mb}

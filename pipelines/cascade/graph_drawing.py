@@ -1,4 +1,4 @@
-"""`asl build-fst --draw`: a part of one transducer of a built cascade, with the names of its labels."""
+"""`asl build-fst --draw`: draws a part of one transducer of a built cascade, with the names of its labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,35 +14,35 @@ from asl.transducers.level_names import LEVELS, LEXICON_GRAMMAR
 DRAWN = (*LEVELS[1:], "LG")
 
 
-def draw(graph: Graph, level: str, what: str, path: Path) -> Path:
-    """Writes an SVG of the arcs of a level, C M D L G or LG, that have to do with a gloss or unit, and of what follows them.
+def draw(graph: Graph, level: str, name: str, path: Path) -> Path:
+    """Writes an SVG of the arcs of a level (C, M, D, L, G or LG) that involve a gloss or unit, and of the arcs that follow.
 
-    Raises BadInput: no such level, or nothing of that name in it.
+    name: of the gloss or unit; "" for all. Raises BadInput if there is no such level, or nothing of that name in it.
     """
     if level not in DRAWN:
         raise BadInput(f"--draw {level}: no such transducer", f"known: {', '.join(DRAWN)}")
     fst = read_level(graph.folder, LEXICON_GRAMMAR if level == "LG" else level)
-    unit, gloss = _names(graph)
-    reads, writes = (gloss if level == "G" else unit), (gloss if level in ("L", "G", "LG") else unit)
+    unit, gloss = _label_names(graph)
+    input_name, output_name = (gloss if level == "G" else unit), (gloss if level in ("L", "G", "LG") else unit)
 
-    def about(name: str) -> bool:
-        return not what or what in (name, *name.split(" ")[0].split("/")[0].split("+"))
+    def matches(label_name: str) -> bool:
+        return not name or name in (label_name, *label_name.split(" ")[0].split("/")[0].split("+"))
 
-    arcs = around(fst, lambda arc: about(reads(arc.ilabel)) or about(writes(arc.olabel)))
+    arcs = around(fst, lambda arc: matches(input_name(arc.ilabel)) or matches(output_name(arc.olabel)))
     if not arcs:
-        raise BadInput(f"{level} has nothing about '{what}'", nearest_hint(what, graph.alphabet.glosses))
-    write_atomically(path, svg(fst, arcs, reads, writes))
+        raise BadInput(f"{level} has no arc for '{name}'", nearest_hint(name, graph.alphabet.glosses))
+    write_atomically(path, svg(fst, arcs, input_name, output_name))
     return path
 
 
-def _names(graph: Graph) -> tuple[Callable[[int], str], Callable[[int], str]]:
-    """Of units and what D writes above them, and of glosses; what lies above both are symbols that keep L∘G determinisable."""
-    columns, above, glosses = graph.card["columns"]["names"], graph.card["written"], graph.alphabet.glosses
+def _label_names(graph: Graph) -> tuple[Callable[[int], str], Callable[[int], str]]:
+    """The name of a unit label (or one that D writes), and of a gloss label. Labels above both are disambiguation symbols."""
+    unit_names, written_by_d, glosses = graph.card["columns"]["names"], graph.card["written"], graph.alphabet.glosses
 
     def unit(label: int) -> str:
         if not label:
             return "ε"
-        return above.get(str(label)) or (columns[label - 1] if label <= len(columns) else f"#{label}")
+        return written_by_d.get(str(label)) or (unit_names[label - 1] if label <= len(unit_names) else f"#{label}")
 
     def gloss(label: int) -> str:
         return "ε" if not label else glosses[label - 1] if label <= len(glosses) else "#0"

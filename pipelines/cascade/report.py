@@ -1,4 +1,4 @@
-"""The page of a cascade: how large each transducer is, what G predicts, and how the weights were found."""
+"""The page of a built cascade: size of each transducer, perplexity of G, and the search for the weights."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,24 +9,26 @@ from asl.pipelines.cascade.weight_search import Trial
 from asl.pipelines.reports.page import figure_uri, write_page
 
 MEANING = {
-    "C": "units as their neighbours change them",
-    "M": "fused signs read back as verb and object",
-    "D": "every reference is bound",
+    "C": "units in the context of their neighbours",
+    "M": "fused signs split into verb and object",
+    "D": "references bound to their loci",
     "L": "units to glosses",
-    "G": "how likely glosses follow each other",
+    "G": "probabilities of gloss sequences",
     "L∘G": "determinised and minimised",
-    "H∘C∘M∘D∘L∘G": "with how long units last: what is searched",
+    "H∘C∘M∘D∘L∘G": "the search graph, with unit durations",
 }
+#: Trials shown, the best first.
+SHOWN_TRIALS = 12
 
 
 def write_report(
     path: Path, metrics: Mapping[str, Any], sizes: Sequence[Mapping[str, Any]], trials: Sequence[Trial], space: SigningSpace,
     command: str,
 ) -> None:  # fmt: skip
-    """metrics, sizes: as `asl build-fst` found them; trials: what tuning tried. command: as typed."""
-    loci = [(locus, *degrees(one)) for locus, one in space.loci.items()]
+    """metrics, sizes: as in `BuildResult`. trials: of the weight search. command: the command line."""
+    loci = [(locus, *degrees(direction)) for locus, direction in space.loci.items()]
     write_page(
         path, "build_fst.html", metrics=metrics, sizes=sizes, meaning=MEANING, tried=len(trials), command=command,
-        trials=sorted(trials, key=lambda one: one.wer)[:12], space=space, loci=loci,
+        trials=sorted(trials, key=lambda trial: trial.wer)[:SHOWN_TRIALS], space=space, loci=loci,
         view=figure_uri(top_view(space)) if loci else "",
     )  # fmt: skip

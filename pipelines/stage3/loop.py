@@ -70,7 +70,7 @@ class Stage3Run(ResumableRun):
         self.balance = GradNorm({"criterion": 1.0} | {name: getattr(settings, name) for name in PARTS[1:]}, settings.balance)
         graph = data.graph
         self.gloss, self.peak, self.forms = (
-            torch.from_numpy(one.copy()).to(device) for one in (graph.gloss, graph.peak, graph.gate_columns)
+            torch.from_numpy(one.copy()).to(device) for one in (graph.gloss, graph.peak, graph.label_forms)
         )
         # The mean of the weights, which is what is validated and kept, and as it was at the start.
         self.mean = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
@@ -188,7 +188,7 @@ class Stage3Run(ResumableRun):
             scores = scores + weights[2] * densities
         if forms is not None:
             gate = self.model.cascade.gate.item() / self.temperature(number)
-            scores = scores + gate * gate_scores(forms, graph.gate_columns)
+            scores = scores + gate * gate_scores(forms, graph.label_forms)
         search = self.searchers.search(case.example.name, scores.astype(np.float32), case.words)
         return VariedCase(case, values, source, codes, densities, search)
 

@@ -45,7 +45,7 @@ class Listener:
         The criterion moves how sure the encoder is on clips that it has learned; how far that may count elsewhere, these say.
         """
         parts = [
-            (graph.encoder_part(one), graph.code_part(one) if graph.code_weight else 0.0, graph.rest_part(one))
+            (graph.encoder_part(one), graph.code_part(one) if graph.code_weight else 0.0, graph.remaining_part(one))
             for one in self._readings(model)
         ]
         decoder, found = graph.decoder(self.decode), []

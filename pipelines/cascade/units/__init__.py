@@ -1,1 +1,1 @@
-"""What the cascade learns from aligned clips: segments, units, pronunciations, emissions."""
+"""What the cascade learns from aligned clips: sign segments, phonological units, pronunciations and emissions."""

@@ -1,18 +1,19 @@
-"""What the cascade reads of a frame: one column of scores a label (SPEC §10, Emission)."""
+"""The frame labels that the cascade reads, and what each is scored by (SPEC §10, Emission)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-#: What stands in `Columns.gloss` for the frames between signs, and for units that the encoder has no gloss for.
+#: Value of `FrameLabels.gloss` for frames between signs, and for units whose gloss the encoder does not know.
 NO_GLOSS = 0
 
 
 @dataclass
 class FrameLabels:
-    """What the cascade reads: one row a label 1…N. A frame's score is that of its part tables and of the encoder's gloss.
+    """The input labels 1…N of the cascade. The score of a frame adds its part tables and the encoder's gloss.
 
-    rows: (N, P) rows of the part tables. gloss: (N,) label of the encoder's gloss, BETWEEN for none. peak: (N,) whether CTC
-    must name the gloss there; elsewhere it may be silent. durations: (N,) frames. names: for people. unit: (N,) that it shows.
+    rows: (N, P) row of each part's table. gloss: (N,) label of the gloss in the encoder, or NO_GLOSS. peak: (N,) whether CTC
+    must output the gloss there; elsewhere it may output a blank. durations: (N,) mean frames. names: (N,) for people. unit: (N,)
+    the unit that is seen. The field names are keys of graph.json.
     """
 
     rows: list[tuple[int, ...]] = field(default_factory=list)
@@ -23,7 +24,7 @@ class FrameLabels:
     unit: list[int] = field(default_factory=list)
 
     def add(self, rows: Sequence[int], gloss: int, peak: bool, duration: float, name: str, unit: int) -> int:
-        """The label of a new row."""
+        """Appends a label and returns it."""
         self.rows.append(tuple(rows))
         self.gloss.append(gloss)
         self.peak.append(peak)

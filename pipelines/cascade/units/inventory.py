@@ -1,4 +1,4 @@
-"""The phonological units of the training clips, and every way of signing a gloss with them (SPEC §10)."""
+"""The inventory: phonological units learned from the training clips, and the variants of each sign over them (SPEC §10)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,89 +9,94 @@ from asl.models.units import Units, joined, learn, variants
 from asl.pipelines.cascade.units.segments import GlossTuple
 from asl.transducers.glossing import SPELLED, stem
 
-#: A way of signing a gloss needs this many clips.
+#: A variant of a gloss needs this many clips.
 MIN_CLIPS_PER_VARIANT = 4
-#: What a fused form takes from its verb; handshape, orientation and face come from how it is fused with such an object (SPEC §9).
+#: Parts that a fused form takes from its verb. Handshape, orientation and face come from the object it is fused with (SPEC §9).
 MOTION_PARTS = ("L", "M")
 
 
 @dataclass(frozen=True)
 class SignVariant:
-    """A way of signing something: glosses (two of a fused sign), the clips that show it, its units in order.
+    """One way of signing a gloss, or a fused pair. clips: how many show it. units: in order.
 
-    motion: of a fused form that no clip shows, the units that location and movement are taken from; () for its own.
+    motion: for a fused form that no clip shows, the units that location and movement are taken from; () means `units`.
     """
 
-    said: GlossTuple
+    glosses: GlossTuple
     clips: int
     units: tuple[int, ...]
     motion: tuple[int, ...] = ()
 
-    def row(self, place: int, parts: Iterable[str]) -> tuple[int, ...]:
-        """The row of each part's table at a place."""
-        moved = (self.motion or self.units)[place]
-        return tuple(moved if part in MOTION_PARTS else self.units[place] for part in parts)
+    def table_rows(self, position: int, parts: Iterable[str]) -> tuple[int, ...]:
+        """The row of each part's table for the unit at a position."""
+        moving_unit = (self.motion or self.units)[position]
+        return tuple(moving_unit if part in MOTION_PARTS else self.units[position] for part in parts)
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Every way of signing that was found, over one set of units. rest: the unit between signs, None if nothing is."""
+    """All variants of all signs, over one set of units. rest: the unit between signs, None if no clip shows a rest."""
 
-    ways: tuple[SignVariant, ...]
+    variants: tuple[SignVariant, ...]
     units: Units
     rest: int | None
 
 
 def learn_inventory(
-    segments: Mapping[GlossTuple, Sequence[np.ndarray]], letters: Mapping[str, Sequence[np.ndarray]], rests: Sequence[np.ndarray],
-    sizes: Mapping[str, int], *, stays: int, tie: int, most_variants: int, names: Iterable[str] = (), seed: int = 0,
+    sign_codes: Mapping[GlossTuple, Sequence[np.ndarray]], letter_codes: Mapping[str, Sequence[np.ndarray]],
+    rest_codes: Sequence[np.ndarray], sizes: Mapping[str, int], *, stays: int, tie: int, max_variants: int,
+    names: Iterable[str] = (), seed: int = 0,
 ) -> Inventory:  # fmt: skip
-    """Codes of each sign's segments, of fingerspelled letters and of the frames between signs → ways of signing.
+    """Learns units and variants from the (T, P) codes of sign segments, fingerspelled letters and rests.
 
-    What is fingerspelled, in the clips or among `names`, is a row of letters, as far as clips show those letters.
+    sizes: part → K. stays: most units of a sign. tie: number of units shared by all signs, 0 for none. A fingerspelled gloss,
+    from the clips or from `names`, is a sequence of letters if clips show all of its letters.
     """
-    spelled = {said for said in segments if len(said) == 1 and spelled_letters(said[0], letters)}
-    counts, signs = [], []
-    for said, own in sorted(segments.items()):
-        if said not in spelled:
-            label = variants(own, sizes, most_variants, MIN_CLIPS_PER_VARIANT, seed)
-            for number in range(label.max() + 1):
-                signs.append([one for one, which in zip(own, label, strict=True) if which == number])
-                counts.append((said, len(signs[-1])))
-    parts = [learn(signs, sizes, stays=stays, tie=tie, seed=seed)] if signs else []
-    alphabet = sorted(letters)
-    parts += [learn([letters[one] for one in alphabet], sizes, stays=1)] if alphabet else []
-    rests = [one for one in rests if len(one)]
-    parts += [learn([rests], sizes, stays=1)] if rests else []
+    spelled = {glosses for glosses in sign_codes if len(glosses) == 1 and spelled_letters(glosses[0], letter_codes)}
+    variant_heads, variant_codes = [], []
+    for glosses, segments in sorted(sign_codes.items()):
+        if glosses not in spelled:
+            cluster = variants(segments, sizes, max_variants, MIN_CLIPS_PER_VARIANT, seed)
+            for number in range(cluster.max() + 1):
+                variant_codes.append([codes for codes, c in zip(segments, cluster, strict=True) if c == number])
+                variant_heads.append((glosses, len(variant_codes[-1])))
+    parts = [learn(variant_codes, sizes, stays=stays, tie=tie, seed=seed)] if variant_codes else []
+    letters = sorted(letter_codes)
+    parts += [learn([letter_codes[letter] for letter in letters], sizes, stays=1)] if letters else []
+    rest_codes = [codes for codes in rest_codes if len(codes)]
+    parts += [learn([rest_codes], sizes, stays=1)] if rest_codes else []
     units = joined(parts)
-    ways = [SignVariant(*count, row) for count, row in zip(counts, units.spelled, strict=False)]
-    unit_of = dict(zip(alphabet, (row[0] for row in units.spelled[len(counts) :]), strict=False))
-    glosses = {said[0]: len(segments[said]) for said in spelled} | {name: 1 for name in names if (name,) not in segments}
-    ways += [
-        SignVariant((gloss,), clips, tuple(unit_of[one] for one in found))
-        for gloss, clips in sorted(glosses.items())
-        if (found := spelled_letters(gloss, letters))
+    sign_variants = [SignVariant(*head, row) for head, row in zip(variant_heads, units.spelled, strict=False)]
+    unit_of = dict(zip(letters, (row[0] for row in units.spelled[len(variant_heads) :]), strict=False))
+    clips_of = {glosses[0]: len(sign_codes[glosses]) for glosses in spelled}
+    clips_of |= {name: 1 for name in names if (name,) not in sign_codes}
+    sign_variants += [
+        SignVariant((gloss,), clips, tuple(unit_of[letter] for letter in spelling))
+        for gloss, clips in sorted(clips_of.items())
+        if (spelling := spelled_letters(gloss, letter_codes))
     ]
-    return Inventory(tuple(ways), units, len(units) - 1 if rests else None)
+    return Inventory(tuple(sign_variants), units, len(units) - 1 if rest_codes else None)
 
 
-def spelled_letters(gloss: str, known: Iterable[str]) -> str:
-    """The letters of a fingerspelled gloss, fs-NAME; "" if it is none or has one that is not known."""
+def spelled_letters(gloss: str, letters: Iterable[str]) -> str:
+    """The letters of a fingerspelled gloss, fs-NAME; "" if it is not fingerspelled or has a letter that is not in `letters`."""
     name = gloss[len(SPELLED) :] if gloss.startswith(SPELLED) else ""
-    return name if set(name) <= set(known) else ""
+    return name if set(name) <= set(letters) else ""
 
 
-def unseen_fused_forms(ways: Sequence[SignVariant]) -> list[tuple[SignVariant, GlossTuple]]:
-    """Fused forms that no clip shows, each with the pair it is made like: a-GIVE-b with CUP, where b-GIVE-a was fused with CUP.
+def unseen_fused_forms(variants: Sequence[SignVariant]) -> list[tuple[SignVariant, GlossTuple]]:
+    """Fused forms that no clip shows, each with the pair it is derived from: a-GIVE-b with CUP, if b-GIVE-a was fused with CUP.
 
-    verb ⊗ object (SPEC §9): handshape and orientation as that object was held, location and movement of this verb.
+    verb ⊗ object (SPEC §9): handshape and orientation of the fused form seen, location and movement of this verb.
     """
-    plain = {way.said[0]: way for way in sorted(ways, key=lambda one: one.clips) if len(way.said) == 1}
-    fused = {way.said: way for way in sorted(ways, key=lambda one: one.clips) if len(way.said) == 2}
-    found: dict[GlossTuple, tuple[SignVariant, GlossTuple]] = {}
-    for (shown, thing), like in sorted(fused.items(), key=lambda item: -item[1].clips):
-        for verb, way in plain.items():
-            if stem(verb) == stem(shown) and (verb, thing) not in fused and (verb, thing) not in found:
-                motion = tuple(way.units[place * len(way.units) // len(like.units)] for place in range(len(like.units)))
-                found[verb, thing] = SignVariant((verb, thing), 0, like.units, motion), like.said
-    return list(found.values())
+    by_clips = sorted(variants, key=lambda variant: variant.clips)
+    plain = {variant.glosses[0]: variant for variant in by_clips if len(variant.glosses) == 1}
+    fused = {variant.glosses: variant for variant in by_clips if len(variant.glosses) == 2}
+    forms: dict[GlossTuple, tuple[SignVariant, GlossTuple]] = {}
+    for (seen_verb, thing), model in sorted(fused.items(), key=lambda item: -item[1].clips):
+        for verb, variant in plain.items():
+            if stem(verb) == stem(seen_verb) and (verb, thing) not in fused and (verb, thing) not in forms:
+                size = len(model.units)
+                motion = tuple(variant.units[position * len(variant.units) // size] for position in range(size))
+                forms[verb, thing] = SignVariant((verb, thing), 0, model.units, motion), model.glosses
+    return list(forms.values())

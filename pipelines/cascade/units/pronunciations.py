@@ -1,4 +1,4 @@
-"""What the training clips say of signs: where each is in its clip, its units, and what the cascade can see of them (SPEC §10)."""
+"""Pronunciations: the signs of the inventory as entries of the cascade's levels, over frame labels (SPEC §10)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,17 +17,18 @@ from asl.transducers.levels.lexicon import Pronunciation
 from asl.transducers.levels.morphology import FusedForm
 from asl.transducers.references import references_of
 
-# Where signs are -----------------------------------------------------------------------------------------------------
-
-
-# Units ---------------------------------------------------------------------------------------------------------------
+#: Labels of a variant's units, in order, and the number of clips that show it.
+LabelledVariant = tuple[tuple[int, ...], int]
 
 
 @dataclass
 class CascadeSigns:
-    """Everything that the cascade's levels need of the signs, over the labels of `columns`."""
+    """What the levels of the cascade need to know of the signs. labels: of frames; the other fields refer to them.
 
-    columns: FrameLabels
+    tables: part → (U, K + 1), with the pooled rows of coarticulation. rest: the label between signs, or 0.
+    """
+
+    labels: FrameLabels
     pronunciations: list[Pronunciation]
     references: ReferenceSymbols
     forms: list[FusedForm]
@@ -38,81 +39,96 @@ class CascadeSigns:
 
 
 def cascade_signs(
-    found: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, own_columns: bool, throughout: bool,
-    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[GlossTuple, float], neighbours: Coarticulation,
-    letter_cost: float = 0.0,
+    inventory: Inventory, glosses: Sequence[str], encoder: Mapping[str, int], *, labels_per_sign: bool, every_frame: bool,
+    nouns: Iterable[str], loci: Sequence[str], margin: float, fused_shares: Mapping[GlossTuple, float],
+    coarticulation: Coarticulation, letter_cost: float = 0.0,
 ) -> CascadeSigns:  # fmt: skip
-    """glosses: the cascade's, labels 1…V in order. encoder: gloss → its label in the encoder.
+    """Gives every unit of every variant a frame label, and builds the entries of C, M, D and L over them.
 
-    own_columns: a label a gloss and stay, so that the encoder has a say; else one a unit. throughout: whether the encoder names a
-    gloss in all of its frames; else once, amid them. nouns: glosses that a point may
-    introduce. loci: names of the loci that are followed, in order of introduction; () for none. margin, fused_shares: what a
-    fused form must win by, nats, and how often the two glosses are signed as one. letter_cost: of a letter read by itself.
+    glosses: those of the cascade, labels 1…V in order. encoder: gloss → its label in the encoder. labels_per_sign: a label per
+    variant and unit, so that the encoder can score it; else one per unit. every_frame: whether the encoder outputs a gloss in all
+    of its frames; else once, in the middle. nouns: glosses that a point may introduce. loci: names of the tracked loci, in
+    order of introduction; () for none. margin: nats that a fused form must win by. fused_shares: how often each pair is fused.
+    letter_cost: of a letter that is read by itself.
     """
-    columns, shared = FrameLabels(), {}
-    label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
-    spelled: dict[GlossTuple, list[tuple[tuple[int, ...], int]]] = defaultdict(list)
-    parts = list(found.units.tables)
-    unseen = unseen_fused_forms(found.ways)
-    shares = dict(fused_shares) | {way.said: fused_shares[like] for way, like in unseen}
-    for number, way in enumerate([*found.ways, *(way for way, _ in unseen)]):
-        labels = []
-        for place, unit in enumerate(way.units):
-            row = way.row(place, parts)
-            key = (number, place) if own_columns or refers(way.said[0]) else (row,)
-            if key not in shared:
-                name = f"{'+'.join(way.said)}/{place + 1}" if len(key) > 1 else f"u{unit}"
-                gloss, peak = _heard(way, place, encoder)
-                peak = peak or (throughout and gloss != NO_GLOSS)
-                shared[key] = columns.add(row, gloss, peak, found.units.durations[unit], name, unit)
-            labels.append(shared[key])
-        spelled[way.said].append((tuple(labels), way.clips))
+    labels = FrameLabels()
+    parts = list(inventory.units.tables)
+    unseen = unseen_fused_forms(inventory.variants)
+    variants = [*inventory.variants, *(variant for variant, _ in unseen)]
+    labelled = _add_labels(labels, variants, inventory, encoder, labels_per_sign=labels_per_sign, every_frame=every_frame)
     rest = 0
-    if found.rest is not None:
-        rest = columns.add((found.rest,) * len(parts), NO_GLOSS, False, found.units.durations[found.rest], "rest", found.rest)
-    base = len(columns.rows)
-    references = references_of({said[0]: ways for said, ways in spelled.items() if len(said) == 1}, loci, base)
-    entries = lexicon_entries(spelled, label_of, references, set(nouns), letter_cost)
+    if inventory.rest is not None:
+        unit = inventory.rest
+        rest = labels.add((unit,) * len(parts), NO_GLOSS, False, inventory.units.durations[unit], "rest", unit)
+    plain = {words[0]: variants for words, variants in labelled.items() if len(words) == 1}
+    references = references_of(plain, loci, len(labels.rows))
+    label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
+    entries = lexicon_entries(labelled, label_of, references, set(nouns), letter_cost)
+    shares = dict(fused_shares) | {variant.glosses: fused_shares[source] for variant, source in unseen}
     forms = [
-        FusedForm(labels, _usual(spelled[said[:1]]), _usual(spelled[said[1:]]), margin - np.log(shares[said]))
-        for said, ways in spelled.items()
-        if len(said) == 2 and spelled.get(said[:1]) and spelled.get(said[1:])
-        for labels, _ in ways
+        FusedForm(units, _usual_units(plain[words[0]]), _usual_units(plain[words[1]]), margin - np.log(shares[words]))
+        for words, variants in labelled.items()
+        if len(words) == 2 and plain.get(words[0]) and plain.get(words[1])
+        for units, _ in variants
     ]
-    tables, places, changes = neighbours.apply(found.units, columns, rest)
-    return CascadeSigns(columns, entries, references, forms, changes, places, rest, tables)
+    tables, places, changes = coarticulation.apply(inventory.units, labels, rest)
+    return CascadeSigns(labels, entries, references, forms, changes, places, rest, tables)
 
 
-def _heard(way: SignVariant, place: int, encoder: Mapping[str, int]) -> tuple[int, bool]:
-    """Which gloss the encoder is asked for at a place of a sign, and whether it must name it there: once, amid the sign.
+def _add_labels(
+    labels: FrameLabels, variants: Sequence[SignVariant], inventory: Inventory, encoder: Mapping[str, int], *,
+    labels_per_sign: bool, every_frame: bool,
+) -> dict[GlossTuple, list[LabelledVariant]]:  # fmt: skip
+    """Adds the labels of the variants' units, shared where they may be. Returns glosses → their variants over these labels."""
+    parts, units = list(inventory.units.tables), inventory.units
+    shared: dict[tuple, int] = {}
+    labelled: dict[GlossTuple, list[LabelledVariant]] = defaultdict(list)
+    for number, variant in enumerate(variants):
+        variant_labels = []
+        for position, unit in enumerate(variant.units):
+            rows = variant.table_rows(position, parts)
+            key = (number, position) if labels_per_sign or refers(variant.glosses[0]) else (rows,)
+            if key not in shared:
+                name = f"{'+'.join(variant.glosses)}/{position + 1}" if len(key) > 1 else f"u{unit}"
+                gloss, peak = _expected_gloss(variant, position, encoder)
+                peak = peak or (every_frame and gloss != NO_GLOSS)
+                shared[key] = labels.add(rows, gloss, peak, units.durations[unit], name, unit)
+            variant_labels.append(shared[key])
+        labelled[variant.glosses].append((tuple(variant_labels), variant.clips))
+    return labelled
 
-    Of a fused sign it names the verb amid it and the object at its end.
+
+def _expected_gloss(variant: SignVariant, position: int, encoder: Mapping[str, int]) -> tuple[int, bool]:
+    """The encoder's label at a position of a sign, and whether the encoder must output it there: once, in the middle.
+
+    For a fused sign it outputs the verb in the middle and the object at the end.
     """
-    middle, last = len(way.units) // 2, len(way.units) - 1
-    gloss = encoder.get(way.said[-1] if place > middle else way.said[0], NO_GLOSS)
-    return gloss, place == middle or (len(way.said) > 1 and place == last)
+    middle, last = len(variant.units) // 2, len(variant.units) - 1
+    gloss = encoder.get(variant.glosses[-1] if position > middle else variant.glosses[0], NO_GLOSS)
+    return gloss, position == middle or (len(variant.glosses) > 1 and position == last)
 
 
-def _usual(ways: Sequence[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
-    return max(ways, key=lambda way: way[1])[0]
+def _usual_units(variants: Sequence[LabelledVariant]) -> tuple[int, ...]:
+    """The units of the variant with most clips."""
+    return max(variants, key=lambda variant: variant[1])[0]
 
 
 def lexicon_entries(
-    spelled: Mapping[GlossTuple, Sequence[tuple[tuple[int, ...], int]]], label_of: Mapping[str, int], references: ReferenceSymbols,
+    labelled: Mapping[GlossTuple, Sequence[LabelledVariant]], label_of: Mapping[str, int], references: ReferenceSymbols,
     nouns: set[str], letter_cost: float = 0.0,
 ) -> list[Pronunciation]:  # fmt: skip
-    """One a way of signing; nouns once more with the sign that an introduction follows, points once more as introductions."""
+    """One entry per variant. Nouns get a second one that an introduction follows, points a second one as an introduction."""
     entries = []
-    for said, ways in spelled.items():
-        if len(said) > 1 or said[0] not in label_of:
+    for glosses, variants in labelled.items():
+        if len(glosses) > 1 or glosses[0] not in label_of:
             continue
-        total = sum(clips for _, clips in ways)
-        for labels, clips in ways:
-            cost = -float(np.log(clips / total)) + (letter_cost if single_letter(said[0]) else 0.0)
-            gloss = label_of[said[0]]
-            entries.append(Pronunciation(gloss, labels, cost))
-            if labels[0] in references.points:
-                entries.append(Pronunciation(gloss, (references.introduction(labels[0]), *labels[1:]), cost))
-            elif references.points and (said[0] in nouns or single_letter(said[0])):
-                entries.append(Pronunciation(gloss, (*labels, references.noun), cost))
+        total = sum(clips for _, clips in variants)
+        for units, clips in variants:
+            cost = -float(np.log(clips / total)) + (letter_cost if single_letter(glosses[0]) else 0.0)
+            gloss = label_of[glosses[0]]
+            entries.append(Pronunciation(gloss, units, cost))
+            if units[0] in references.points:
+                entries.append(Pronunciation(gloss, (references.introduction(units[0]), *units[1:]), cost))
+            elif references.points and (glosses[0] in nouns or single_letter(glosses[0])):
+                entries.append(Pronunciation(gloss, (*units, references.noun), cost))
     return entries
