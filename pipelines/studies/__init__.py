@@ -1,1 +1,1 @@
-"""What may be concluded: evaluation, ablations, scaling, and information by modality, with their statistics."""
+"""Studies: evaluation, ablations, scaling and information per modality, with their statistics and reports."""

@@ -1,4 +1,4 @@
-"""`asl ablate`: conditions × seeds on equal data, and what may be concluded from them (SPEC §14)."""
+"""`asl ablate`: conditions × seeds on equal data, compared with the statistics of SPEC §14."""
 
 import csv
 import math
@@ -30,12 +30,12 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
 
 STAGE = "ablate"
-#: Seeds below which a spread is hardly known.
-FEW_SEEDS = 3
+#: Seeds needed for a usable estimate of the spread.
+MIN_SEEDS_FOR_SPREAD = 3
 MAX_CSV_BYTES, MAX_CSV_ROWS = 16 << 20, 1_000_000
 
 
-#: Figures from elsewhere.
+#: The metric of imported scores.
 IMPORTED = Metric("score", "score")
 
 
@@ -55,155 +55,162 @@ def run_ablate(
     command: str = "",
     dry_run: bool = False,
 ) -> Study:
-    """Runs what has not been run yet, and writes reports/ablate-<name>.html and .json. command: as typed, for the page.
+    """Carries out the missing runs, and writes reports/ablate-<name>.html and .json.
 
-    All runs go to their last epoch unless the flags say otherwise, so that epochs are equal. A run that fails is named; the
-    study is then of the others, if two seeds are left. Raises BadInput: conditions that do not match, one seed, nothing to
-    test on.
+    All conditions train for the same number of epochs, without early stopping unless the flags ask for it. A failed run is
+    reported, and the study continues with the other seeds if at least two remain. command: the command line, shown on the
+    page. Raises BadInput if there is one seed only, if conditions are not matched, or if there is nothing to test on.
     """
     if seeds < 2:
         raise BadInput(
-            "one seed says nothing about chance: no test, interval or spread can be computed from it",
-            f"use --seeds {FEW_SEEDS} at least; t tests want 5, the exact test 6 to reach p < 0.05",
+            "one seed is not enough: no test, interval or spread can be computed from it",
+            f"use --seeds {MIN_SEEDS_FOR_SPREAD} or more; t tests need about 5, and the exact test needs 6 to reach p < 0.05",
         )
     if metric and metric not in METRICS:
-        raise BadInput(f"no metric '{metric}'", f"known: {', '.join(METRICS)}")
-    designed = design(factors, conditions, grid=grid)
+        raise BadInput(f"there is no metric '{metric}'", f"choose one of: {', '.join(METRICS)}")
+    study_design = design(factors, conditions, grid=grid)
     common, first = common_settings(workspace, flags)
-    # Equal epochs: where there are validation clips, patience would end some runs before others.
+    # Equal epochs: with validation clips, early stopping would end some runs before others.
     common.setdefault("patience", 0)
-    variants = {one.name: variant(one, common) for one in designed.conditions}
+    variants = {condition.name: variant(condition, common) for condition in study_design.conditions}
     with workspace.locked("asl ablate"):
-        check_matched(workspace, designed, variants, split)
+        check_matched(workspace, study_design, variants, split)
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return runs.dry()
-        found = runs.carry_out(where_of(workspace, flags, jobs), progress)
-        results = concluded(designed, found, metric)
-        study = name or slug(designed)
+            return runs.dry_run()
+        outcomes = runs.carry_out(where_of(workspace, flags, jobs), progress)
+        results = analyse(study_design, outcomes, metric)
+        study = name or slug(study_design)
         page = workspace.reports / f"ablate-{study}.html"
-        metrics = {"study": study, "conditions": len(designed.conditions), "seeds": len(results["seeds"])}
+        metrics = {"study": study, "conditions": len(study_design.conditions), "seeds": len(results["seeds"])}
         metrics |= {"verdict": results["comparisons"][0]["verdict"]}
-        return runs.report(STAGE, page, results, found, metrics, partial(write_report, command=command))
+        return runs.report(STAGE, page, results, outcomes, metrics, partial(write_report, command=command))
 
 
-# Conclusions ---------------------------------------------------------------------------------------------------------
-def concluded(designed: Design, found: Outcomes, wanted: str = "") -> dict[str, Any]:
-    """Outcomes by (condition, seed) → scores a seed, comparisons, verdicts.
+# Analysis ------------------------------------------------------------------------------------------------------------
+def analyse(study_design: Design, outcomes: Outcomes, metric_name: str = "") -> dict[str, Any]:
+    """Per-seed scores, comparisons and verdicts, from outcomes by (condition, seed).
 
-    Every condition is scored on the clips that all of them were tested on, over the seeds that all of them have.
+    Every condition is scored on the clips that all conditions were tested on, with the seeds that all conditions have.
+    metric_name: a key of METRICS; "" chooses one by the outcomes.
     """
-    names = [one.name for one in designed.conditions]
-    seeds = common_seeds(found, names)
-    chosen = {(name, seed): found[name, seed] for name in names for seed in seeds}
-    metric = METRICS[wanted or _usual(next(iter(chosen.values())), designed)]
-    clips, values = common_clips(chosen, metric)
+    names = [condition.name for condition in study_design.conditions]
+    seeds = common_seeds(outcomes, names)
+    common = {(name, seed): outcomes[name, seed] for name in names for seed in seeds}
+    metric = METRICS[metric_name or _default_metric(next(iter(common.values())), study_design)]
+    clips, values = common_clips(common, metric)
     scores = {name: [score(values[name, seed], metric) for seed in seeds] for name in names}
-    comparisons = compared(designed.contrasts, {name: np.array([values[name, seed] for seed in seeds]) for name in names}, metric)
-    tested = {len(one["clips"]) for one in chosen.values()}
+    by_condition = {name: np.array([values[name, seed] for seed in seeds]) for name in names}
+    comparisons = compare_all(study_design.contrasts, by_condition, metric)
+    test_clip_counts = {len(outcome["clips"]) for outcome in common.values()}
     return {
         "metric": asdict(metric),
         "seeds": seeds,
         "test_clips": len(clips),
-        "clips_left_out": max(tested) - len(clips),
+        "clips_left_out": max(test_clip_counts) - len(clips),
         "conditions": [
             {
-                "name": one.name,
-                "overrides": dict(one.overrides),
-                "scores": [round(value, 4) for value in scores[one.name]],
-                "mean": round(float(np.mean(scores[one.name])), 4),
-                "sd": round(float(np.std(scores[one.name], ddof=1)), 4),
-                **_facts([chosen[one.name, seed] for seed in seeds]),
+                "name": condition.name,
+                "overrides": dict(condition.overrides),
+                "scores": [round(value, 4) for value in scores[condition.name]],
+                "mean": round(float(np.mean(scores[condition.name])), 4),
+                "sd": round(float(np.std(scores[condition.name], ddof=1)), 4),
+                **_training_figures([common[condition.name, seed] for seed in seeds]),
             }
-            for one in designed.conditions
+            for condition in study_design.conditions
         ],
-        "comparisons": [_record(one, metric) for one in comparisons],
-        "curves": {one.name: _curves([chosen[one.name, seed] for seed in seeds]) for one in designed.conditions},
-        "settings": {key: value for key, value in next(iter(chosen.values()))["settings"].items() if key != "seed"},
+        "comparisons": [_record(comparison, metric) for comparison in comparisons],
+        "curves": {name: _curves([common[name, seed] for seed in seeds]) for name in names},
+        "settings": {key: value for key, value in next(iter(common.values()))["settings"].items() if key != "seed"},
     }
 
 
-def _usual(outcome: Mapping[str, Any], designed: Design) -> str:
-    """Top-1 of one-sign clips; their exact reading where decoders are compared, which do not rank; else the word error rate."""
+def _default_metric(outcome: Mapping[str, Any], study_design: Design) -> str:
+    """top_1 for one-sign clips, or read_exactly if only decoder settings differ, as decoders do not rank; else wer."""
     if "top_1" not in outcome["results"]:
         return "wer"
-    keys = {key for one in designed.conditions for key in one.overrides}
+    keys = {key for condition in study_design.conditions for key in condition.overrides}
     return "read_exactly" if keys <= {"decoder", "beam", "insertion_penalty"} else "top_1"
 
 
 def score(values: np.ndarray, metric: Metric) -> float:
-    """Of one run, in percent."""
+    """Score of one run, in percent. values: (clips,), or for wer (clips, 2) errors and words."""
     if metric.name == "wer":
         return float(100 * values[:, 0].sum() / max(1.0, values[:, 1].sum()))
     return float(100 * values.mean())
 
 
-def compared(contrasts: Sequence[Contrast], values: Mapping[str, np.ndarray], metric: Metric) -> list[Comparison]:
-    """values: condition → (seeds, clips) or, for wer, (seeds, clips, 2). p values are corrected for the number of contrasts."""
-    found = []
+def compare_all(contrasts: Sequence[Contrast], values: Mapping[str, np.ndarray], metric: Metric) -> list[Comparison]:
+    """All comparisons of a study, with p values corrected for their number.
+
+    values: condition → (seeds, clips), or for wer (seeds, clips, 2) errors and words.
+    """
+    comparisons = []
     for contrast in contrasts:
-        a, b = (
-            np.mean([_scores(values[name], metric) for name in own], axis=0) for own in (contrast.baselines, contrast.conditions)
-        )
+        sides = (contrast.baselines, contrast.conditions)
+        a, b = (np.mean([_scores(values[name], metric) for name in names], axis=0) for names in sides)
         clips = None
         if metric.name != "wer":
-            means = [np.mean([values[name] for name in own], axis=0) for own in (contrast.baselines, contrast.conditions)]
+            means = [np.mean([values[name] for name in names], axis=0) for names in sides]
             clips = 100 * (means[1] - means[0])
-        found.append(compare(contrast.against, contrast.name, (a, b), paired=True, clips=clips))
-    return corrected(found)
+        comparisons.append(compare(contrast.against, contrast.name, (a, b), paired=True, clips=clips))
+    return holm_corrected(comparisons)
 
 
-def corrected(found: Sequence[Comparison]) -> list[Comparison]:
-    return [replace(one, p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
+def holm_corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    p_values = holm([comparison.p for comparison in comparisons])
+    return [replace(comparison, p_holm=p) for comparison, p in zip(comparisons, p_values, strict=True)]
 
 
 def _scores(values: np.ndarray, metric: Metric) -> np.ndarray:
-    return np.array([score(one, metric) for one in values])
+    return np.array([score(of_seed, metric) for of_seed in values])
 
 
-def _record(one: Comparison, metric: Metric) -> dict[str, Any]:
-    flat = asdict(one) | {"p": one.p, "stars": one.stars}
+def _record(comparison: Comparison, metric: Metric) -> dict[str, Any]:
+    """A comparison as it stands in the JSON report; figures that are not finite become None."""
+    flat = asdict(comparison) | {"p": comparison.p, "stars": comparison.stars}
     flat = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in flat.items()}
-    return flat | {"verdict": verdict(one, better=metric.better)}
+    return flat | {"verdict": verdict(comparison, better=metric.better)}
 
 
-def _facts(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _training_figures(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     first = outcomes[0]
     return {
         "parameters": first["training"]["parameters"],
         "epochs": first["settings"]["epochs"],
         "train_clips": first["training"]["train_clips"],
         "glosses": first["training"]["glosses"],
-        "seconds": round(float(np.mean([one["training"]["seconds"] for one in outcomes])), 1),
-        "stage_1_seconds": round(float(np.mean([one["stage_1"].get("seconds", 0) for one in outcomes])), 1),
+        "seconds": round(float(np.mean([outcome["training"]["seconds"] for outcome in outcomes])), 1),
+        "stage_1_seconds": round(float(np.mean([outcome["stage_1"].get("seconds", 0) for outcome in outcomes])), 1),
     }
 
 
 def _curves(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[list[float]]]:
-    """Figure → (seeds, epochs), cut to the shortest."""
-    length = min(len(one["history"]) for one in outcomes)
+    """Curve name → (seeds, epochs) values, cut to the shortest run."""
+    length = min(len(outcome["history"]) for outcome in outcomes)
     names = [key for key in ("loss", "validation_score") if key in outcomes[0]["history"][0]]
-    return {key: [[round(float(row[key]), 5) for row in one["history"][:length]] for one in outcomes] for key in names}
+    return {key: [[round(float(row[key]), 5) for row in outcome["history"][:length]] for outcome in outcomes] for key in names}
 
 
-# Figures from elsewhere ----------------------------------------------------------------------------------------------
+# Imported scores -----------------------------------------------------------------------------------------------------
 def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: str = "", command: str = "") -> Study:
-    """Analyses a CSV file with the columns condition, seed, score; the first condition, or `baseline`, is the baseline.
+    """Analyses a CSV file with the columns condition, seed, score, and writes `page` and its JSON.
 
-    Where all conditions have the same seeds they are paired by them, unless `unpaired`. Writes `page` and its JSON.
+    baseline: "" for the first condition. Conditions that all have the same seeds are paired by seed, unless `unpaired`.
+    Raises BadInput if the file is not such a table, or has fewer than two conditions.
     """
     scores = _read_scores(file)
     names = list(scores)
     if baseline and baseline not in scores:
-        raise BadInput(f"{file} has no condition '{baseline}'", f"it has: {', '.join(names)}")
-    base = baseline or names[0]
-    others = [name for name in names if name != base]
-    if not others:
-        raise BadInput(f"{file} has one condition, {base}", "give two at least")
-    paired = not unpaired and len({frozenset(own) for own in scores.values()}) == 1
-    seeds = sorted(scores[base], key=_seed_order)
-    values = {name: [own[seed] for seed in (seeds if paired else own)] for name, own in scores.items()}
-    found = corrected([compare(base, name, (values[base], values[name]), paired=paired) for name in others])
+        raise BadInput(f"{file} has no condition '{baseline}'", f"choose one of: {', '.join(names)}")
+    baseline = baseline or names[0]
+    conditions = [name for name in names if name != baseline]
+    if not conditions:
+        raise BadInput(f"{file} has one condition only, {baseline}", "a comparison needs at least two conditions")
+    paired = not unpaired and len({frozenset(by_seed) for by_seed in scores.values()}) == 1
+    seeds = sorted(scores[baseline], key=_seed_order)
+    values = {name: [by_seed[seed] for seed in (seeds if paired else by_seed)] for name, by_seed in scores.items()}
+    comparisons = [compare(baseline, name, (values[baseline], values[name]), paired=paired) for name in conditions]
     metric = IMPORTED
     results = {
         "metric": asdict(metric),
@@ -217,9 +224,9 @@ def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: st
                 "mean": float(np.mean(values[name])),
                 "sd": float(np.std(values[name], ddof=1)),
             }
-            for name in (base, *others)
+            for name in (baseline, *conditions)
         ],
-        "comparisons": [_record(one, metric) for one in found],
+        "comparisons": [_record(comparison, metric) for comparison in holm_corrected(comparisons)],
         "curves": {},
         "settings": {},
         "failed": [],
@@ -230,7 +237,7 @@ def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: st
 
 
 def _read_scores(file: Path) -> dict[str, dict[str, float]]:
-    """Condition → seed → score, in the file's order. Raises BadInput naming the line."""
+    """Condition → seed → score, in the order of the file. Raises BadInput, with the line, if a row is wrong."""
     scores: dict[str, dict[str, float]] = {}
     for line, row in _rows(file):
         condition, seed, text = ((row.get(key) or "").strip() for key in ("condition", "seed", "score"))
@@ -241,34 +248,37 @@ def _read_scores(file: Path) -> dict[str, dict[str, float]]:
         if not condition or not seed or not math.isfinite(value):
             raise BadInput(
                 f"{file}, line {line}: condition '{condition}', seed '{seed}', score '{text}'",
-                "each needs a value, the score a number",
+                "fill in all three; the score is a number",
             )
         if seed in scores.setdefault(condition, {}):
-            raise BadInput(f"{file}, line {line}: {condition} has seed {seed} twice", "one row a run")
+            raise BadInput(f"{file}, line {line}: {condition} has seed {seed} twice", "give one row per run")
         scores[condition][seed] = value
     if not scores:
-        raise BadInput(f"{file} has no rows", "columns: condition, seed, score")
+        raise BadInput(f"{file} has no rows", "its columns are condition, seed, score")
     return scores
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         if file.stat().st_size > MAX_CSV_BYTES:
-            raise BadInput(f"{file} is larger than {MAX_CSV_BYTES >> 20} MiB", "is it really a table of scores?")
+            raise BadInput(
+                f"{file} is larger than {MAX_CSV_BYTES >> 20} MiB",
+                "give a table of scores with the columns condition, seed, score",
+            )
         with open(file, encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle)
             missing = {"condition", "seed", "score"} - {(name or "").strip().lower() for name in reader.fieldnames or ()}
             if missing:
-                raise BadInput(f"{file} has no column '{min(missing)}'", "columns: condition, seed, score")
+                raise BadInput(f"{file} has no column '{min(missing)}'", "its columns are condition, seed, score")
             reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames]
             for number, row in enumerate(reader):
                 if number > MAX_CSV_ROWS:
-                    raise BadInput(f"{file} has more than {MAX_CSV_ROWS:,} rows", "leave out what is not compared")
+                    raise BadInput(f"{file} has more than {MAX_CSV_ROWS:,} rows", "remove the rows that are not compared")
                 yield reader.line_num, row
     except OSError as error:
         raise BadInput(f"cannot read {file}: {error.strerror}", "check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{file} is no CSV file: {error}", "save it as CSV in UTF-8") from error
+        raise BadInput(f"{file} is not a CSV file: {error}", "save it as CSV in UTF-8") from error
 
 
 def _seed_order(seed: str) -> tuple[int, float, str]:

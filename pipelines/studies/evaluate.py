@@ -1,4 +1,4 @@
-"""`asl evaluate`: how good a model is on a split, with intervals (SPEC §13)."""
+"""`asl evaluate`: accuracy of a model on a split, with confidence intervals (SPEC §13)."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ CODE = 1
 
 @dataclass
 class Evaluation:
-    """What `asl evaluate` found; `results` is the content of the JSON report."""
+    """Result of `asl evaluate`. results: the content of the JSON report."""
 
     decision: Decision
     results: dict[str, Any] = field(default_factory=dict)
@@ -43,18 +43,18 @@ def run_evaluate(
     force: bool = False,
     dry_run: bool = False,
 ) -> Evaluation:
-    """Measures a model on a split and writes reports/evaluate-<split>.html and .json.
+    """Evaluates a model on a split, and writes reports/evaluate-<split>.html and .json.
 
-    One-sign clips: top-1/5/10. Sentences: word error rate, greedy, by prefix beam and, asked for, by the cascade `graph`.
-    Clips of one sign outside the model's vocabulary cannot be right and are left out, counted; words outside it in sentences
-    count as errors.
+    One-sign clips give top-1, top-5 and top-10 accuracy. Sentences give word error rates: greedy, prefix beam search and, if
+    requested, the cascade `graph`. One-sign clips outside the model's vocabulary are left out and counted; in sentences,
+    words outside it count as errors. Raises StageMissing if there is no model, BadInput if the split has no usable clip.
     """
     decode = workspace.settings("decode", flags)
     with workspace.locked("asl evaluate"):
         clips = read_clips(workspace.clips_file)
         folder = find_model(workspace, model)
         if not (folder / WEIGHTS).is_file():
-            raise StageMissing(f"the model in {folder} is gone", "asl train-ctc")
+            raise StageMissing(f"the model in {folder} no longer exists", "asl train-ctc")
         loaded = load_model(folder)
         reader = reader_for(workspace, loaded, decode, graph)
         plan = _plan(workspace, folder, split, reader)

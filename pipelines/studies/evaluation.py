@@ -1,4 +1,4 @@
-"""How well a model reads clips: isolated signs and sentences, with intervals (SPEC §13)."""
+"""Evaluation of a model on isolated signs and sentences, with confidence intervals (SPEC §13)."""
 
 import time
 from collections import Counter
@@ -22,12 +22,13 @@ WORD_ERROR_RATES = ("wer_greedy", "wer_ctc_beam", "wer_cascade", "cascade_less_c
 
 
 def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: str, progress: Progress) -> dict[str, Any]:
-    """All figures of a model on a split. Raises BadInput if the split has nothing to measure on."""
+    """All measures of a model on a split. Raises BadInput if the split has no labelled clip with a known gloss."""
     model = reader.model
     labelled = [i for i, clip in enumerate(clips) if clip.split == split and clip.glosses]
     if not labelled:
         raise BadInput(
-            f"the {split} split has no labelled clips", f"splits: {_split_counts(clips)}; see asl extract --help, Split"
+            f"the {split} split has no labelled clips",
+            f"the splits have {_split_counts(clips)} clips; see asl extract --help, Split",
         )
     store = open_features(workspace, clips, model.features, progress)
     progress.start("evaluate", len(labelled))
@@ -41,15 +42,18 @@ def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: 
         if len(words) == 1 and words[0] not in model.alphabet:
             continue
         reading = read_features(model, store[i], mirror=reader.settings.mirror_average)
-        # What a large vocabulary says of every frame is forgotten at once: of ten thousand clips it would fill the memory.
+        # Per-frame log-probabilities are not kept: with a large vocabulary and many clips they would fill the memory.
         if len(words) == 1:
             signs.append(read_sign(reader, clips[i], reading))
         else:
             sentences.append(read_sentence(reader, clips[i], reading))
     if not signs and not sentences:
-        raise BadInput(f"no clip of the {split} split is of a gloss that the model knows", f"it knows {len(model.alphabet)}")
+        raise BadInput(
+            f"no clip of the {split} split has a gloss of the model's vocabulary",
+            f"use a model trained on these glosses; this one has {len(model.alphabet)}",
+        )
     results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
-    synthetic = sum(one.clip.synthetic for one in [*signs, *sentences])
+    synthetic = sum(item.clip.synthetic for item in [*signs, *sentences])
     results |= {"synthetic": synthetic} if synthetic else {}
     results |= isolated(reader, signs) if signs else {}
     results |= continuous(reader, sentences) if sentences else {}
@@ -58,8 +62,11 @@ def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: 
 
 @dataclass(frozen=True)
 class ReadSign:
-    """A one-sign clip as it was read. scores: (V,) log posteriors. exact: whether it is read as just its gloss when nobody says
-    that there is only one; seconds: that reading took for `frames` frames."""
+    """The result for a one-sign clip.
+
+    scores: (V,) log posteriors of the glosses. exact: whether unconstrained decoding outputs exactly the one gloss. seconds:
+    time of that decoding, for `frames` frames.
+    """
 
     clip: Clip
     scores: np.ndarray
@@ -70,7 +77,7 @@ class ReadSign:
 
 @dataclass(frozen=True)
 class ReadSentence:
-    """A sentence as it was read. words: decoder → glosses."""
+    """The result for a sentence. words: decoder → decoded glosses."""
 
     clip: Clip
     words: Mapping[str, Sequence[str]]
@@ -84,22 +91,22 @@ def read_sign(reader: Reader, clip: Clip, reading: Reading) -> ReadSign:
 
 
 def read_sentence(reader: Reader, clip: Clip, reading: Reading) -> ReadSentence:
-    """Greedily, by prefix beam search and, if the reader has one, by its cascade."""
+    """Decodes a sentence greedily, by prefix beam search and, if the reader has one, with its cascade."""
     readers = {name: reader.with_decoder(name) for name in ("greedy", "ctc-beam")}
     readers |= {"cascade": reader} if reader.graph else {}
-    return ReadSentence(clip, {name: own.words(reading) for name, own in readers.items()})
+    return ReadSentence(clip, {name: decoder.words(reading) for name, decoder in readers.items()})
 
 
 def isolated(reader: Reader, signs: Sequence[ReadSign]) -> dict[str, Any]:
-    """Top-k with intervals, the figures of each gloss, and the confusions of one-sign clips."""
+    """Top-k accuracy with intervals, per-gloss figures and confusions of one-sign clips."""
     model = reader.model
-    truth = np.array([model.alphabet.label(one.clip.glosses[0]) - 1 for one in signs])
-    scores = np.stack([one.scores for one in signs])
+    truth = np.array([model.alphabet.label(sign.clip.glosses[0]) - 1 for sign in signs])
+    scores = np.stack([sign.scores for sign in signs])
     rank = ranks(scores, truth)
     names, best, losses = model.alphabet.glosses, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
-    exact = np.array([one.exact for one in signs])
-    seconds, frames = sum(one.seconds for one in signs), sum(one.frames for one in signs)
+    exact = np.array([sign.exact for sign in signs])
+    seconds, frames = sum(sign.seconds for sign in signs), sum(sign.frames for sign in signs)
     figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
     return {
         "signs": len(signs),
@@ -111,53 +118,58 @@ def isolated(reader: Reader, signs: Sequence[ReadSign]) -> dict[str, Any]:
         "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
         "clips": [
             {
-                "name": one.clip.name,
-                "gloss": one.clip.glosses[0],
+                "name": sign.clip.name,
+                "gloss": sign.clip.glosses[0],
                 "read_as": names[b],
                 "rank": int(r) + 1,
-                "confidence": round(float(np.exp(one.scores[b])), 4),
-                "exact": one.exact,
+                "confidence": round(float(np.exp(sign.scores[b])), 4),
+                "exact": sign.exact,
                 "log_loss": round(float(loss), 5),
             }
-            for one, b, r, loss in zip(signs, best, rank, losses, strict=True)
+            for sign, b, r, loss in zip(signs, best, rank, losses, strict=True)
         ],
     }
 
 
 def _gloss_row(names, truth, best, rank, index: int) -> dict[str, Any]:
-    own = truth == index
-    precision = float(own[best == index].mean()) if (best == index).any() else None
+    of_gloss = truth == index
+    precision = float(of_gloss[best == index].mean()) if (best == index).any() else None
     return {
         "gloss": names[index],
-        "clips": int(own.sum()),
-        "top_1": float((rank[own] == 0).mean()),
-        "top_5": float((rank[own] < 5).mean()),
+        "clips": int(of_gloss.sum()),
+        "top_1": float((rank[of_gloss] == 0).mean()),
+        "top_5": float((rank[of_gloss] < 5).mean()),
         "precision": precision,
     }
 
 
 def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, Any]:
-    """Word error rates of sentences, read greedily, by prefix beam search and, if the reader has one, by its cascade.
+    """Word error rates of sentences for each decoder.
 
-    cascade_less_ctc_beam: how much lower the cascade's is, clip by clip, with its paired interval.
+    cascade_less_ctc_beam: how much lower the cascade's rate is, paired by clip, with its interval.
     """
-    references = [list(one.clip.glosses) for one in sentences]
-    out: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
-    found = {}
+    references = [list(sentence.clip.glosses) for sentence in sentences]
+    results: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
+    errors_of = {}
     for name in sentences[0].words:
-        read = [one.words[name] for one in sentences]
-        errors = found[name] = word_errors(references, read)
+        hypotheses = [sentence.words[name] for sentence in sentences]
+        errors = errors_of[name] = word_errors(references, hypotheses)
         key = "wer_" + name.replace("-", "_")
         parts = ("substitutions", "deletions", "insertions")
-        out[key] = asdict(errors.rate()) | {part: int(getattr(errors, part).sum()) for part in parts}
+        results[key] = asdict(errors.rate()) | {part: int(getattr(errors, part).sum()) for part in parts}
         if name == reader.settings.decoder:
-            out["read_sentences"] = [
-                {"name": one.clip.name, "reference": " ".join(own), "read_as": " ".join(words), "errors": int(count)}
-                for one, own, words, count in zip(sentences, references, read, errors.errors, strict=True)
+            results["read_sentences"] = [
+                {
+                    "name": sentence.clip.name,
+                    "reference": " ".join(reference),
+                    "read_as": " ".join(hypothesis),
+                    "errors": int(count),
+                }
+                for sentence, reference, hypothesis, count in zip(sentences, references, hypotheses, errors.errors, strict=True)
             ]
     if reader.graph:
-        out["cascade_less_ctc_beam"] = asdict(found["cascade"].less(found["ctc-beam"]))
-    return out
+        results["cascade_less_ctc_beam"] = asdict(errors_of["cascade"].less(errors_of["ctc-beam"]))
+    return results
 
 
 def _split_counts(clips: Sequence[Clip]) -> str:

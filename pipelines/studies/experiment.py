@@ -1,7 +1,7 @@
-"""One run of a study: a recogniser trained and tested under given settings and a seed, kept by its fingerprint.
+"""One run of a study: a recogniser trained and tested with given settings and a seed, stored by its fingerprint.
 
-Models lie in experiments/<fingerprint>/, with the outcome of every test of them; what is there is not run again, whatever
-study asks for it, and a training that was killed goes on from its last epoch.
+Models are stored in experiments/<fingerprint>/, with the outcome of every test. A finished run is reused by any study, and an
+interrupted training resumes from its last epoch.
 """
 
 import json
@@ -39,33 +39,33 @@ from asl.transducers.alphabet import Alphabet
 from asl.transducers.level_names import WHOLE
 
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 2
-#: Threads of a run: one, so that its figures do not hang on how many run side by side.
+#: One thread per run, so that its results do not depend on the number of parallel runs.
 THREADS = 1
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What a run follows from, beside its seed.
+    """What determines a run, apart from its seed.
 
     settings: overrides of [train], [encoder], [features], [phonology], [decode] and [graph]. stage_1: overrides of [pretrain]
-    where each seed's run begins with a stage 1 of its own, None where it does not. start: a pre-trained model, by name or folder.
-    glosses: the vocabulary, () for all. clips_a_gloss: training clips taken of each, 0 for all; drawn by the seed.
+    if each run begins with its own stage 1, else None. start: a pre-trained model, by name or folder. glosses: the vocabulary,
+    () for all. clips_per_gloss: training clips drawn for each gloss with the run's seed, 0 for all.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     stage_1: Mapping[str, Any] | None = None
     start: str = ""
     glosses: tuple[str, ...] = ()
-    clips_a_gloss: int = 0
+    clips_per_gloss: int = 0
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A variant run from a seed, its settings resolved when the study began: what is edited meanwhile does not count.
+    """A variant with a seed. Settings are resolved when the study begins, so that later edits of asl.toml have no effect.
 
-    plan: of its training; how it is tested is in decode and split. pretrain, stage_1: settings and plan of the stage 1 that it
-    begins with, if it does; start: the model whose encoder it starts from, if that is given. graph: of the cascade that is built
-    for the model, where that is how it is tested.
+    plan: the plan of the training. decode, split: how the model is tested. pretrain, stage_1: settings and plan of the
+    run's own stage 1, if it has one. start: the model whose encoder the training starts from, if one is given. graph: settings
+    of the cascade, if the model is tested with one.
     """
 
     workspace: Workspace
@@ -81,7 +81,7 @@ class Experiment:
 
     @property
     def folder(self) -> Path:
-        """Of the model: tests of one training share it."""
+        """The model's folder, shared by all tests of the same training."""
         return self.workspace.experiments / self.plan.fingerprint
 
     @property
@@ -95,7 +95,7 @@ class Experiment:
 
     @property
     def _testing(self) -> dict[str, Any]:
-        """Settings that only count after training."""
+        """Settings that take effect only after training."""
         return settings_of(self.decode, *([self.graph] if self.graph else []))
 
     @property
@@ -104,7 +104,7 @@ class Experiment:
 
     @property
     def outcome(self) -> dict[str, Any] | None:
-        """What the run found, if it is there and whole."""
+        """The outcome of the run, or None if its file is missing or incomplete."""
         try:
             return json.loads(self.outcome_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -112,130 +112,144 @@ class Experiment:
 
 
 def set_up(workspace: Workspace, variant: Variant, seed: int, split: str) -> Experiment:
-    """Raises BadInput: wrong settings, or no such model."""
-    own = {"seed": seed, "threads": THREADS}
+    """Resolves a variant's settings. Raises BadInput if they are wrong or name a model that does not exist."""
+    run_settings = {"seed": seed, "threads": THREADS}
     choice = Choice.of(workspace, variant.settings)
-    choice = replace(choice, train=replace(choice.train, **own))
+    choice = replace(choice, train=replace(choice.train, **run_settings))
     lexicon = lexicon_input(choice.phonology.asl_lex)
     start = find_model(workspace, variant.start) if variant.start else None
     inputs = lexicon | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
     pretrain = stage_1 = None
     if variant.stage_1 is not None:
-        pretrain = replace(workspace.settings("pretrain", variant.stage_1), **own)
+        pretrain = replace(workspace.settings("pretrain", variant.stage_1), **run_settings)
         stage_1 = plan_of(STAGE_1, workspace, (choice.features, choice.encoder, pretrain), lexicon, CODE)
         inputs["stage 1"] = stage_1.fingerprint
     plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
-    drawn = {"glosses": list(variant.glosses), "clips_a_gloss": variant.clips_a_gloss}
-    plan = replace(plan, settings=dict(plan.settings) | drawn)
+    data = {"glosses": list(variant.glosses), "clips_a_gloss": variant.clips_per_gloss}
+    plan = replace(plan, settings=dict(plan.settings) | data)
     decode = workspace.settings("decode", variant.settings)
     graph = workspace.settings("graph", variant.settings) if decode.decoder == "cascade" else None
     return Experiment(workspace, variant, split, choice, decode, plan, start, pretrain, stage_1, graph)
 
 
-def run_experiment(one: Experiment) -> None:
-    """Trains and tests, unless that has been done, and writes the outcome to the run's folder."""
-    one.folder.mkdir(parents=True, exist_ok=True)
-    with system_lock(one.folder / "lock"):  # two tests of one training: both may do it, once is cheaper
-        if one.outcome:
+def run_experiment(experiment: Experiment) -> None:
+    """Trains and tests unless the outcome exists, and writes it to the run's folder."""
+    experiment.folder.mkdir(parents=True, exist_ok=True)
+    with system_lock(experiment.folder / "lock"):  # so that two tests of the same training train only once
+        if experiment.outcome:
             return
-        clips = read_clips(one.workspace.clips_file)
-        stage_1 = _trained(one, clips)
-        model = load_model(one.folder)
-        graph, figures = _cascade(one, model, clips) if one.graph else (None, {})
-        results = measure(one.workspace, Reader(model, one.decode, graph), clips, one.split, Silent())
+        clips = read_clips(experiment.workspace.clips_file)
+        stage_1 = _train(experiment, clips)
+        model = load_model(experiment.folder)
+        graph, figures = _cascade(experiment, model, clips) if experiment.graph else (None, {})
+        results = measure(experiment.workspace, Reader(model, experiment.decode, graph), clips, experiment.split, Silent())
         lists = ("clips", "read_sentences", "by_gloss", "confusions")
         outcome = {
             "version": 1,
-            "seed": one.choice.train.seed,
-            "settings": one.settings,
+            "seed": experiment.choice.train.seed,
+            "settings": experiment.settings,
             "stage_1": stage_1,
-            "training": read_card(one.folder)["metrics"],
+            "training": read_card(experiment.folder)["metrics"],
             "graph": figures,
-            "history": _history(one.folder),
+            "history": _history(experiment.folder),
             "results": {key: value for key, value in results.items() if key not in lists},
             "clips": _by_clip(results),
             "memory_mb": peak_memory_mb(),
         }
-        write_json(one.outcome_file, outcome)
+        write_json(experiment.outcome_file, outcome)
 
 
-def _trained(one: Experiment, clips: Sequence[Clip]) -> dict[str, Any]:
-    """Sees to it that the model is there; the figures of the stage 1 that it began with."""
-    corpus = _corpus(one, clips)
-    first = _stage_1_folder(one, len(corpus.alphabet)) if one.stage_1 else None
-    if not (one.folder / CARD).is_file():
-        store = open_features(one.workspace, clips, one.choice.features, Silent())
-        if first:
-            _run_stage_1(first, one, store, len(corpus.alphabet))
-        begin(one.folder, one.plan)
-        train_model(one.folder, one.choice, store, corpus, first or one.start, one.plan.fingerprint, Silent())
-    return read_card(first)["metrics"] if first else {}
+def _train(experiment: Experiment, clips: Sequence[Clip]) -> dict[str, Any]:
+    """Trains the model unless it exists. Returns the metrics of its own stage 1, {} if it has none."""
+    corpus = _corpus(experiment, clips)
+    stage_1 = _stage_1_folder(experiment, len(corpus.alphabet)) if experiment.stage_1 else None
+    if not (experiment.folder / CARD).is_file():
+        store = open_features(experiment.workspace, clips, experiment.choice.features, Silent())
+        if stage_1:
+            _run_stage_1(stage_1, experiment, store, len(corpus.alphabet))
+        begin(experiment.folder, experiment.plan)
+        train_model(
+            experiment.folder,
+            experiment.choice,
+            store,
+            corpus,
+            stage_1 or experiment.start,
+            experiment.plan.fingerprint,
+            Silent(),
+        )
+    return read_card(stage_1)["metrics"] if stage_1 else {}
 
 
-def _cascade(one: Experiment, model: TrainedModel, clips: Sequence[Clip]) -> tuple[Graph, dict[str, Any]]:
-    """The cascade of a run's own training clips, and its figures. With a stage 1 it has the codebooks of that."""
-    corpus = _corpus(one, clips)
-    store = open_features(one.workspace, clips, one.choice.features, Silent())
-    books = _stage_1_folder(one, len(corpus.alphabet)) if one.stage_1 else None
-    folder = one.folder / f"graph-{one.fingerprint}"
+def _cascade(experiment: Experiment, model: TrainedModel, clips: Sequence[Clip]) -> tuple[Graph, dict[str, Any]]:
+    """Builds the cascade from the run's training clips, with the codebooks of its stage 1 if it has one; and its metrics."""
+    corpus = _corpus(experiment, clips)
+    store = open_features(experiment.workspace, clips, experiment.choice.features, Silent())
+    codebooks = _stage_1_folder(experiment, len(corpus.alphabet)) if experiment.stage_1 else None
+    folder = experiment.folder / f"graph-{experiment.fingerprint}"
     folder.mkdir(exist_ok=True)
-    found, _ = build_graph(store, one.graph, one.decode, model, coder_for(store, books), folder, Silent(), corpus.train)
-    (whole,) = (size for size in found.sizes if size["name"] == WHOLE)
-    return load_graph(folder, model), dict(found.metrics) | {"file_mb": round(whole["bytes"] / 2**20, 3)}
+    built, _ = build_graph(
+        store, experiment.graph, experiment.decode, model, coder_for(store, codebooks), folder, Silent(), corpus.train
+    )
+    (cascade_size,) = (size for size in built.sizes if size["name"] == WHOLE)
+    return load_graph(folder, model), dict(built.metrics) | {"file_mb": round(cascade_size["bytes"] / 2**20, 3)}
 
 
-def _corpus(one: Experiment, clips: Sequence[Clip]) -> ClipSelection:
-    return narrowed(select_clips(clips, one.choice.train.min_clips), clips, one.variant, one.choice.train.seed)
+def _corpus(experiment: Experiment, clips: Sequence[Clip]) -> ClipSelection:
+    return narrowed(
+        select_clips(clips, experiment.choice.train.min_clips), clips, experiment.variant, experiment.choice.train.seed
+    )
 
 
-def _stage_1_folder(one: Experiment, glosses: int) -> Path:
-    """Of the stage 1 of these settings with an encoder for so many glosses; runs that begin alike share it."""
-    return one.workspace.experiments / f"stage1-{one.stage_1.fingerprint}-{glosses}"
+def _stage_1_folder(experiment: Experiment, glosses: int) -> Path:
+    """Folder of the stage 1 with an encoder for this many glosses, shared by all runs with the same stage 1."""
+    return experiment.workspace.experiments / f"stage1-{experiment.stage_1.fingerprint}-{glosses}"
 
 
-def _run_stage_1(folder: Path, one: Experiment, store: FeatureStore, glosses: int) -> None:
+def _run_stage_1(folder: Path, experiment: Experiment, store: FeatureStore, glosses: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with system_lock(folder / "lock"):
         if not (folder / CARD).is_file():
-            begin(folder, one.stage_1)
-            lexicon, mark = one.choice.phonology.asl_lex, one.stage_1.fingerprint
-            pretrain_model(folder, one.pretrain, one.choice.encoder, store, lexicon, mark, Silent(), glosses)
+            begin(folder, experiment.stage_1)
+            lexicon, fingerprint = experiment.choice.phonology.asl_lex, experiment.stage_1.fingerprint
+            pretrain_model(folder, experiment.pretrain, experiment.choice.encoder, store, lexicon, fingerprint, Silent(), glosses)
 
 
 def narrowed(corpus: ClipSelection, clips: Sequence[Clip], variant: Variant, seed: int) -> ClipSelection:
-    """The corpus with the variant's vocabulary and as many training clips of each gloss as it says.
+    """The corpus restricted to the variant's vocabulary and number of training clips per gloss.
 
-    Raises BadInput: no gloss left, or fewer clips of a gloss than asked for.
+    Raises BadInput if fewer than two glosses remain, or if a gloss has too few clips.
     """
     if variant.glosses:
-        kept = set(variant.glosses) & set(corpus.alphabet.glosses)
-        if len(kept) < 2:
+        glosses = set(variant.glosses) & set(corpus.alphabet.glosses)
+        if len(glosses) < 2:
             raise BadInput(
-                f"{len(kept)} of the {len(variant.glosses)} glosses have training clips", "take more, or other glosses"
+                f"{len(glosses)} of the {len(variant.glosses)} glosses have training clips", "use more glosses, or others"
             )
-        train, validation = ([i for i in own if kept.issuperset(clips[i].glosses)] for own in (corpus.train, corpus.validation))
-        corpus = ClipSelection(train, validation, Alphabet(tuple(sorted(kept))), corpus.left_out)
-    if variant.clips_a_gloss:
-        corpus = replace(corpus, train=_drawn(corpus, clips, variant.clips_a_gloss, seed))
+        train, validation = (
+            [i for i in indices if glosses.issuperset(clips[i].glosses)] for indices in (corpus.train, corpus.validation)
+        )
+        corpus = ClipSelection(train, validation, Alphabet(tuple(sorted(glosses))), corpus.left_out)
+    if variant.clips_per_gloss:
+        corpus = replace(corpus, train=_drawn(corpus, clips, variant.clips_per_gloss, seed))
     return corpus
 
 
 def _drawn(corpus: ClipSelection, clips: Sequence[Clip], count: int, seed: int) -> list[int]:
-    """`count` one-sign training clips of each gloss. A larger draw of the same seed holds the smaller one."""
-    own = defaultdict(list)
+    """Draws `count` one-sign training clips per gloss. With the same seed, a larger draw contains the smaller one."""
+    by_gloss = defaultdict(list)
     for i in corpus.train:
         if len(clips[i].glosses) == 1:
-            own[clips[i].glosses[0]].append(i)
-    scarce = {gloss: len(own[gloss]) for gloss in corpus.alphabet.glosses if len(own[gloss]) < count}
+            by_gloss[clips[i].glosses[0]].append(i)
+    scarce = {gloss: len(by_gloss[gloss]) for gloss in corpus.alphabet.glosses if len(by_gloss[gloss]) < count}
     if scarce:
         gloss, least = min(scarce.items(), key=lambda pair: (pair[1], pair[0]))
         raise BadInput(f"{len(scarce)} glosses have fewer than {count} training clips ({gloss} has {least})", "ask for fewer")
     rng = np.random.default_rng(seed)
-    return sorted(i for gloss in corpus.alphabet.glosses for i in rng.permutation(own[gloss])[:count].tolist())
+    return sorted(i for gloss in corpus.alphabet.glosses for i in rng.permutation(by_gloss[gloss])[:count].tolist())
 
 
 def _by_clip(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Clip → its scores: of one sign top_1, top_5, read_exactly (0 or 1) and log_loss (nats); of a sentence errors and words."""
+    """Clip → its scores: top_1, top_5, read_exactly (0 or 1), log_loss (nats) for one sign; errors, words for a sentence."""
     signs = {
         row["name"]: {
             "top_1": float(row["rank"] == 1),

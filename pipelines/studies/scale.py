@@ -81,7 +81,7 @@ def run_scale(
         variants = {point.name: _variant(point, common, pretrain) for point in points}
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return runs.dry()
+            return runs.dry_run()
         outcomes = runs.carry_out(where_of(workspace, flags, jobs), progress, fresh=True)
         by_point = [{key: outcome for key, outcome in outcomes.items() if key[0] == point.name} for point in points]
         results = summary([table_row(point, of_point) for point, of_point in zip(points, by_point, strict=True) if of_point])

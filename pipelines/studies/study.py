@@ -1,4 +1,4 @@
-"""What all studies share: runs by name and seed, carried out over processes, and one report of them."""
+"""Shared by all studies: runs by name and seed, their execution over processes or a cluster, and the report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +20,17 @@ from asl.pipelines.workspace.progress import Progress
 
 CODE = 1
 #: (name of the condition or size, seed).
-Key = tuple[str, int]
-Outcomes = Mapping[Key, Mapping[str, Any]]
+RunKey = tuple[str, int]
+Outcomes = Mapping[RunKey, Mapping[str, Any]]
 
 
 @dataclass
 class Study:
-    """What a study found. results: the content of the JSON report; ran, kept: runs made and found there; failed: in words."""
+    """Results of a study.
+
+    results: the content of the JSON report. ran, kept: how many runs were carried out now, and how many were reused. failed:
+    one message per failed run.
+    """
 
     results: dict[str, Any]
     report: str = ""
@@ -36,53 +40,56 @@ class Study:
 
 
 def common_settings(workspace: Workspace, flags: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """The settings given for all runs, and the first of their seeds."""
+    """The settings that apply to all runs, and the first seed."""
     given = {key: value for key, value in flags.items() if value is not None and key != "seed"}
     return given, workspace.settings("train", flags).seed
 
 
 def where_of(workspace: Workspace, flags: Mapping[str, Any], jobs: int) -> Where:
-    """Where the runs of a study are carried out. jobs: side by side here, 0 one a core."""
+    """Where a study's runs are carried out. jobs: parallel processes on this machine, 0 for one per core."""
     hours = workspace.settings("study", flags).run_limit
     return Where(jobs, workspace.settings("cluster", flags).cluster, 3600 * hours)
 
 
 class Runs:
-    """The experiments of a study: every variant, by its name, from every seed."""
+    """The experiments of a study: every variant with every seed. `failed` collects one message per failed run."""
 
     def __init__(self, workspace: Workspace, variants: Mapping[str, Variant], seeds: range, split: str):
         self.workspace, self.split, self.started = workspace, split, datetime.now().astimezone()
-        self.planned = {(name, seed): set_up(workspace, one, seed, split) for seed in seeds for name, one in variants.items()}
-        self.missing = {key: one for key, one in self.planned.items() if one.outcome is None}
+        self.planned = {
+            (name, seed): set_up(workspace, variant, seed, split) for seed in seeds for name, variant in variants.items()
+        }
+        self.missing = {key: experiment for key, experiment in self.planned.items() if experiment.outcome is None}
         self.failed: list[str] = []
 
-    def dry(self) -> Study:
-        """What would run."""
+    def dry_run(self) -> Study:
+        """The runs that would be carried out."""
         return Study({"to_run": [f"{name}, seed {seed}" for name, seed in self.missing]}, kept=self._kept)
 
     def carry_out(self, where: Where, progress: Progress, *, fresh: bool = False) -> Outcomes:
-        """Runs what is missing, several at a time; the outcomes that are there then. Wrong settings or clips end it at once.
+        """Carries out the missing runs in parallel, and returns every outcome that exists afterwards.
 
-        A run that fails otherwise is named in `failed`. fresh: each in a process of its own, as its peak memory is wanted.
+        fresh: use a new process for each run, so that its peak memory can be measured. Raises BadInput at once if settings or
+        clips are wrong; any other failure is added to `failed`.
         """
         self._make_features(where, progress)
         progress.start("runs", len(self.missing))
-        names = {one.fingerprint: f"{name}, seed {seed}" for (name, seed), one in self.missing.items()}
-        for one, future in fan_out(run_experiment, list(self.missing.values()), where, fresh=fresh):
-            error, name = future.exception(), names[one.fingerprint]
+        names = {experiment.fingerprint: f"{name}, seed {seed}" for (name, seed), experiment in self.missing.items()}
+        for experiment, future in fan_out(run_experiment, list(self.missing.values()), where, fresh=fresh):
+            error, name = future.exception(), names[experiment.fingerprint]
             if isinstance(error, BadInput):
                 raise error
             if error is not None:
-                words = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
-                self.failed.append(f"{name}: {words}")
+                message = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
+                self.failed.append(f"{name}: {message}")
                 progress.warn(self.failed[-1])
             progress.advance(1, name)
-        return {key: outcome for key, one in self.planned.items() if (outcome := one.outcome)}
+        return {key: outcome for key, experiment in self.planned.items() if (outcome := experiment.outcome)}
 
     def _make_features(self, where: Where, progress: Progress) -> None:
-        """Once here, lest every process makes them."""
+        """Computes the features here once, so that the processes do not each compute them."""
         clips = read_clips(self.workspace.clips_file) if self.missing else []
-        for features in dict.fromkeys(one.choice.features for one in self.missing.values()):
+        for features in dict.fromkeys(experiment.choice.features for experiment in self.missing.values()):
             open_features(self.workspace, clips, features, progress, where)
 
     def report(
@@ -90,17 +97,17 @@ class Runs:
         stage: str,
         page: Path,
         results: dict[str, Any],
-        found: Outcomes,
+        outcomes: Outcomes,
         metrics: Mapping[str, Any],
         write_page: Callable[[Path, Mapping[str, Any]], None],
     ) -> Study:
         """Writes the page and its JSON, and records the stage with `metrics`."""
         results |= {"split": self.split, "split_by": self.split_by, "failed": self.failed}
-        results |= {"synthetic": any(one["results"].get("synthetic") for one in found.values())}
+        results |= {"synthetic": any(outcome["results"].get("synthetic") for outcome in outcomes.values())}
         files = (page, page.with_suffix(".json"))
         write_json(files[1], {"version": 1, **results})
         write_page(page, results)
-        runs = value_hash([one.fingerprint for one in self.planned.values()])
+        runs = value_hash([experiment.fingerprint for experiment in self.planned.values()])
         plan = Plan(stage, {"study": page.stem}, {"clips": file_hash(self.workspace.clips_file), "runs": runs}, CODE)
         outputs = {self.workspace.relative(file): file_hash(file) for file in files}
         self.workspace.record(plan, self.started, outputs, metrics)
@@ -108,7 +115,7 @@ class Runs:
 
     @property
     def split_by(self) -> str:
-        """How the clips were split, as `asl extract` recorded it."""
+        """How the clips were split, as recorded by `asl extract`."""
         return self.workspace.state("extract").get("metrics", {}).get("split_by", "?")
 
     @property
@@ -116,10 +123,10 @@ class Runs:
         return len(self.planned) - len(self.missing)
 
 
-# What outcomes are compared by ---------------------------------------------------------------------------------------
+# Metrics -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Metric:
-    """A score of clips, in percent; better: whether higher or lower is."""
+    """A score over clips, in percent. better: "higher" or "lower"."""
 
     name: str
     title: str
@@ -127,8 +134,8 @@ class Metric:
 
 
 METRICS = {
-    one.name: one
-    for one in (
+    metric.name: metric
+    for metric in (
         Metric("top_1", "top-1 accuracy"),
         Metric("top_5", "top-5 accuracy"),
         Metric("read_exactly", "clips read as exactly their gloss"),
@@ -137,27 +144,34 @@ METRICS = {
 }
 
 
-def common_seeds(found: Outcomes, names: Sequence[str]) -> list[int]:
+def common_seeds(outcomes: Outcomes, names: Sequence[str]) -> list[int]:
     """The seeds that ran under every name. Raises AslError if there are fewer than two."""
-    seeds = sorted(seed for seed in {seed for _, seed in found} if all((name, seed) in found for name in names))
+    seeds = sorted(seed for seed in {seed for _, seed in outcomes} if all((name, seed) in outcomes for name in names))
     if len(seeds) < 2:
         raise AslError(
-            f"{len(seeds)} seeds ran in all conditions; two are needed", "see the failures above; finished runs are kept"
+            f"{len(seeds)} seeds finished in all conditions, but two are needed",
+            "see the failures above; finished runs are kept",
         )
     return seeds
 
 
-def common_clips(found: Outcomes, metric: Metric) -> tuple[list[str], dict[Key, np.ndarray]]:
-    """The clips that every run was tested on, and each run's values of them: (clips,), or for wer (clips, 2) errors and words."""
-    own = [{name for name, values in one["clips"].items() if _value(values, metric) is not None} for one in found.values()]
-    clips = sorted(set.intersection(*own))
+def common_clips(outcomes: Outcomes, metric: Metric) -> tuple[list[str], dict[RunKey, np.ndarray]]:
+    """The clips that every run was tested on, and each run's values for them: (clips,), or for wer (clips, 2) errors and words.
+
+    Raises BadInput if the runs have no such clip in common.
+    """
+    tested = [
+        {name for name, values in outcome["clips"].items() if _value(values, metric) is not None} for outcome in outcomes.values()
+    ]
+    clips = sorted(set.intersection(*tested))
     if not clips:
         raise BadInput(
             f"the runs have no test clip with a {metric.title} in common",
-            "test them on the same split with the same vocabulary, or take another --metric",
+            "test them on the same split with the same vocabulary, or use another --metric",
         )
     return clips, {
-        key: np.array([_value(one["clips"][name], metric) for name in clips], dtype=float) for key, one in found.items()
+        key: np.array([_value(outcome["clips"][name], metric) for name in clips], dtype=float)
+        for key, outcome in outcomes.items()
     }
 
 

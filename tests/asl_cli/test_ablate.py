@@ -96,9 +96,9 @@ def test_a_dry_run_says_what_would_run(workspace):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--seeds", "1"), "one seed says nothing"),
-        (("--condition", "big: hidden=32 dropout=0.1"), "not be a matched comparison"),
-        (("--factor", "recipe=light,strong"), "not be a matched comparison"),
+        (("--seeds", "1"), "one seed is not enough"),
+        (("--condition", "big: hidden=32 dropout=0.1"), "is not a matched comparison"),
+        (("--factor", "recipe=light,strong"), "is not a matched comparison"),
         (("--condition", "more: epochs=9 dropout=0.1"), "epochs 3 → 9"),
         (("--factor", "pretrained=no,nothing"), "no model 'nothing'"),
         (("--metric", "speed"), "no metric"),
