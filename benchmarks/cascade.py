@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from asl.transducers.cascade import Knowledge
-from asl.transducers.decoder import Decoder, Options
-from asl.transducers.level_names import WHOLE, file_name
-from asl.transducers.levels.context import Place
+from asl.transducers.cascade import KnowledgeSources
+from asl.transducers.decoder import Decoder, SearchOptions
+from asl.transducers.level_names import FULL_CASCADE, file_name
+from asl.transducers.levels.context import ContextClass
 from asl.transducers.levels.discourse import ReferenceSymbols
 from asl.transducers.levels.lexicon import Pronunciation
-from asl.transducers.levels.ngram import END, START, train
+from asl.transducers.levels.ngram import END, START, train_ngram
 
 UNITS, MEAN_FRAMES = 400, 5.0
-SEARCHES = (*(Options(beam, 7000) for beam in (8, 8.5, 9, 9.5, 10, 12)), Options(12, 500))
-SURE = Options(beam=18.0, most_active=10**6)
+SEARCHES = (*(SearchOptions(beam, 7000) for beam in (8, 8.5, 9, 9.5, 10, 12)), SearchOptions(12, 500))
+SURE = SearchOptions(beam=18.0, most_active=10**6)
 #: Paths whose costs differ by less, nats, are as good: sums of single-precision numbers in another order.
 SAME = 1e-2
 
@@ -88,27 +88,27 @@ def main() -> None:
     rng = np.random.default_rng(0)
     glosses = [f"G{number:05}" for number in range(chosen.signs)]
     spelled = lexicon(chosen.signs, rng)
-    model = train(sentences(chosen.text, glosses, rng), 3, glosses)
-    places = tuple(Place(unit % 60, unit // 60) for unit in range(UNITS))
+    model = train_ngram(sentences(chosen.text, glosses, rng), 3, glosses)
+    places = tuple(ContextClass(unit % 60, unit // 60) for unit in range(UNITS))
     entries = tuple(Pronunciation(gloss, units) for gloss, units in enumerate(spelled, 1))
     references = ReferenceSymbols(UNITS, 0, {}, {})
-    known = Knowledge(tuple(glosses), (MEAN_FRAMES,) * UNITS, places, entries, model, references, rest=UNITS)
+    known = KnowledgeSources(tuple(glosses), (MEAN_FRAMES,) * UNITS, places, entries, model, references, rest=UNITS)
     with tempfile.TemporaryDirectory() as name:
         started = time.perf_counter()
         built = build_bounded(known, Path(name), max_gb=chosen.max_memory)
         seconds = time.perf_counter() - started
-        whole = next(one for one in built.sizes if one.name == WHOLE)
+        whole = next(one for one in built.sizes if one.name == FULL_CASCADE)
         print(
             f"{chosen.signs} signs, {len(model.log_probs)} n-grams: built in {seconds:.1f} s, {built.memory_mb:.0f} MB; ", end=""
         )
         print(f"{whole.states} states, {whole.arcs} arcs, {whole.out_degree:.1f} a state, {whole.bytes >> 20} MiB")
         spoken = [utterance(model, spelled, UNITS, rng) for _ in range(chosen.utterances)]
-        sure = Decoder(Path(name) / file_name(WHOLE), SURE)
+        sure = Decoder(Path(name) / file_name(FULL_CASCADE), SURE)
         truth = [sure.decode(scores) for _, scores in spoken]
         frames = sum(len(scores) for _, scores in spoken)
         wrong = np.mean([list(read.words) != words for read, (words, _) in zip(truth, spoken, strict=True)])
         print(f"{len(spoken)} utterances of {frames} frames; {wrong:.0%} are read otherwise than signed")
-        for how in [Options(beam, 7000) for beam in chosen.beams] if chosen.beams else SEARCHES:
+        for how in [SearchOptions(beam, 7000) for beam in chosen.beams] if chosen.beams else SEARCHES:
             decoder = Decoder(sure.graph, how)
             rates, errors = [], 0
             for _ in range(chosen.runs):

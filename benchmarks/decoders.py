@@ -27,13 +27,13 @@ from flashlight.lib.text.decoder.kenlm import KenLM
 from flashlight.lib.text.dictionary import Dictionary
 from pyctcdecode import Alphabet, BeamSearchDecoderCTC, LanguageModel
 
-from asl.transducers.cascade import Knowledge, build
-from asl.transducers.decoder import Decoder, Options
-from asl.transducers.level_names import WHOLE, file_name
-from asl.transducers.levels.context import Place
+from asl.transducers.cascade import KnowledgeSources, build_cascade
+from asl.transducers.decoder import Decoder, SearchOptions
+from asl.transducers.level_names import FULL_CASCADE, file_name
+from asl.transducers.levels.context import ContextClass
 from asl.transducers.levels.discourse import ReferenceSymbols
 from asl.transducers.levels.lexicon import Pronunciation
-from asl.transducers.levels.ngram import to_arpa, train
+from asl.transducers.levels.ngram import to_arpa, train_ngram
 
 #: Natural logarithms of what KenLM says to base 10.
 NATURAL = float(np.log(10))
@@ -43,15 +43,15 @@ Read = Callable[[np.ndarray], list[str]]
 
 
 def ours(glosses, spelled, model, folder: Path, duration: float) -> dict[str, Read]:
-    places = tuple(Place(unit, unit) for unit in range(UNITS))
+    places = tuple(ContextClass(unit, unit) for unit in range(UNITS))
     entries = tuple(Pronunciation(number, units) for number, units in enumerate(spelled, 1))
     references = ReferenceSymbols(UNITS, 0, {}, {})
-    known = Knowledge(tuple(glosses), (duration,) * UNITS, places, entries, model, references, rest=UNITS)
-    build(known).write(folder)
-    first = Decoder(folder / file_name(WHOLE))
+    known = KnowledgeSources(tuple(glosses), (duration,) * UNITS, places, entries, model, references, rest=UNITS)
+    build_cascade(known).write(folder)
+    first = Decoder(folder / file_name(FULL_CASCADE))
 
     def at(beam: float) -> Read:
-        decoder = Decoder(first.graph, Options(beam))
+        decoder = Decoder(first.graph, SearchOptions(beam))
         return lambda scores: [glosses[word - 1] for word in decoder.decode(scores).words]
 
     return {f"cascade, units of {duration:g} frames, beam {beam:g}": at(beam) for beam in (6, 8, 10)}
@@ -150,7 +150,7 @@ def main() -> None:
     glosses = [f"G{number:05}" for number in range(chosen.signs)]
     spelled = [units for units in lexicon(2 * chosen.signs, rng) if all(a != b for a, b in pairwise(units))]
     spelled = spelled[: chosen.signs]
-    model = train(sentences(chosen.text, glosses, rng), 3, glosses)
+    model = train_ngram(sentences(chosen.text, glosses, rng), 3, glosses)
     spoken = [utterance(model, spelled, UNITS, rng, rests=1.0) for _ in range(chosen.utterances)]
     frames = sum(len(scores) for _, scores in spoken)
     truth = [" ".join(glosses[word - 1] for word in words) for words, _ in spoken]

@@ -23,7 +23,7 @@ from transfer import HELD_OUT, few_shot
 from twenty import asl, copied
 
 from asl.models.features.feature_sets import encoder_input
-from asl.models.networks.probe import pooled, probe_scores
+from asl.models.networks.probe import mean_and_deviation, probe_scores
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.measures import bootstrap_mean
@@ -50,7 +50,7 @@ def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[dict[str, n
         values = encoder_input(store[i], tensors["mean"].numpy(), tensors["deviation"].numpy(), store.feature_set)
         frames = said_frames(stage_1, values), encoded_frames(stage_1, values), raw_frames(values, store.feature_set)
         for name, one in zip(KINDS, frames, strict=True):
-            found[name].append(pooled(one))
+            found[name].append(mean_and_deviation(one))
     labels = np.array([glosses.index(clips[i].glosses[0]) for i in chosen])
     held = np.array([clips[i].group == source for i in chosen])
     return {name: np.array(vectors) for name, vectors in found.items()}, labels, held

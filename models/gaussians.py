@@ -13,7 +13,7 @@ import numpy as np
 #: Frames of a window, counted from the frame itself.
 OFFSETS = (-4, -2, 0, 2, 4)
 #: Directions that are kept at most.
-DIRECTIONS = 30
+MAX_DIRECTIONS = 30
 #: Share of the variances within units that is added to them, against directions that few frames only seem to know.
 RIDGE = 0.1
 #: Frames that the middle, and the common variances, count as much as.
@@ -45,7 +45,7 @@ def windows(values: np.ndarray) -> np.ndarray:
     return values[at].reshape(len(values), -1)
 
 
-def fit(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -> Gaussians:
+def fit_gaussians(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -> Gaussians:
     """(T, V) frames of each clip and the unit of each, −1 for none → densities of `units` units.
 
     A unit without frames has the density of all frames. Raises ValueError: no labelled frame.
@@ -78,7 +78,7 @@ def _directions(points: np.ndarray, label: np.ndarray, count: np.ndarray) -> np.
     within += np.diag(RIDGE * np.diag(within) + _LEAST)
     between = (means * count[:, None]).T @ means / len(points)
     _, vectors = eigh(between, within)
-    kept = min(DIRECTIONS, points.shape[1], max(1, int((count > 0).sum()) - 1))
+    kept = min(MAX_DIRECTIONS, points.shape[1], max(1, int((count > 0).sum()) - 1))
     return vectors[:, ::-1][:, :kept]
 
 

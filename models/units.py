@@ -12,7 +12,7 @@ import numpy as np
 #: Weight of the background in every table, frames.
 SMOOTHING = 5.0
 #: Frames that a stay takes at least on average; shorter signs have fewer stays.
-FRAMES_A_STAY = 3.0
+FRAMES_PER_STATE = 3.0
 _ROUNDS, _TYING_ROUNDS = 6, 25
 
 
@@ -26,24 +26,26 @@ class Units:
 
     tables: Mapping[str, np.ndarray]
     durations: np.ndarray
-    spelled: tuple[tuple[int, ...], ...]
+    unit_sequences: tuple[tuple[int, ...], ...]
     frames: np.ndarray
 
     def __len__(self) -> int:
         return len(self.durations)
 
 
-def joined(parts: Sequence[Units]) -> Units:
+def concatenate_units(parts: Sequence[Units]) -> Units:
     """Units side by side, numbered through."""
     first = np.cumsum([0, *(len(one) for one in parts)])
     tables = {part: np.concatenate([one.tables[part] for one in parts]) for part in parts[0].tables}
-    spelled = tuple(tuple(unit + int(at) for unit in row) for one, at in zip(parts, first, strict=False) for row in one.spelled)
+    spelled = tuple(
+        tuple(unit + int(at) for unit in row) for one, at in zip(parts, first, strict=False) for row in one.unit_sequences
+    )
     durations, frames = (np.concatenate([getattr(one, name) for one in parts]) for name in ("durations", "frames"))
     return Units(tables, durations, spelled, frames)
 
 
-def learn(
-    signs: Sequence[Sequence[np.ndarray]], sizes: Mapping[str, int], *, stays: int = 3, tie: int = 0, seed: int = 0
+def learn_units(
+    signs: Sequence[Sequence[np.ndarray]], sizes: Mapping[str, int], *, max_states: int = 3, tie: int = 0, seed: int = 0
 ) -> Units:
     """Of each sign its segments, (T, P) codes of the P parts of `sizes` (part → K) → its units.
 
@@ -54,7 +56,7 @@ def learn(
     if any(not any(len(one) for one in own) for own in signs):
         raise ValueError("a sign without frames has no units")
     found = [[one for one in own if len(one)] for own in signs]
-    counts = [_stays_of(own, stays) for own in found]
+    counts = [_stays_of(own, max_states) for own in found]
     first = np.concatenate([[0], np.cumsum(counts)])
     background = _background(found, sizes)
     places = [[_evenly(len(one), count) for one in own] for own, count in zip(found, counts, strict=True)]
@@ -62,7 +64,7 @@ def learn(
         tables, durations, frames = _count(found, places, first, sizes, background)
         new = [
             [
-                aligned(unit_scores(one, tables, range(first[s], first[s + 1])), durations[first[s] : first[s + 1]])[0]
+                align_frames(unit_scores(one, tables, range(first[s], first[s + 1])), durations[first[s] : first[s + 1]])[0]
                 for one in own
             ]
             for s, own in enumerate(found)
@@ -74,11 +76,11 @@ def learn(
     tables, durations, frames = _count(found, places, first, sizes, background)
     spelled = tuple(tuple(range(first[s], first[s + 1])) for s in range(len(found)))
     units = Units(tables, durations, spelled, frames)
-    return tied(units, tie, seed) if sizes and 0 < tie < len(units) else units
+    return tie_units(units, tie, seed) if sizes and 0 < tie < len(units) else units
 
 
 def _stays_of(segments: Sequence[np.ndarray], most: int) -> int:
-    return int(np.clip(np.mean([len(one) for one in segments]) / FRAMES_A_STAY, 1, most))
+    return int(np.clip(np.mean([len(one) for one in segments]) / FRAMES_PER_STATE, 1, most))
 
 
 def _evenly(frames: int, stays: int) -> np.ndarray:
@@ -127,7 +129,7 @@ def part_scores(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
     return table[:, _columns(codes, table.shape[1] - 1)].T
 
 
-def aligned(scores: np.ndarray, durations: np.ndarray) -> tuple[np.ndarray, float]:
+def align_frames(scores: np.ndarray, durations: np.ndarray) -> tuple[np.ndarray, float]:
     """(T, S) scores of a sign's stays, (S,) their mean durations → (T,) the likeliest left-to-right places, and their score.
 
     Fewer frames than stays are parted evenly, which scores nothing.
@@ -153,7 +155,7 @@ def aligned(scores: np.ndarray, durations: np.ndarray) -> tuple[np.ndarray, floa
 
 
 # Tying ---------------------------------------------------------------------------------------------------------------
-def tied(units: Units, count: int, seed: int = 0) -> Units:
+def tie_units(units: Units, count: int, seed: int = 0) -> Units:
     """The units clustered into `count` by their tables: those under which a unit's frames lose the least likelihood.
 
     k-means with the Kullback–Leibler divergence, weighted by frames. Neighbours in a sign that fall together become one.
@@ -203,7 +205,7 @@ def _merged(units: Units, shares, weight: np.ndarray, cluster: np.ndarray, count
         tables[part] = np.log(sums / total[:, None])
     durations = np.bincount(cluster, weights=weight * units.durations, minlength=count) / total
     spelled = []
-    for sign in units.spelled:
+    for sign in units.unit_sequences:
         own = [int(cluster[unit]) for unit in sign]
         spelled.append(tuple(unit for place, unit in enumerate(own) if place == 0 or unit != own[place - 1]))
     frames = np.bincount(cluster, weights=units.frames, minlength=count).astype(int)
@@ -211,7 +213,9 @@ def _merged(units: Units, shares, weight: np.ndarray, cluster: np.ndarray, count
 
 
 # Variants ------------------------------------------------------------------------------------------------------------
-def variants(segments: Sequence[np.ndarray], sizes: Mapping[str, int], most: int, least: int, seed: int = 0) -> np.ndarray:
+def cluster_variants(
+    segments: Sequence[np.ndarray], sizes: Mapping[str, int], most: int, least: int, seed: int = 0
+) -> np.ndarray:
     """(N,) which of up to `most` ways of signing it each segment of a gloss is; none has fewer than `least` segments.
 
     k-means on what is seen in each third of a segment (square roots of shares: Hellinger's distance).

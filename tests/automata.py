@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pynini
 
-from asl.transducers.cascade import line
+from asl.transducers.cascade import linear_acceptor
 
 
 def cost_of(fst: pynini.Fst, labels: Sequence[int], backoff: int) -> float:
@@ -32,7 +32,7 @@ def _arc(fst: pynini.Fst, state: int, label: int):
 
 def outputs(fst: pynini.Fst, labels: Sequence[int]) -> dict[tuple[int, ...], float]:
     """What is written for a string, with its least cost."""
-    composed = pynini.compose(line(labels), fst)
+    composed = pynini.compose(linear_acceptor(labels), fst)
     found: dict[tuple[int, ...], float] = {}
 
     def walk(state, said, cost):

@@ -14,7 +14,7 @@ from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.synthetic.lexicon import table
 from asl.pipelines.workspace.settings.sections import example_toml
-from asl.transducers.levels.ngram import to_arpa, train
+from asl.transducers.levels.ngram import to_arpa, train_ngram
 from tests.foreign_readers import BETWEEN_ARRAYS, write_model
 from tests.made_up_signing import signing
 
@@ -63,15 +63,15 @@ CLIP = {
     "glosses": ["BOOK"],
     "group": "g",
     "signer": "s",
-    "split": "train",
+    "split": "train_ngram",
     "fps": 25.0,
     "frames": 30,
     "seen": [1, 1, 0.5, 0.5],
     "segments": [{"tier": "gloss", "value": "BOOK", "start": 0.1, "end": 0.5}],
 }
 
-WLASL = [{"gloss": "book", "instances": [{"video_id": "1", "split": "train", "signer_id": 4, "fps": 25, "frame_end": -1}]}]
-WLASL_SUBSET = {"1": {"subset": "train", "action": [0, 1, 50]}, "2": {"subset": "val", "action": [1, 1, -1]}}
+WLASL = [{"gloss": "book", "instances": [{"video_id": "1", "split": "train_ngram", "signer_id": 4, "fps": 25, "frame_end": -1}]}]
+WLASL_SUBSET = {"1": {"subset": "train_ngram", "action": [0, 1, 50]}, "2": {"subset": "val", "action": [1, 1, -1]}}
 
 ASL_LEX = """EntryID,LemmaID,Handshape.2.0,MajorLocation.2.0,MinorLocation.2.0,Movement.2.0,SignType.2.0
 book,book,1,Neutral,Neutral,Straight,OneHanded
@@ -97,7 +97,7 @@ def _pose(folder: Path) -> None:
 
 def _arrays() -> bytes:
     parts = []
-    for values in (np.ones((1, 3, 170), np.float32), np.array(["BOOK"]), np.array(["train"]), np.array(["g"])):
+    for values in (np.ones((1, 3, 170), np.float32), np.array(["BOOK"]), np.array(["train_ngram"]), np.array(["g"])):
         buffer = io.BytesIO()
         np.save(buffer, values)
         parts.append(buffer.getvalue())
@@ -132,7 +132,7 @@ _SEEDS: dict[str, Callable[[], list[bytes | str]]] = {
     "npz": lambda: [_arrays()],
     "layout": lambda: [_layout()],
     "eaf": lambda: [EAF],
-    "arpa": lambda: [to_arpa(train([["BOOK", "DRINK"], ["DRINK"]], 2, ["BOOK", "DRINK"]))],
+    "arpa": lambda: [to_arpa(train_ngram([["BOOK", "DRINK"], ["DRINK"]], 2, ["BOOK", "DRINK"]))],
     "text": lambda: ["BOOK DRINK\ndrink fs-john\n"],
     "bundle": lambda: [(default_bundle() / "bundle.json").read_bytes()],
     "model": lambda: [_written(write_model, "model.json")],

@@ -6,16 +6,16 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-from asl.transducers.decoder import Options
+from asl.transducers.decoder import SearchOptions
 from asl.transducers.levels.grammar import grammar
 from asl.transducers.levels.lexicon import Pronunciation, lexicon_grammar
-from asl.transducers.levels.ngram import train
-from asl.transducers.levels.observation import observed
+from asl.transducers.levels.ngram import train_ngram
+from asl.transducers.levels.observation import compose_observation
 from tests.automata import with_free_backoff
 
 UNITS, WORDS = 4, ("A", "B", "C")
 REST = UNITS
-WIDE = Options(beam=1e4, most_active=10**9)
+WIDE = SearchOptions(beam=1e4, most_active=10**9)
 ENTRIES = st.lists(
     st.tuples(st.integers(1, 3), st.lists(st.integers(1, UNITS - 1), min_size=1, max_size=2)), min_size=2, max_size=4
 ).map(lambda rows: [Pronunciation(g, u, 0.3 * g) for g, u in dict.fromkeys((g, tuple(u)) for g, u in rows)])
@@ -32,9 +32,9 @@ def costs_of(model, acceptor):
 
 
 def graph_of(entries, text, durations, path):
-    model = train(text, 2, WORDS)
+    model = train_ngram(text, 2, WORDS)
     acceptor = grammar(model, WORDS)
-    fst = observed(lexicon_grammar(entries, acceptor, UNITS, len(WORDS), REST), durations)
+    fst = compose_observation(lexicon_grammar(entries, acceptor, UNITS, len(WORDS), REST), durations)
     fst.write(str(path))
     return model, acceptor
 

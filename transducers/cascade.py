@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pynini
 
-from asl.transducers.level_names import EXPLAINED, LEXICON_GRAMMAR, WHOLE, file_name
-from asl.transducers.levels.context import Change, Place, context
+from asl.transducers.level_names import EXPLAINED, FULL_CASCADE, LEXICON_GRAMMAR, file_name
+from asl.transducers.levels.context import Change, ContextClass, context
 from asl.transducers.levels.discourse import ReferenceSymbols, discourse
 from asl.transducers.levels.grammar import grammar
 from asl.transducers.levels.lexicon import Pronunciation, lexicon, lexicon_grammar
 from asl.transducers.levels.morphology import FusedForm, morphology
 from asl.transducers.levels.ngram import NGram
-from asl.transducers.levels.observation import observed
+from asl.transducers.levels.observation import compose_observation
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class KnowledgeSources:
     """What the six transducers say.
 
     glosses: V, labels 1…V. durations: mean frames of every label that can be seen (N,): units 1…U = len(places), then their
@@ -37,7 +37,7 @@ class Knowledge:
 
     glosses: tuple[str, ...]
     durations: tuple[float, ...]
-    places: tuple[Place, ...]
+    places: tuple[ContextClass, ...]
     pronunciations: tuple[Pronunciation, ...]
     language: NGram
     references: ReferenceSymbols
@@ -55,7 +55,7 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
-class Size:
+class TransducerSize:
     """Of a transducer: states, arcs, mean arcs a state, bytes of its file (0: not written), seconds to build it."""
 
     name: str
@@ -76,7 +76,7 @@ class Cascade:
     fsts: dict[str, pynini.Fst] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def write(self, folder: Path) -> list[Size]:
+    def write(self, folder: Path) -> list[TransducerSize]:
         """Writes each as an OpenFst file, `file_name(name)`; their sizes."""
         sizes = []
         for name, fst in self.fsts.items():
@@ -84,11 +84,11 @@ class Cascade:
             fst.write(str(path) + ".tmp")
             os.replace(str(path) + ".tmp", path)
             arcs = sum(fst.num_arcs(state) for state in fst.states())
-            sizes.append(Size(name, fst.num_states(), arcs, path.stat().st_size, round(self.seconds[name], 3)))
+            sizes.append(TransducerSize(name, fst.num_states(), arcs, path.stat().st_size, round(self.seconds[name], 3)))
         return sizes
 
 
-def build(known: Knowledge, prune: float = 0.0) -> Cascade:
+def build_cascade(known: KnowledgeSources, prune: float = 0.0) -> Cascade:
     """All transducers and the whole. prune: arcs on no path within so much of the best one are dropped, nats; 0 keeps all.
 
     Raises ValueError: no pronunciations, labels that do not fit, or nothing left after pruning.
@@ -105,15 +105,15 @@ def build(known: Knowledge, prune: float = 0.0) -> Cascade:
 
     written = known.references.written
     passing = range(1, known.units + 1)
-    g = timed("G", lambda: weighted(grammar(known.language, known.glosses), known.language_weight))
+    g = timed("G", lambda: scale_weights(grammar(known.language, known.glosses), known.language_weight))
     timed("L", lambda: lexicon(known.pronunciations, written, len(known.glosses), known.rest)[0])
     lg = timed(LEXICON_GRAMMAR, lambda: lexicon_grammar(known.pronunciations, g, written, len(known.glosses), known.rest))
     d = timed("D", lambda: discourse(known.references, known.rest))
     m = timed("M", lambda: morphology(known.forms, passing))
     c = timed("C", lambda: context(known.places, known.changes))
     below = _charged(_before(c, _before(m, _before(d, lg)), prune), known.penalty)
-    timed(WHOLE, lambda: observed(below, known.durations, known.shortest, known.longest))
-    if not made.fsts[WHOLE].num_states():
+    timed(FULL_CASCADE, lambda: compose_observation(below, known.durations, known.shortest, known.longest))
+    if not made.fsts[FULL_CASCADE].num_states():
         raise ValueError("the cascade accepts nothing; prune less")
     return made
 
@@ -127,7 +127,7 @@ def _before(upper: pynini.Fst, rest: pynini.Fst, prune: float = 0.0) -> pynini.F
     return (composed.prune(weight=prune) if prune else composed).arcsort("ilabel")
 
 
-def pruned(path: Path, weight: float) -> None:
+def prune_graph_file(path: Path, weight: float) -> None:
     """Drops from the graph in a file, in place, what is on no path within so much of the best one, nats."""
     fst = pynini.Fst.read(str(path)).prune(weight=weight).connect()
     if not fst.num_states():
@@ -149,14 +149,14 @@ def _charged(fst: pynini.Fst, penalty: float) -> pynini.Fst:
     return fst
 
 
-def weighted(fst: pynini.Fst, power: float) -> pynini.Fst:
+def scale_weights(fst: pynini.Fst, power: float) -> pynini.Fst:
     """All weights times `power`."""
     return fst if power == 1 else pynini.arcmap(fst, map_type="power", power=power)
 
 
 # What a path means ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Step:
+class LevelStep:
     """A stretch of a path through one transducer. reads, writes: labels; first, last: places in the string that is read."""
 
     reads: tuple[int, ...]
@@ -167,7 +167,7 @@ class Step:
 
 
 def read_levels(folder: Path) -> dict[str, pynini.Fst]:
-    """The transducers that `explain` needs. Raises ValueError: gone, or no OpenFst file."""
+    """The transducers that `explain_path` needs. Raises ValueError: gone, or no OpenFst file."""
     return {name: read_level(folder, name) for name in EXPLAINED}
 
 
@@ -179,21 +179,21 @@ def read_level(folder: Path, name: str) -> pynini.Fst:
         raise ValueError(str(error)) from error
 
 
-def explain(
-    fsts: dict[str, pynini.Fst], seen: Sequence[int], words: Sequence[int], *, whole: bool = True
-) -> dict[str, list[Step]]:
+def explain_path(
+    fsts: dict[str, pynini.Fst], seen: Sequence[int], words: Sequence[int], *, complete: bool = True
+) -> dict[str, list[LevelStep]]:
     """The best path that reads `seen` (labels, one a stay in a unit) as `words`, level by level: C, M, D, L∘G.
 
-    whole: whether the path comes to an end of every level; else it may break off anywhere. Raises ValueError if there is none.
+    complete: whether the path comes to an end of every level; else it may break off anywhere. Raises ValueError if there is none.
     """
-    if not whole:
+    if not complete:
         fsts = {name: _ending_anywhere(fsts[name]) for name in EXPLAINED}
-    after = [line(words)]
+    after = [linear_acceptor(words)]
     for name in reversed(EXPLAINED):
         after.insert(0, pynini.compose(fsts[name].copy().arcsort("olabel"), after[0]).project("input").arcsort("ilabel"))
     found, read = {}, list(seen)
     for name, onwards in zip(EXPLAINED, after[1:], strict=True):
-        path = pynini.shortestpath(pynini.compose(pynini.compose(line(read), fsts[name]).arcsort("olabel"), onwards))
+        path = pynini.shortestpath(pynini.compose(pynini.compose(linear_acceptor(read), fsts[name]).arcsort("olabel"), onwards))
         if not path.num_states():
             raise ValueError("no path reads these labels as these words")
         found[name] = _own_costs(list(_steps(path)), read, fsts[name])
@@ -201,14 +201,14 @@ def explain(
     return found
 
 
-def _steps(path: pynini.Fst) -> Iterator[Step]:
+def _steps(path: pynini.Fst) -> Iterator[LevelStep]:
     """Of a path of one string: each arc, and what is written without reading beside the arc before it."""
     state, at = path.start(), 0
     reads, writes = (), ()
     while path.num_arcs(state):
         (arc,) = path.arcs(state)
         if arc.ilabel and (reads or writes):
-            yield Step(reads, writes, 0.0, at - len(reads), at)
+            yield LevelStep(reads, writes, 0.0, at - len(reads), at)
             reads, writes = (), ()
         if arc.ilabel:
             reads, at = (*reads, arc.ilabel), at + 1
@@ -216,15 +216,17 @@ def _steps(path: pynini.Fst) -> Iterator[Step]:
             writes = (*writes, arc.olabel)
         state = arc.nextstate
     if reads or writes:
-        yield Step(reads, writes, 0.0, at - len(reads), at)
+        yield LevelStep(reads, writes, 0.0, at - len(reads), at)
 
 
-def _own_costs(steps: list[Step], read: Sequence[int], fst: pynini.Fst) -> list[Step]:
+def _own_costs(steps: list[LevelStep], read: Sequence[int], fst: pynini.Fst) -> list[LevelStep]:
     """The steps with what each costs in this transducer alone."""
     if not steps:
         return []
     wrote = [label for step in steps for label in step.writes]
-    alone = pynini.shortestpath(pynini.compose(pynini.compose(line(read), fst).arcsort("olabel"), line(wrote)))
+    alone = pynini.shortestpath(
+        pynini.compose(pynini.compose(linear_acceptor(read), fst).arcsort("olabel"), linear_acceptor(wrote))
+    )
     costs: list[float] = [0.0] * len(steps)
     state, at, number = alone.start(), 0, 0
     while alone.num_arcs(state):
@@ -235,7 +237,7 @@ def _own_costs(steps: list[Step], read: Sequence[int], fst: pynini.Fst) -> list[
         costs[number] += float(arc.weight)
         state = arc.nextstate
     costs[-1] += float(alone.final(state))
-    return [Step(one.reads, one.writes, cost, one.first, one.last) for one, cost in zip(steps, costs, strict=True)]
+    return [LevelStep(one.reads, one.writes, cost, one.first, one.last) for one, cost in zip(steps, costs, strict=True)]
 
 
 def _ending_anywhere(fst: pynini.Fst) -> pynini.Fst:
@@ -246,7 +248,7 @@ def _ending_anywhere(fst: pynini.Fst) -> pynini.Fst:
     return fst
 
 
-def line(labels: Sequence[int]) -> pynini.Fst:
+def linear_acceptor(labels: Sequence[int]) -> pynini.Fst:
     """The acceptor of one string."""
     fst = pynini.Fst()
     fst.add_states(len(labels) + 1)

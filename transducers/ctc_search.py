@@ -44,7 +44,7 @@ class PrefixBeam:
                 self._prefixes, self._blank, self._label, frame, self.beam, self.penalty
             )
 
-    def found(self) -> list[PrefixHypothesis]:
+    def hypotheses(self) -> list[PrefixHypothesis]:
         """Best first."""
         found = [
             PrefixHypothesis(*one) for one in zip(self._prefixes, np.logaddexp(self._blank, self._label).tolist(), strict=True)
@@ -59,7 +59,7 @@ def beam_search(log_probs: np.ndarray, beam: int, insertion_penalty: float = 0.0
     """
     search = PrefixBeam(beam, insertion_penalty)
     search.advance(log_probs)
-    return search.found()
+    return search.hypotheses()
 
 
 def _extended(

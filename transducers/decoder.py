@@ -15,7 +15,7 @@ MAX_GRAPH_BYTES = 8 << 30
 
 
 @dataclass(frozen=True)
-class Options:
+class SearchOptions:
     """beam: how much worse than the best of a frame a hypothesis may be, nats. most_active: hypotheses kept a frame."""
 
     beam: float = 12.0
@@ -26,20 +26,20 @@ class Options:
 class BestPath:
     """words: output labels in order. frames: (T,) the input label of every frame. starts: frame at which each word begins.
 
-    cost: of graph and scores together. whole: False where no path reached an end of the grammar and the best one so far stands.
+    cost: of graph and scores together. complete: False where no path reached an end of the grammar and the best one so far stands.
     """
 
     words: tuple[int, ...]
     frames: tuple[int, ...]
     starts: tuple[int, ...]
     cost: float
-    whole: bool
+    complete: bool
 
 
 class Decoder:
     """A graph, and the search of it: `decode` a clip, or `start`, `advance` with frames as they come, and `best` so far."""
 
-    def __init__(self, graph: "kaldifst.StdVectorFst | Path", options: Options = Options()):
+    def __init__(self, graph: "kaldifst.StdVectorFst | Path", options: SearchOptions = SearchOptions()):
         self.graph = read_graph(graph) if isinstance(graph, Path) else graph
         self.options = options
         self._search: FasterDecoder | None = None
@@ -47,7 +47,7 @@ class Decoder:
     def decode(self, scores: np.ndarray) -> BestPath:
         """(T, N) → the best path. Raises ValueError: no frames, or scores that are not numbers."""
         search = FasterDecoder(self.graph, self._options())
-        search.decode(DecodableCtc(checked(scores)))
+        search.decode(DecodableCtc(checked_scores(scores)))
         return _best(search)
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class Decoder:
         if self._search is None:
             raise ValueError("start first")
         done = self._search.num_frames_decoded()
-        self._search.advance_decoding(DecodableCtc(checked(scores), done))
+        self._search.advance_decoding(DecodableCtc(checked_scores(scores), done))
 
     def best(self) -> BestPath:
         """Of the frames so far, as though the clip ended here."""
@@ -81,7 +81,7 @@ def read_graph(path: Path) -> "kaldifst.StdVectorFst":
     return graph
 
 
-def checked(scores: np.ndarray) -> np.ndarray:
+def checked_scores(scores: np.ndarray) -> np.ndarray:
     """(T, N) as the searches want them. Raises ValueError: no frames, or scores that are not numbers."""
     values = np.ascontiguousarray(scores, dtype=np.float32)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
@@ -90,8 +90,8 @@ def checked(scores: np.ndarray) -> np.ndarray:
 
 
 def _best(search: FasterDecoder) -> BestPath:
-    whole = search.reached_final()
-    found, lattice = search.get_best_path(use_final_probs=whole)
+    complete = search.reached_final()
+    found, lattice = search.get_best_path(use_final_probs=complete)
     if not found:
         return BestPath((), (), (), float("inf"), False)
     words, frames, starts, cost = [], [], [], 0.0
@@ -102,7 +102,7 @@ def _best(search: FasterDecoder) -> BestPath:
         if reads:
             frames.append(reads)
         cost += graph + score
-    return BestPath(tuple(words), tuple(frames), tuple(starts), cost, whole)
+    return BestPath(tuple(words), tuple(frames), tuple(starts), cost, complete)
 
 
 def path_arcs(lattice) -> Iterator[tuple[int, int, float, float]]:

@@ -11,7 +11,7 @@ MOST_ARCS = 60
 _STEP, _ROW, _RADIUS, _MARGIN = 190, 64, 15, 70
 
 
-def around(fst: pynini.Fst, matches: Callable[[pynini.Arc], bool], most: int = MOST_ARCS) -> list[tuple[int, pynini.Arc]]:
+def arcs_around(fst: pynini.Fst, matches: Callable[[pynini.Arc], bool], most: int = MOST_ARCS) -> list[tuple[int, pynini.Arc]]:
     """(state, arc) of the arcs that match, and of what leads on from them until paths meet again, `most` at most."""
     degree = defaultdict(int)
     every = [(state, arc) for state in fst.states() for arc in fst.arcs(state)]
@@ -31,7 +31,9 @@ def around(fst: pynini.Fst, matches: Callable[[pynini.Arc], bool], most: int = M
     return chosen
 
 
-def svg(fst: pynini.Fst, arcs: list[tuple[int, pynini.Arc]], reads: Callable[[int], str], writes: Callable[[int], str]) -> str:
+def draw_svg(
+    fst: pynini.Fst, arcs: list[tuple[int, pynini.Arc]], reads: Callable[[int], str], writes: Callable[[int], str]
+) -> str:
     """An SVG picture of some arcs. reads, writes: names of labels, ε of 0. A double circle is a state that may end."""
     place = _places(arcs)
     width = _MARGIN * 2 + _STEP * max((x for x, _ in place.values()), default=0)

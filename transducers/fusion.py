@@ -47,7 +47,7 @@ def fuse(verb: SignParts, thing: SignParts) -> SignParts:
         verb,
         handshape=fused_handshape(verb, thing),
         location=fused_location(verb, thing),
-        palm=aligned(verb.palm, thing.object_class),
+        palm=rotate_palm(verb.palm, thing.object_class),
         movement=_table("movement").get((verb.movement, thing.object_class), verb.movement),
         face=verb.face if thing.face == NEUTRAL_FACE else thing.face,
         object_class=thing.object_class,
@@ -71,7 +71,7 @@ def fused_location(verb: SignParts, thing: SignParts) -> str:
     return NEUTRAL_SPACE if thing.object_class == ABSTRACT else verb.location
 
 
-def aligned(palm: tuple[float, float, float], object_class: str) -> tuple[float, float, float]:
+def rotate_palm(palm: tuple[float, float, float], object_class: str) -> tuple[float, float, float]:
     """f_O: the palm after the smallest rotation into the class's alignment.
 
     parallel: along the object's axis, either way; perpendicular: at right angles to it; tangent: along it, that way; free: as
@@ -92,7 +92,7 @@ def aligned(palm: tuple[float, float, float], object_class: str) -> tuple[float,
     return tuple((across / np.linalg.norm(across)).tolist())
 
 
-def gate(log_plain: np.ndarray, log_fused: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def gated_log_prob(log_plain: np.ndarray, log_fused: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """log(α p_plain + (1 − α) p_fused), elementwise. alpha: (…) in [0, 1], from the frame's features (SPEC §9)."""
     with np.errstate(divide="ignore"):
         return np.logaddexp(np.log(alpha) + log_plain, np.log1p(-np.asarray(alpha)) + log_fused)

@@ -11,7 +11,7 @@ POINT, AGREEMENT = re.compile(r"IX-([A-Za-z])"), re.compile(r"([A-Za-z1])-(.+)-(
 SPELLED = "fs-"
 
 
-def refers(gloss: str) -> bool:
+def is_reference(gloss: str) -> bool:
     return bool(POINT.fullmatch(gloss) or AGREEMENT.fullmatch(gloss))
 
 
@@ -21,14 +21,14 @@ def stem(gloss: str) -> str:
     return move[2] if move else gloss
 
 
-def referent(glosses: Sequence[str]) -> list[str]:
+def referents_of(glosses: Sequence[str]) -> list[str]:
     """Of each gloss whom it is about, "" for most: of a point at a locus the gloss that stood before the first point there; of an
     agreement verb who acts and whom it is done to, 'JOHN → MARY'."""
     names: dict[str, str] = {"1": "signer"}
     found = []
     for place, gloss in enumerate(glosses):
         if point := POINT.fullmatch(gloss):
-            if point[1] not in names and place and not refers(glosses[place - 1]):
+            if point[1] not in names and place and not is_reference(glosses[place - 1]):
                 names[point[1]] = glosses[place - 1]
             found.append(names.get(point[1], ""))
         elif (move := AGREEMENT.fullmatch(gloss)) and {move[1], move[3]} <= set(names):
@@ -38,16 +38,16 @@ def referent(glosses: Sequence[str]) -> list[str]:
     return found
 
 
-def single_letter(gloss: str) -> bool:
+def is_single_letter(gloss: str) -> bool:
     """fs-A: one letter, as it is read where names are not listed."""
     return gloss.startswith(SPELLED) and len(gloss) == len(SPELLED) + 1
 
 
-def spelled_together(glosses: Sequence[str]) -> list[tuple[str, int, int]]:
+def join_letters(glosses: Sequence[str]) -> list[tuple[str, int, int]]:
     """Letters that follow one another are one name: each gloss with the range [first, last) of what it was read as."""
     found: list[tuple[str, int, int]] = []
     for place, gloss in enumerate(glosses):
-        if found and single_letter(gloss) and single_letter(glosses[place - 1]):
+        if found and is_single_letter(gloss) and is_single_letter(glosses[place - 1]):
             name, first, _ = found[-1]
             found[-1] = (name + gloss[len(SPELLED) :], first, place + 1)
         else:
@@ -55,12 +55,12 @@ def spelled_together(glosses: Sequence[str]) -> list[tuple[str, int, int]]:
     return found
 
 
-def gloss(text: str) -> str:
+def normalise_gloss(text: str) -> str:
     """A gloss in the field's spelling: upper case, blanks inside joined by '-', fingerspelling kept as fs-NAME."""
     word = re.sub(r"[\s_]+", "-", text.strip())
     return "fs-" + word[3:].upper() if word.lower().startswith("fs-") and len(word) > 3 else word.upper()
 
 
-def glosses(text: str) -> tuple[str, ...]:
+def parse_glosses(text: str) -> tuple[str, ...]:
     """Several glosses, parted by blanks, in signing order."""
-    return tuple(gloss(word) for word in text.split())
+    return tuple(normalise_gloss(word) for word in text.split())

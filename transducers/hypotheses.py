@@ -14,10 +14,10 @@ import kaldifst
 import numpy as np
 from kaldi_decoder import DecodableCtc, FasterDecoder, FasterDecoderOptions, LatticeSimpleDecoder, LatticeSimpleDecoderConfig
 
-from asl.transducers.decoder import checked, path_arcs, read_graph
+from asl.transducers.decoder import checked_scores, path_arcs, read_graph
 
 #: A beam that nothing falls out of: the graph of one gloss string is small.
-EVERYTHING = 1e9
+UNLIMITED_BEAM = 1e9
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Hypothesis:
     graph_cost: float
 
 
-class Competition:
+class NBestSearch:
     """A cascade's graph, searched for what competes with what. beam: of the search; lattice_beam: how much worse than the best
     a path may be, nats."""
 
@@ -39,29 +39,29 @@ class Competition:
         kaldifst.arcsort(self.by_word, "olabel")
         self.config = LatticeSimpleDecoderConfig(beam=beam, lattice_beam=lattice_beam)
 
-    def best(self, scores: np.ndarray, most: int) -> list[Hypothesis]:
+    def n_best(self, scores: np.ndarray, most: int) -> list[Hypothesis]:
         """The best distinct gloss strings, best first; none where no path reaches an end of the grammar."""
         search = LatticeSimpleDecoder(self.graph, self.config)
-        search.decode(DecodableCtc(checked(scores)))
+        search.decode(DecodableCtc(checked_scores(scores)))
         if not math.isfinite(search.final_relative_cost()):
             return []
         found, lattice = search.get_raw_lattice()
         return n_best(*lattice_arcs(lattice), most) if found else []
 
-    def aligned(self, scores: np.ndarray, words: Sequence[int]) -> Hypothesis | None:
+    def align(self, scores: np.ndarray, words: Sequence[int]) -> Hypothesis | None:
         """The best path that says just these words; None where the graph has none of so many frames."""
         only = self._only(self.by_word, words)
         if not only.num_states:
             return None
-        search = FasterDecoder(only, FasterDecoderOptions(beam=EVERYTHING, max_active=2**31 - 1))
-        search.decode(DecodableCtc(checked(scores)))
+        search = FasterDecoder(only, FasterDecoderOptions(beam=UNLIMITED_BEAM, max_active=2**31 - 1))
+        search.decode(DecodableCtc(checked_scores(scores)))
         found, lattice = search.get_best_path(use_final_probs=True) if search.reached_final() else (False, None)
         if not found:
             return None
         arcs = list(path_arcs(lattice))
         return Hypothesis(tuple(words), tuple(reads for reads, *_ in arcs if reads), sum(graph for _, _, graph, _ in arcs))
 
-    def breaks_at(self, words: Sequence[int]) -> int:
+    def readable_words(self, words: Sequence[int]) -> int:
         """How many of the words a path can say before there is none: their number where only the end is missing."""
         open_end = self.by_word.copy()
         for state in range(open_end.num_states):

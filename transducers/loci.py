@@ -17,7 +17,7 @@ SMALLEST_TAU = math.atan(LOCUS_METRES / (2 * REACH_METRES))
 
 
 @dataclass(frozen=True)
-class Discourse:
+class DiscourseState:
     """What has been set up so far. referents: names, in order of introduction; directions: (m, 3), of their loci."""
 
     referents: tuple[str, ...] = ()
@@ -26,20 +26,20 @@ class Discourse:
     def __len__(self) -> int:
         return len(self.referents)
 
-    def assign(self, referent: str, direction: np.ndarray) -> "Discourse":
+    def assign(self, referent: str, direction: np.ndarray) -> "DiscourseState":
         """A(r, ℓ̂): with the referent at this locus; one that had a locus moves to the new one and keeps its place."""
-        at = tuple(unit(direction).tolist())
+        at = tuple(unit_vector(direction).tolist())
         if referent in self.referents:
             place = self.referents.index(referent)
-            return Discourse(self.referents, (*self.directions[:place], at, *self.directions[place + 1 :]))
-        return Discourse((*self.referents, referent), (*self.directions, at))
+            return DiscourseState(self.referents, (*self.directions[:place], at, *self.directions[place + 1 :]))
+        return DiscourseState((*self.referents, referent), (*self.directions, at))
 
     def angles(self, direction: np.ndarray) -> np.ndarray:
         """(m,) angle of a direction to each locus."""
-        return angle(unit(direction)[None], np.array(self.directions).reshape(-1, 3))
+        return angle(unit_vector(direction)[None], np.array(self.directions).reshape(-1, 3))
 
 
-def unit(vector: np.ndarray) -> np.ndarray:
+def unit_vector(vector: np.ndarray) -> np.ndarray:
     """(…, 3) scaled to length 1; a vector of no length stays 0."""
     vector = np.asarray(vector, dtype=float)
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
@@ -51,7 +51,7 @@ def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return 2 * np.arctan2(np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1))
 
 
-def retrieval(direction: np.ndarray, state: Discourse, alpha: float, context: np.ndarray | None = None) -> np.ndarray:
+def retrieval(direction: np.ndarray, state: DiscourseState, alpha: float, context: np.ndarray | None = None) -> np.ndarray:
     """p(r | g) ∝ exp(−α ∠(g, ℓ̂_r)) p(r | context): (m,) probability of each referent.
 
     context: (m,) prior log-probabilities, from what was said; None for equal ones. Raises ValueError without referents.
@@ -62,7 +62,7 @@ def retrieval(direction: np.ndarray, state: Discourse, alpha: float, context: np
     return special.softmax(scores if context is None else scores + context)
 
 
-def locus_test(direction: np.ndarray, state: Discourse, tau: float) -> int | None:
+def locus_test(direction: np.ndarray, state: DiscourseState, tau: float) -> int | None:
     """The referent that a point means, as its place in the state; None where the nearest is farther than τ: a new one."""
     if not len(state):
         return None
@@ -71,7 +71,7 @@ def locus_test(direction: np.ndarray, state: Discourse, tau: float) -> int | Non
     return nearest if angles[nearest] <= tau else None
 
 
-def agreement(start: np.ndarray, end: np.ndarray, state: Discourse, tau: float) -> tuple[int, int] | None:
+def agreement(start: np.ndarray, end: np.ndarray, state: DiscourseState, tau: float) -> tuple[int, int] | None:
     """A verb that moves from one locus to another: (who acts, whom it is done to); None unless both ends are two bound loci."""
     pair = locus_test(start, state, tau), locus_test(end, state, tau)
     return None if None in pair or pair[0] == pair[1] else pair
@@ -101,7 +101,7 @@ def pointing_directions(
     along, out = tips[rows, faster] - knuckles[rows, faster], wrists[rows, faster] - neck
     points = extended[rows, faster] & np.isfinite(along).all(axis=-1)
     chosen = np.where(points[:, None], along, out)
-    return np.where(seen.any(axis=1)[:, None], unit(chosen), np.nan)
+    return np.where(seen.any(axis=1)[:, None], unit_vector(chosen), np.nan)
 
 
 def candidate_loci(palms: np.ndarray, window: int, side: float) -> np.ndarray:

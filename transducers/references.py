@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from asl.transducers.glossing import AGREEMENT, POINT, refers
+from asl.transducers.glossing import AGREEMENT, POINT, is_reference
 from asl.transducers.levels.discourse import ReferenceSymbols
 
 
@@ -18,12 +18,12 @@ def nouns_of(sentences: Iterable[Sequence[str]]) -> set[str]:
     """Glosses that stand before a point at a locus, and all fingerspelled ones."""
     found = set()
     for words in sentences:
-        found |= {before for before, word in pairwise(words) if POINT.fullmatch(word) and not refers(before)}
+        found |= {before for before, word in pairwise(words) if POINT.fullmatch(word) and not is_reference(before)}
         found |= {word for word in words if word.startswith("fs-")}
     return found
 
 
-def keeps_references(sentences: Iterable[Sequence[str]], loci: Sequence[str], nouns: set[str]) -> float:
+def bound_reference_share(sentences: Iterable[Sequence[str]], loci: Sequence[str], nouns: set[str]) -> float:
     """Share of the sentences with references in which each is bound, in order, by a point after a noun; 1.0 without any."""
     number = {locus: place for place, locus in enumerate(loci, 1)}
     kept = []
@@ -51,7 +51,7 @@ def _bound(words: Sequence[str], about: Sequence[tuple[int, ...]], nouns: set[st
     return True
 
 
-def references_of(
+def reference_symbols(
     spelled: Mapping[str, Sequence[tuple[tuple[int, ...], int]]], loci: Sequence[str], units: int
 ) -> ReferenceSymbols:
     """Points and movements by the first label of every way of signing IX-a and a-VERB-b. spelled: gloss → (labels, clips)."""

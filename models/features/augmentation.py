@@ -40,15 +40,15 @@ def augmented_input(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(T, size) features of a clip → (T', inputs) encoder input, varied at random, and (T',) the frames it came from."""
-    changed, source = varied(features, feature_set, how, rng)
+    changed, source = augment_features(features, feature_set, how, rng)
     if rng.random() < how.part_mask:
-        hide_part(changed, feature_set, rng)
+        mask_body_part(changed, feature_set, rng)
     values = encoder_input(changed, mean, deviation, feature_set)
-    hide(values, feature_set, how, rng)
+    corrupt_input(values, feature_set, how, rng)
     return values, source
 
 
-def varied(
+def augment_features(
     features: np.ndarray, feature_set: FeatureSet, how: Augmentation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """(T, size) → (T', size) the same clip, signed and seen a little differently, NaN where absent; and (T',) the frames
@@ -65,7 +65,7 @@ def varied(
     return changed, np.rint(np.linspace(first, first + kept - 1, len(changed))).astype(int)
 
 
-def hide(values: np.ndarray, feature_set: FeatureSet, how: Augmentation, rng: np.random.Generator) -> None:
+def corrupt_input(values: np.ndarray, feature_set: FeatureSet, how: Augmentation, rng: np.random.Generator) -> None:
     """Noise on encoder input (T, inputs), and stretches and single frames of it hidden, in place."""
     if how.noise:
         seen = values[:, : feature_set.expanded]
@@ -85,7 +85,7 @@ def _view(how: Augmentation, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     return turn * (whole * each), rng.uniform(-how.shift, how.shift, 2)
 
 
-def hide_part(features: np.ndarray, feature_set: FeatureSet, rng: np.random.Generator) -> None:
+def mask_body_part(features: np.ndarray, feature_set: FeatureSet, rng: np.random.Generator) -> None:
     """One part of the body absent, for at least a third of the clip."""
     names = sorted(feature_set.parts)
     columns = feature_set.parts[names[int(rng.integers(len(names)))]]

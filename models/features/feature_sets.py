@@ -50,7 +50,7 @@ class FeatureSet:
         """Whether the first 36 features are phon36, on which the codebooks are."""
         return self.name.split("+")[0] == "phon36"
 
-    def only(self, features: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
+    def keep_modalities(self, features: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
         """(T, size) → (T, size): all but the features of these MODALITIES absent. Raises ValueError if none is left.
 
         What is in no part, such as how the hands stand to each other, belongs to the hands.
@@ -120,7 +120,7 @@ LANDMARKS = FeatureSet(
 )
 
 
-def both(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+def combined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
     """Two sets side by side: the first's columns, then the second's."""
     points = np.union1d(first.points, second.points)
     own = [np.searchsorted(points, one.points) for one in (first, second)]
@@ -146,7 +146,7 @@ def both(first: FeatureSet, second: FeatureSet) -> FeatureSet:
     )  # fmt: skip
 
 
-FEATURE_SETS = {one.name: one for one in (PHON36, LANDMARKS, both(PHON36, LANDMARKS))}
+FEATURE_SETS = {one.name: one for one in (PHON36, LANDMARKS, combined(PHON36, LANDMARKS))}
 
 
 def clip_features(
@@ -161,12 +161,12 @@ def clip_features(
     filled = 0
     if not causal:
         points, filled = fill_hand_gaps(points, hand_slices(feature_set.points), fps)
-    left, right = (points[:, at] for at in shoulders(feature_set))
+    left, right = (points[:, at] for at in shoulder_indices(feature_set))
     frame = signer_frame(left, right, fps, depth=depth, causal=causal)
     return feature_set.compute(points, fps, frame=frame), filled
 
 
-def shoulders(feature_set: FeatureSet) -> tuple[int, int]:
+def shoulder_indices(feature_set: FeatureSet) -> tuple[int, int]:
     """Where the left and the right shoulder stand among a set's points."""
     return tuple(int(np.flatnonzero(feature_set.points == one)[0]) for one in (LEFT_SHOULDER, RIGHT_SHOULDER))
 

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from asl.models.features.feature_sets import FeatureSet, shoulders
+from asl.models.features.feature_sets import FeatureSet, shoulder_indices
 from asl.models.features.resampling import SAME_RATE, resample_at
 from asl.models.features.signer_frame import (
     CAUSAL_SCALE_SECONDS,
@@ -30,7 +30,7 @@ class FeatureStream:
     def __init__(self, feature_set: FeatureSet, fps: float, *, depth: bool = False, source_fps: float | None = None):
         self.feature_set, self.fps, self.depth = feature_set, fps, depth
         self._same_rate = source_fps is not None and abs(source_fps / fps - 1) < SAME_RATE
-        self._shoulders = shoulders(feature_set)
+        self._shoulders = shoulder_indices(feature_set)
         self._widths: deque[float] = deque(maxlen=round(CAUSAL_SCALE_SECONDS * fps))
         behind = max(1, round(ROTATION_SMOOTHING_SECONDS * fps)) + DIFFERENCED
         self._points: deque[np.ndarray] = deque(maxlen=behind)

@@ -8,7 +8,7 @@ by where it is. The two-dimensional recipe is that of the winners of the 2023 is
 import numpy as np
 
 from asl.models.features.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER
-from asl.models.features.resampling import replayed
+from asl.models.features.resampling import change_tempo
 from asl.models.features.signer_frame import SignerFrame, signer_frame
 
 # Nose, ears, shoulders, elbows, wrists.
@@ -90,7 +90,7 @@ def mirror(features: np.ndarray) -> np.ndarray:
 
 def change_speed(features: np.ndarray, factor: float) -> np.ndarray:
     """(T, 162) → (T / factor, 162): the clip signed `factor` times as fast."""
-    return replayed(features, factor)
+    return change_tempo(features, factor)
 
 
 def affine(features: np.ndarray, matrix: np.ndarray, shift: np.ndarray) -> np.ndarray:

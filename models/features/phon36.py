@@ -3,7 +3,7 @@
 import numpy as np
 
 from asl.models.features.holistic import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
-from asl.models.features.resampling import replayed
+from asl.models.features.resampling import change_tempo
 from asl.models.features.signer_frame import SignerFrame, signer_frame
 
 SIZE = 36
@@ -122,7 +122,7 @@ def mirror(features: np.ndarray) -> np.ndarray:
 
 def change_speed(features: np.ndarray, factor: float) -> np.ndarray:
     """(T, 36) → (T / factor, 36): the clip signed `factor` times as fast; velocities and accelerations grow with it."""
-    faster = replayed(features, factor)
+    faster = change_tempo(features, factor)
     faster[:, MOVEMENT] *= np.array([factor] * 6 + [factor**2] * 3, dtype=features.dtype)
     return faster
 

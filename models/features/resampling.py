@@ -59,7 +59,7 @@ def fill_hand_gaps(points: np.ndarray, hands: list[slice], fps: float) -> tuple[
     return out, filled
 
 
-def replayed(values: np.ndarray, factor: float) -> np.ndarray:
+def change_tempo(values: np.ndarray, factor: float) -> np.ndarray:
     """(T, D) → (T / factor, D), at least 2 frames: the same course in other time; nothing is scaled."""
     count = max(2, round(len(values) / factor))
     if len(values) < 2:

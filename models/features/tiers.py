@@ -25,4 +25,4 @@ GLOSS_TIER = "gloss"
 FORM = "form"
 FORMS = (PLAIN, FUSED)
 #: The label of no gloss, CTC's blank.
-BETWEEN = 0
+NO_GLOSS = 0

@@ -12,7 +12,7 @@ from asl.models.objectives.ctc import real_frames
 
 KINDS = ("bilstm", "tcn", "conv-attention")
 #: Frames that a depthwise convolution sees, and blocks of convolution between two of attention (Hoyeol Sohn, 2023).
-CONV_KERNEL, CONVS_A_STAGE, EXPANSION, HEADS = 17, 3, 2, 4
+CONV_KERNEL, CONVS_PER_STAGE, EXPANSION, HEADS = 17, 3, 2, 4
 TCN_KERNEL = 5
 #: A causal encoder attends to this many frames before the current one, so that a stream needs a bounded memory.
 CAUSAL_REACH = 64
@@ -170,7 +170,7 @@ class ConvAttentionEncoder(BlockEncoder):
         how = {"dropout": spec.dropout / 2, "drop_path": spec.drop_path, "causal": spec.causal}
         blocks = []
         for _ in range(spec.layers):
-            blocks += [ConvBlock(spec.hidden, CONV_KERNEL, **how) for _ in range(CONVS_A_STAGE)]
+            blocks += [ConvBlock(spec.hidden, CONV_KERNEL, **how) for _ in range(CONVS_PER_STAGE)]
             blocks.append(AttentionBlock(spec.hidden, **how))
         super().__init__(spec, blocks)
 

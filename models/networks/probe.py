@@ -10,7 +10,7 @@ FOLDS = 3
 _STEPS = 60
 
 
-def pooled(frames: np.ndarray) -> np.ndarray:
+def mean_and_deviation(frames: np.ndarray) -> np.ndarray:
     """(T, D) → (2 D,): mean and standard deviation over time."""
     return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
 

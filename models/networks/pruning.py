@@ -17,7 +17,7 @@ from asl.models.networks.recogniser import Recogniser
 GATES = 4
 
 
-def pruned(recogniser: Recogniser, share: float) -> Recogniser:
+def prune_recogniser(recogniser: Recogniser, share: float) -> Recogniser:
     """A recogniser of the same kind without about `share` of its units or channels. Raises ValueError: none would be left."""
     spec = recogniser.encoder.spec
     hidden = HEADS * round(spec.hidden * (1 - share) / HEADS)

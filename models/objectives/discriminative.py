@@ -78,7 +78,7 @@ class GradNorm:
         self.set = dict(weights)
         self.weights = dict(weights)
         self.alpha = alpha
-        self.first: dict[str, float] = {}
+        self.first_losses: dict[str, float] = {}
 
     def update(self, losses: Mapping[str, Tensor], shared: Tensor) -> None:
         """losses: those of a batch, by name, before weighting; what has no gradient at `shared` is left as it is."""
@@ -88,7 +88,7 @@ class GradNorm:
                 (gradient,) = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
                 if gradient is not None and (norm := float(gradient.norm())) > 0:
                     norms[name] = self.weights[name] * norm
-                    self.first.setdefault(name, float(loss.detach()))
+                    self.first_losses.setdefault(name, float(loss.detach()))
         if len(norms) < 2:
             return
         fallen = {name: self._fallen(name, float(losses[name].detach())) for name in norms}
@@ -103,7 +103,7 @@ class GradNorm:
 
     def _fallen(self, name: str, loss: float) -> float:
         """The loss as a share of what it was at first; 1 of a loss that began at 0 or below, of which a share says nothing."""
-        first = self.first[name]
+        first = self.first_losses[name]
         return max(loss / first, LEAST) if first > 0 else 1.0
 
 
@@ -112,6 +112,6 @@ def _mean(values) -> float:
     return sum(values) / len(values)
 
 
-def stacked(paths: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+def path_columns(paths: Sequence[Sequence[int]], device: torch.device) -> Tensor:
     """Input labels of each path → (H, T) columns."""
     return torch.tensor(paths, dtype=torch.long, device=device) - 1

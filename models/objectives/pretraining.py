@@ -16,7 +16,7 @@ from asl.models.objectives.ctc import real_frames
 
 PROJECTION = 128
 #: Frames of each clip that are compared in time.
-ANCHORS_A_CLIP = 8
+ANCHORS_PER_CLIP = 8
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Pretrainer(nn.Module):
         parts = {
             "view": view_contrast(*(self.view(_pooled(h, v.lengths)) for h, v in zip(encoded, (first, second), strict=True)))
         }
-        clips, before, after = (t.to(encoded[0].device) for t in pairs_in_time(first.lengths.cpu(), ANCHORS_A_CLIP, generator))
+        clips, before, after = (t.to(encoded[0].device) for t in pairs_in_time(first.lengths.cpu(), ANCHORS_PER_CLIP, generator))
         parts["time"] = time_contrast(self.earlier(encoded[0][clips, before]), self.later(encoded[0][clips, after]), clips)
         parts["codes"] = torch.stack([self._codes(h, v) for h, v in zip(encoded, (first, second), strict=True)]).mean()
         labelled = [
@@ -67,7 +67,7 @@ class Pretrainer(nn.Module):
         ]
         return parts | {"phonology": torch.stack(labelled).mean()}
 
-    def says(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def frame_predictions(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """(N, T, D), (N,) → (N, T, K): what stage 1 says of each frame, its representation that other methods read.
 
         The probability of every class of every phonological tier that it learned, then near what of each part of phon36 the

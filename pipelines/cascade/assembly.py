@@ -25,9 +25,9 @@ from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.alphabet import Alphabet
-from asl.transducers.cascade import Knowledge
-from asl.transducers.level_names import WHOLE, file_name
-from asl.transducers.references import keeps_references, loci_of, nouns_of
+from asl.transducers.cascade import KnowledgeSources
+from asl.transducers.level_names import FULL_CASCADE, file_name
+from asl.transducers.references import bound_reference_share, loci_of, nouns_of
 
 #: References are tracked only if this share of the training sentences binds each of them.
 MIN_BOUND_SHARE = 0.95
@@ -71,7 +71,7 @@ class Assembly:
         loci, sentences = loci_of(self.glosses), self.alignments.sentences
         if not self.settings.discourse or not loci:
             return []
-        bound_share = keeps_references(sentences, loci, nouns_of(sentences))
+        bound_share = bound_reference_share(sentences, loci, nouns_of(sentences))
         if bound_share < MIN_BOUND_SHARE:
             self.warnings.append(f"discourse is off: {1 - bound_share:.0%} of the training sentences have an unbound reference")
             return []
@@ -95,8 +95,8 @@ class Assembly:
         distances = {part: _distances(self.coder, part) for part in ("H", "L")}
         return Coarticulation(settings.assimilation, settings.reduction, settings.anticipation, distances=distances)
 
-    def knowledge(self, signs: CascadeSigns, settings: GraphSettings) -> Knowledge:
-        return Knowledge(
+    def knowledge(self, signs: CascadeSigns, settings: GraphSettings) -> KnowledgeSources:
+        return KnowledgeSources(
             self.glosses, tuple(signs.labels.durations), tuple(signs.places), tuple(signs.pronunciations), self.language.model,
             signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest, settings.language_weight, settings.penalty,
             self.min_durations(signs, settings.shortest), self.max_durations(signs, settings),
@@ -132,7 +132,7 @@ class Assembly:
         knowledge = replace(self.knowledge(signs, settings), language=self.language.unigram)
         with tempfile.TemporaryDirectory(prefix="asl-") as name:
             build_bounded(knowledge, Path(name), prune=settings.prune, max_gb=settings.max_memory)
-            shutil.move(Path(name) / file_name(WHOLE), folder / COMPETITORS)
+            shutil.move(Path(name) / file_name(FULL_CASCADE), folder / COMPETITORS)
 
     def graph(self, signs: CascadeSigns, settings: GraphSettings, folder: Path) -> Graph:
         labels, densities = signs.labels, self.emissions if settings.density_weight else None

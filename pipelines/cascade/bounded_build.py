@@ -8,14 +8,14 @@ from pathlib import Path
 
 from asl.pipelines.jobs.processes import Pool, Where, peak_memory_mb
 from asl.pipelines.workspace.errors import BadInput
-from asl.transducers.cascade import Knowledge, Size, build
+from asl.transducers.cascade import KnowledgeSources, TransducerSize, build_cascade
 
 
 @dataclass(frozen=True)
 class BuildJob:
     """What to build, and the folder for its files. memory: limit in bytes."""
 
-    knowledge: Knowledge
+    knowledge: KnowledgeSources
     folder: Path
     prune: float
     memory: int
@@ -25,11 +25,11 @@ class BuildJob:
 class BuildFigures:
     """sizes: of each transducer. memory_mb: peak memory of the build."""
 
-    sizes: list[Size]
+    sizes: list[TransducerSize]
     memory_mb: float
 
 
-def build_bounded(knowledge: Knowledge, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
+def build_bounded(knowledge: KnowledgeSources, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
     """Writes the transducers into the folder. Raises BadInput if labels do not fit, or the build exceeds `max_gb`."""
     with Pool(Where(processes=1)) as pool:
         try:
@@ -47,7 +47,7 @@ def _build(job: BuildJob) -> BuildFigures:
     # The limit ends the build early where the system enforces it: Linux counts the heap, other systems may refuse the call.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
-    cascade = build(job.knowledge, job.prune)
+    cascade = build_cascade(job.knowledge, job.prune)
     if peak_memory_mb() * 1e6 > job.memory:
         raise MemoryError
     job.folder.mkdir(parents=True, exist_ok=True)

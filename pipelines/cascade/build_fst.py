@@ -18,7 +18,7 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
-from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.level_names import FULL_CASCADE, file_name
 
 STAGE = "build-fst"
 CODE = 3
@@ -58,7 +58,7 @@ def run_build_fst(
         result, details = build_graph(store, settings, decode, trained, coder, folder, progress, competitors=True)
         page = workspace.reports / "build-fst.html"
         write_report(page, result.metrics, result.sizes, details.trials, details.space, command)
-        files = [page, *(folder / name for name in (CARD, TABLES, COMPETITORS, file_name(WHOLE)))]
+        files = [page, *(folder / name for name in (CARD, TABLES, COMPETITORS, file_name(FULL_CASCADE)))]
         workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, result.metrics)
         result.decision, result.report = decision, str(page)
         return result

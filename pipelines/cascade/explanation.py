@@ -10,7 +10,7 @@ from asl.transducers.decoder import BestPath
 from asl.transducers.level_names import LEXICON_GRAMMAR
 
 if TYPE_CHECKING:
-    from asl.transducers.cascade import Step
+    from asl.transducers.cascade import LevelStep
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ def explain_path(graph: Graph, path: BestPath) -> list[PathStep]:
     return explanation
 
 
-def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], dict[str, list["Step"]]]:
+def _levels(graph: Graph, path: BestPath) -> tuple[list[tuple[int, int, int]], dict[str, list["LevelStep"]]]:
     """The label runs and the path above them. A run is split at new words only if it must be, for two adjacent equal units."""
-    from asl.transducers.cascade import explain  # Pynini is not needed to translate
+    from asl.transducers.cascade import explain_path  # Pynini is not needed to translate
 
     for split in (False, True):
         runs = label_runs(path, split=split)
         try:
-            return runs, explain(graph.levels, [label for label, _, _ in runs], path.words, whole=path.whole)
+            return runs, explain_path(graph.levels, [label for label, _, _ in runs], path.words, complete=path.complete)
         except ValueError:
             if split:
                 raise
@@ -68,9 +68,9 @@ def label_runs(path: BestPath, *, split: bool) -> list[tuple[int, int, int]]:
     return [(path.frames[a], a, b) for a, b in pairwise(cuts) if b > a]
 
 
-def _merge_by_gloss(steps: Sequence["Step"]) -> list["Step"]:
+def _merge_by_gloss(steps: Sequence["LevelStep"]) -> list["LevelStep"]:
     """Steps of L∘G, merged into one per gloss with the units up to the next gloss. What precedes the first gloss stays apart."""
-    merged: list[Step] = []
+    merged: list[LevelStep] = []
     for step in steps:
         if step.writes or not merged:
             merged.append(step)

@@ -23,7 +23,7 @@ from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.plans import Decision
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
-from asl.transducers.level_names import WHOLE
+from asl.transducers.level_names import FULL_CASCADE
 from asl.transducers.levels.ngram import to_arpa
 
 ARPA = "G.arpa"
@@ -127,6 +127,6 @@ def _weight_metrics(tuned: SearchedWeights) -> dict[str, Any]:
 
 
 def _build_metrics(figures: BuildFigures) -> dict[str, Any]:
-    (graph,) = (size for size in figures.sizes if size.name == WHOLE)
+    (graph,) = (size for size in figures.sizes if size.name == FULL_CASCADE)
     seconds = sum(size.seconds for size in figures.sizes)
     return {"states": graph.states, "arcs": graph.arcs, "seconds": round(seconds, 2), "memory_mb": figures.memory_mb}

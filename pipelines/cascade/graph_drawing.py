@@ -8,7 +8,7 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.settings.fields import nearest_hint
 from asl.transducers.cascade import read_level
-from asl.transducers.drawing import around, svg
+from asl.transducers.drawing import arcs_around, draw_svg
 from asl.transducers.level_names import LEVELS, LEXICON_GRAMMAR
 
 DRAWN = (*LEVELS[1:], "LG")
@@ -28,10 +28,10 @@ def draw(graph: Graph, level: str, name: str, path: Path) -> Path:
     def matches(label_name: str) -> bool:
         return not name or name in (label_name, *label_name.split(" ")[0].split("/")[0].split("+"))
 
-    arcs = around(fst, lambda arc: matches(input_name(arc.ilabel)) or matches(output_name(arc.olabel)))
+    arcs = arcs_around(fst, lambda arc: matches(input_name(arc.ilabel)) or matches(output_name(arc.olabel)))
     if not arcs:
         raise BadInput(f"{level} has no arc for '{name}'", nearest_hint(name, graph.alphabet.glosses))
-    write_atomically(path, svg(fst, arcs, input_name, output_name))
+    write_atomically(path, draw_svg(fst, arcs, input_name, output_name))
     return path
 
 

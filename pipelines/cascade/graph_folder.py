@@ -22,9 +22,9 @@ from asl.pipelines.workspace.records import read_record
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.pipelines.workspace.tensor_files import load_arrays, part, save_arrays
 from asl.transducers.alphabet import Alphabet
-from asl.transducers.decoder import BestPath, Decoder, Options, read_graph
-from asl.transducers.glossing import spelled_together
-from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.decoder import BestPath, Decoder, SearchOptions, read_graph
+from asl.transducers.glossing import join_letters
+from asl.transducers.level_names import FULL_CASCADE, file_name
 
 CARD, TABLES = "graph.json", "tables.safetensors"
 #: The graph that stage 3 searches for competitors.
@@ -117,14 +117,14 @@ class Graph:
         return forms
 
     def decoder(self, settings: DecodeSettings) -> Decoder:
-        return Decoder(self.search_graph, Options(settings.graph_beam, settings.most_active))
+        return Decoder(self.search_graph, SearchOptions(settings.graph_beam, settings.most_active))
 
     def best_path(self, reading: Reading, settings: DecodeSettings) -> BestPath:
         return self.decoder(settings).decode(self.scores(reading))
 
     def words(self, path: BestPath) -> list[str]:
         """The glosses of a path; adjacent single letters are joined to one name."""
-        return [gloss for gloss, _, _ in spelled_together(self.alphabet.names(path.words))]
+        return [gloss for gloss, _, _ in join_letters(self.alphabet.names(path.words))]
 
     @cached_property
     def levels(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Graph:
     def search_graph(self):
         """The composed graph H∘C∘M∘D∘L∘G, read once as it may be large. Raises BadInput if its file is damaged."""
         try:
-            return read_graph(self.folder / file_name(WHOLE))
+            return read_graph(self.folder / file_name(FULL_CASCADE))
         except (ValueError, OSError) as error:
             raise BadInput(f"the graph in {self.folder} is damaged: {error}", REBUILD_HINT) from error
 
@@ -191,7 +191,7 @@ def save_graph(graph: Graph, labels: FrameLabels, model: Model, card: Mapping[st
     record |= {"fused": list(graph.fused), "densities": graph.densities is not None}
     record |= {"model": model.weights_hash, "columns": vars(labels)}
     # With the hashes of the other files, the card's own hash stands for the whole graph.
-    files = [name for name in (TABLES, COMPETITORS, file_name(WHOLE)) if (graph.folder / name).is_file()]
+    files = [name for name in (TABLES, COMPETITORS, file_name(FULL_CASCADE)) if (graph.folder / name).is_file()]
     record |= {"files": {name: file_hash(graph.folder / name) for name in files}}
     write_json(graph.folder / CARD, record)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.reading import GraphSettings
-from asl.transducers.glossing import glosses as glosses_of
-from asl.transducers.levels.ngram import UNKNOWN, NGram, from_arpa, mixed, train
+from asl.transducers.glossing import parse_glosses
+from asl.transducers.levels.ngram import UNKNOWN, NGram, from_arpa, interpolate, train_ngram
 
 MAX_TEXT_BYTES = 1 << 30
 #: Shares of the text in the mixture that are tried.
@@ -39,7 +39,7 @@ def train_language(settings: GraphSettings, glosses: Sequence[str], clips: Sente
     Raises BadInput if a text is empty or unreadable, or an ARPA file is damaged or lacks a gloss.
     """
     vocabulary = set(glosses)
-    unigram = train(list(clips), 1, glosses)
+    unigram = train_ngram(list(clips), 1, glosses)
     held_out = [[word if word in vocabulary else UNKNOWN for word in words] for words in held_out if len(words) > 1]
     if settings.arpa:
         model = _arpa(Path(settings.arpa), glosses)
@@ -49,7 +49,7 @@ def train_language(settings: GraphSettings, glosses: Sequence[str], clips: Sente
     missing = Counter(word for words in texts for word in words if word not in vocabulary)
     texts = [[word if word in vocabulary else UNKNOWN for word in words] for words in texts]
     if not texts:
-        model = train(sentences, settings.order, glosses)
+        model = train_ngram(sentences, settings.order, glosses)
         figures = {"order": settings.order, "sentences": len(sentences)} | _perplexity(model, held_out)
         return Language(model, figures, missing, unigram)
     figures: dict[str, Any] = {"order": settings.order, "sentences": len(sentences), "text_sentences": len(texts)}
@@ -58,18 +58,18 @@ def train_language(settings: GraphSettings, glosses: Sequence[str], clips: Sente
         held_out = texts[::HELD_OUT_EVERY]
         training_texts = [words for number, words in enumerate(texts) if number % HELD_OUT_EVERY] or texts
         figures["measured_on"] = "held-out lines of the text"
-    of_text = train(training_texts, settings.order, glosses)
-    of_clips = train(sentences, settings.order, glosses)
+    of_text = train_ngram(training_texts, settings.order, glosses)
+    of_clips = train_ngram(sentences, settings.order, glosses)
     share = settings.text_share if settings.text_share >= 0 else _best_share(of_text, of_clips, held_out)
     figures |= {"text_share": share, "perplexity_text_alone": round(of_text.perplexity(held_out), 2)}
     figures |= {"perplexity_clips_alone": round(of_clips.perplexity(held_out), 2)}
-    figures |= _perplexity(mixed(of_text, of_clips, share), held_out)
-    of_all_text = of_text if training_texts is texts else train(texts, settings.order, glosses)
-    return Language(mixed(of_all_text, of_clips, share), figures, missing, unigram)
+    figures |= _perplexity(interpolate(of_text, of_clips, share), held_out)
+    of_all_text = of_text if training_texts is texts else train_ngram(texts, settings.order, glosses)
+    return Language(interpolate(of_all_text, of_clips, share), figures, missing, unigram)
 
 
 def _best_share(text: NGram, clips: NGram, held_out: Sentences) -> float:
-    return min(TEXT_SHARES, key=lambda share: mixed(text, clips, share).perplexity(held_out))
+    return min(TEXT_SHARES, key=lambda share: interpolate(text, clips, share).perplexity(held_out))
 
 
 def _perplexity(model: NGram, held_out: Sentences) -> dict[str, float]:
@@ -86,7 +86,7 @@ def read_text(path: Path) -> list[tuple[str, ...]]:
         raise BadInput(f"cannot read {path}: {error.strerror or error}", "name a text file of glosses") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 text", "save it as UTF-8, one sentence of glosses per line") from error
-    sentences = [words for line in lines if (words := glosses_of(line))]
+    sentences = [words for line in lines if (words := parse_glosses(line))]
     if not sentences:
         raise BadInput(f"{path} has no glosses", "write one sentence of glosses per line, separated by blanks")
     return sentences

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asl.models.features.phon36 import LOCATION, MOVEMENT
-from asl.transducers.loci import Discourse, calibrated_alpha, calibrated_tau, uniqueness_bound, unit
+from asl.transducers.loci import DiscourseState, calibrated_alpha, calibrated_tau, uniqueness_bound, unit_vector
 
 #: Angles to the right locus, and to wrong ones, that calibration needs.
 MIN_ANGLES = 5
@@ -37,7 +37,7 @@ def pointing_direction(features: np.ndarray) -> Direction | None:
     quarter = len(features) // 4
     middle = slice(quarter, len(features) - quarter)
     frames = middle if visible[middle, hand].any() else slice(None)
-    mean = unit(unit(hands[frames, hand][visible[frames, hand]]).mean(axis=0))
+    mean = unit_vector(unit_vector(hands[frames, hand][visible[frames, hand]]).mean(axis=0))
     return tuple(round(float(coordinate), 4) for coordinate in mean)
 
 
@@ -75,10 +75,10 @@ def signing_space(clips: Sequence[Sequence[Pointing]]) -> SigningSpace:
     directions: dict[str, list[Direction]] = defaultdict(list)
     for pointing in pointings:
         directions[pointing.locus].append(pointing.direction)
-    loci = {locus: tuple(unit(np.mean(parts, axis=0)).round(4).tolist()) for locus, parts in sorted(directions.items())}
+    loci = {locus: tuple(unit_vector(np.mean(parts, axis=0)).round(4).tolist()) for locus, parts in sorted(directions.items())}
     same, different, angles, targets = [], [], [], []
     for clip in clips:
-        state = Discourse()
+        state = DiscourseState()
         for pointing in clip:
             if pointing.locus in state.referents:
                 to_loci, target = state.angles(np.array(pointing.direction)), state.referents.index(pointing.locus)

@@ -86,7 +86,7 @@ def _hidden(features: str, parts: str) -> np.ndarray:
     """(size,) bool."""
     feature_set = FEATURE_SETS[features]
     try:
-        return np.isnan(feature_set.only(np.zeros((1, feature_set.size), np.float32), parts.split("+")))[0]
+        return np.isnan(feature_set.keep_modalities(np.zeros((1, feature_set.size), np.float32), parts.split("+")))[0]
     except ValueError as error:
         raise BadInput(str(error), "use --features landmarks or phon36+landmarks, or other --parts") from error
 

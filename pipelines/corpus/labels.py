@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asl.models.features.tiers import BETWEEN, BOUNDARY, FORM, FORMS, FUSED, GLOSS_TIER, PLAIN, UNKNOWN
+from asl.models.features.tiers import BOUNDARY, FORM, FORMS, FUSED, GLOSS_TIER, NO_GLOSS, PLAIN, UNKNOWN
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
@@ -127,11 +127,11 @@ def boundaries(clip: Clip, frames: int, fps: float) -> np.ndarray:
 
 def gloss_frames(clip: Clip, frames: int, fps: float, label_of: Callable[[str], int]) -> np.ndarray:
     """(T,) the label of the gloss that is signed; BETWEEN where none is, UNKNOWN where two are at once (fused signs)."""
-    labels = np.full(frames, BETWEEN, dtype=np.int64)
+    labels = np.full(frames, NO_GLOSS, dtype=np.int64)
     for one in clip.segments:
         if one.tier == GLOSS_TIER and one.value:
             own = labels[round(one.start * fps) : round(one.end * fps)]
-            own[:] = np.where(own == BETWEEN, label_of(one.value), UNKNOWN)
+            own[:] = np.where(own == NO_GLOSS, label_of(one.value), UNKNOWN)
     return labels
 
 

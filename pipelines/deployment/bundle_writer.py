@@ -19,7 +19,7 @@ from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.studies import ExportSettings
 from asl.pipelines.workspace.tensor_files import save_arrays
-from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.level_names import FULL_CASCADE, file_name
 
 
 def write_bundle(
@@ -81,6 +81,6 @@ def _copy_graph(source: Path, target: Path, prune: float) -> None:
         if file.is_file() and file.name != COMPETITORS:
             shutil.copyfile(file, target / file.name)
     if prune:
-        from asl.transducers.cascade import pruned
+        from asl.transducers.cascade import prune_graph_file
 
-        pruned(target / file_name(WHOLE), prune)
+        prune_graph_file(target / file_name(FULL_CASCADE), prune)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from asl.models.networks.pruning import pruned
+from asl.models.networks.pruning import prune_recogniser
 from asl.pipelines.cascade.units.alignments import usable_clips
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import LabelTable, table_of
@@ -40,7 +40,7 @@ def smaller(
     members: Sequence = []
     for number, old in enumerate(model.recognisers):
         try:
-            small = pruned(old, share)
+            small = prune_recogniser(old, share)
         except ValueError as error:
             raise BadInput(str(error), "prune less") from error
         with tempfile.TemporaryDirectory() as place:
@@ -50,7 +50,7 @@ def smaller(
                 CtcRun(small.train(), data, own, Path(place), choose_device(own.device)).run(progress).model.cpu(),
             ]
     card = {key: model.card[key] for key in ("training", "metrics", "stage") if key in model.card}
-    card |= {"from": model.folder.name, "pruned": {"share": share, "epochs": epochs}}
+    card |= {"from": model.folder.name, "prune_recogniser": {"share": share, "epochs": epochs}}
     save_model(folder, members, model.alphabet, model.features, model.mean, model.deviation, card)
     return load_model(folder)
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from asl.models.features import landmark_features
-from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet, hand_slices, shoulders
-from asl.pipelines.media.pose_files import FRAME_BONES, known_points
+from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet, hand_slices, shoulder_indices
+from asl.models.features.holistic import FRAME_BONES
+from asl.pipelines.media.pose_files import known_points
 from asl.pipelines.recogniser.bundle import ENCODER, Bundle
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import write_atomically, write_json
@@ -85,7 +86,7 @@ def page_settings(bundle: Bundle, decode: DecodeSettings) -> dict[str, Any]:
     """web.json: everything about features, decoding and the model that the page's programs need to know."""
     features, feature_set, card = bundle.features, bundle.feature_set, bundle.card
     every = np.arange(feature_set.size, dtype=float)[None] + 1
-    shown = feature_set.only(every, features.parts.split("+"))[0]
+    shown = feature_set.keep_modalities(every, features.parts.split("+"))[0]
     turned = feature_set.mirror(every)[0]
     return {
         "name": card["name"],
@@ -99,7 +100,7 @@ def page_settings(bundle: Bundle, decode: DecodeSettings) -> dict[str, Any]:
         "places": {f"{component}/{point}": index for (component, point), index in known_points().items()},
         "bones": FRAME_BONES,
         "points": feature_set.points.tolist(),
-        "shoulders": list(shoulders(feature_set)),
+        "shoulder_indices": list(shoulder_indices(feature_set)),
         "hands": [[one.start, one.stop] for one in hand_slices(feature_set.points)],
         "sets": [_set(FEATURE_SETS[name], feature_set) for name in feature_set.name.split("+")],
         "hidden": np.flatnonzero(np.isnan(shown)).tolist(),

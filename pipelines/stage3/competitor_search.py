@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.jobs.processes import Died, Pool, Where
-from asl.transducers.hypotheses import Competition, Hypothesis
+from asl.transducers.hypotheses import Hypothesis, NBestSearch
 
 
 @dataclass(frozen=True)
@@ -75,20 +75,20 @@ def searchers(graph: Path, beam: float, lattice_beam: float, most: int, where: W
 
 
 @lru_cache(maxsize=1)
-def _competition(graph: Path, beam: float, lattice_beam: float) -> Competition:
+def _competition(graph: Path, beam: float, lattice_beam: float) -> NBestSearch:
     """This process's own."""
-    return Competition(graph, beam, lattice_beam)
+    return NBestSearch(graph, beam, lattice_beam)
 
 
 def _search(graph: tuple[Path, float, float], scores: np.ndarray, words: tuple[int, ...], most: int) -> Competitors:
     own = _competition(*graph)
-    reference = own.aligned(scores, words)
-    others = [one for one in own.best(scores, most) if one.words != words] if reference else []
+    reference = own.align(scores, words)
+    others = [one for one in own.n_best(scores, most) if one.words != words] if reference else []
     return Competitors(reference, tuple(others))
 
 
 def _fits(graph: tuple[Path, float, float], words: tuple[int, ...], frames: int, labels: int) -> int | None:
     own = _competition(*graph)
-    if own.aligned(np.zeros((frames, labels), dtype=np.float32), words):
+    if own.align(np.zeros((frames, labels), dtype=np.float32), words):
         return None
-    return own.breaks_at(words)
+    return own.readable_words(words)

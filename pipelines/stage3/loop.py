@@ -24,8 +24,8 @@ from asl.models.objectives.discriminative import (
     choice_loss,
     encoder_path_scores,
     mmi_loss,
+    path_columns,
     risk_loss,
-    stacked,
 )
 from asl.pipelines.cascade.graph_folder import MIN_POSTERIOR, SCORE_WEIGHTS, Graph, encoder_scores, gate_scores, table_scores
 from asl.pipelines.recogniser.measures import word_distance
@@ -255,7 +255,7 @@ class Stage3Run(ResumableRun):
 
     def _path_scores(self, one: VariedCase, rivals: Competitors, made: Encoded, row: int, number: int) -> Tensor:
         """(H,) log p(X, y) of the reference and of what competes with it, each along its best path."""
-        paths = stacked([rivals.reference.frames, *(other.frames for other in rivals.others)], self.device)
+        paths = path_columns([rivals.reference.frames, *(other.frames for other in rivals.others)], self.device)
         length = paths.shape[1]
         encoder, codes, densities = self.model.cascade()
         scores = encoder * encoder_path_scores(made.log_probs[row, :length], self.gloss[paths], self.peak[paths])
@@ -295,12 +295,12 @@ class Stage3Run(ResumableRun):
 
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        record = {"before": self.before, "found": self.found, "weights": self.balance.weights, "first": self.balance.first}
+        record = {"before": self.before, "found": self.found, "weights": self.balance.weights, "first": self.balance.first_losses}
         return {f"mean.{name}": tensor for name, tensor in self.mean.items()}, record
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
         self.before, self.found = record["before"], record["found"]
-        self.balance.weights, self.balance.first = record["weights"], record["first"]
+        self.balance.weights, self.balance.first_losses = record["weights"], record["first"]
         self.mean = {name: tensor.to(self.device) for name, tensor in part(tensors, "mean.").items()}
 
     def note(self, figures: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.pipelines.workspace.settings.training import Stage3Settings
-from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.level_names import FULL_CASCADE, file_name
 
 STAGE = "train-stage3"
 CODE = 1
@@ -97,7 +97,7 @@ def run_train_stage3(
         )
         page = workspace.reports / "train-stage3.html"
         write_report(page, result.metrics, history, changes, result.refused, command)
-        files = [page, folder / WEIGHTS, folder / CARD, *(place / one for one in (GRAPH_CARD, TABLES, file_name(WHOLE)))]
+        files = [page, folder / WEIGHTS, folder / CARD, *(place / one for one in (GRAPH_CARD, TABLES, file_name(FULL_CASCADE)))]
         workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, result.metrics)
         result.decision, result.report = decision, str(page)
         return result
@@ -151,7 +151,7 @@ def _run(
         return listener.best_weights(replace(trained, recognisers=tuple(members)), graph)
 
     graph = first.folder / COMPETITORS
-    graph = graph if graph.is_file() else first.folder / file_name(WHOLE)
+    graph = graph if graph.is_file() else first.folder / file_name(FULL_CASCADE)
     beam = max(listener.decode.graph_beam, settings.lattice_beam)
     with searchers(graph, beam, settings.lattice_beam, settings.n_best, where) as pool:
         cases, refused = cases_of(store, chosen, trained, first, pool)

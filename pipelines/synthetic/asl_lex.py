@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asl.pipelines.synthetic.lexicon import Posture, Sign, known, locations, table
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 COLUMNS = ("EntryID", "Handshape.2.0", "MajorLocation.2.0", "MinorLocation.2.0", "Movement.2.0", "SignType.2.0")
 _TYPES = {
@@ -72,7 +72,7 @@ def _sign(row: dict[str, str], path: Path, line: int, shapes: dict[str, str], pl
     if hands == "base":
         other = shapes.get(row.get("NonDominantHandshape.2.0", "").lower(), "open-B")
         base = Posture(other, "centre", "palm", "forward-in", "up-forward" if place == "palm" else "down")
-    return Sign(gloss(row["EntryID"]), start, end, hands, movement, size, repeats, base)
+    return Sign(normalise_gloss(row["EntryID"]), start, end, hands, movement, size, repeats, base)
 
 
 def _nearest_place(name: str, places: dict[str, str], path: Path, line: int) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_atomically
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 MAX_LEXICON_BYTES = 64 << 20
 MOST_REPEATS = 8
@@ -186,7 +186,7 @@ def _sign(row: Mapping[str, str], path: Path, line: int) -> Sign:
     elif any(locations()[posture.location].place is None for posture in (start, end)):
         raise BadInput(f"{path}, line {line}: '{start.location}' is on the other hand", "set hands to base or carry")
     return Sign(
-        gloss(row["gloss"]), start, end, hands, choice("movement", MOVEMENTS, "straight"),
+        normalise_gloss(row["gloss"]), start, end, hands, choice("movement", MOVEMENTS, "straight"),
         _number(row, "size", 0.0, 0.0, 2.0, path, line), int(_number(row, "repeat", 1, 1, MOST_REPEATS, path, line)), base,
         choice("face", FACES, "neutral"), choice("role", ROLES, "other"),
     )  # fmt: skip

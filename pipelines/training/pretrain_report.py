@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from asl.models.features.feature_sets import encoder_input
-from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND
+from asl.models.features.holistic import HAND_BONES, LEFT_HAND, RIGHT_HAND
 from asl.models.features.phon36 import HANDSHAPE, SIZE
 from asl.models.networks.quantiser import CodebookFigures
 from asl.models.objectives.pretraining import Pretrainer
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.media.pose_files import HAND_BONES, read_pose
+from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.training.stage1_loop import PARTS_OF_LOSS, PretrainData
 from asl.pipelines.workspace.folder import Workspace

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asl.models.features.augmentation import hide, hide_part, varied
+from asl.models.features.augmentation import augment_features, corrupt_input, mask_body_part
 from asl.models.features.feature_sets import FeatureSet, encoder_input
 from asl.models.features.phon36 import SIZE
 from asl.models.networks.quantiser import CodebookFigures
@@ -124,13 +124,13 @@ class PretrainRun(ResumableRun):
         """A clip's input as it is shown, its phonological features before anything was hidden, which of them were seen,
         and the frames it came from."""
         feature_set = self.data.feature_set
-        changed, source = varied(one.features, feature_set, self.augmentation, rng)
+        changed, source = augment_features(one.features, feature_set, self.augmentation, rng)
         values = self._input(changed)
         clean, seen = values[:, :SIZE].copy(), np.isfinite(changed[:, :SIZE])
         if rng.random() < self.augmentation.part_mask:
-            hide_part(changed, feature_set, rng)
+            mask_body_part(changed, feature_set, rng)
             values = self._input(changed)
-        hide(values, feature_set, self.augmentation, rng)
+        corrupt_input(values, feature_set, self.augmentation, rng)
         return values, clean, seen, source
 
     def _input(self, features: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 from asl.models.features.feature_sets import FeatureSet, encoder_input
 from asl.models.features.phon36 import SIZE
 from asl.models.networks.encoders import EncoderSpec
-from asl.models.networks.probe import pooled, probe_scores
+from asl.models.networks.probe import mean_and_deviation, probe_scores
 from asl.models.networks.quantiser import CodebookFigures
 from asl.models.objectives.pretraining import Pretrainer
 from asl.pipelines.corpus.clips import Clip
@@ -123,7 +123,7 @@ def encoded_frames(model: Pretrainer, values: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def said_frames(model: Pretrainer, values: np.ndarray) -> np.ndarray:
     """(T, inputs) → (T, K) what stage 1 says of each frame."""
-    return model.says(torch.from_numpy(values)[None], torch.tensor([len(values)]))[0].numpy()
+    return model.frame_predictions(torch.from_numpy(values)[None], torch.tensor([len(values)]))[0].numpy()
 
 
 def raw_frames(values: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
@@ -148,7 +148,7 @@ def probe(
         ]
         inputs = [encoder_input(one.features, data.mean, data.deviation, data.feature_set) for one, _ in rows]
         return {
-            name: np.array([pooled(frames(values)) for values in inputs])
+            name: np.array([mean_and_deviation(frames(values)) for values in inputs])
             for name, frames in {
                 "probe_top_1": partial(said_frames, model),
                 "probe_of_encoder_top_1": partial(encoded_frames, model),

@@ -137,7 +137,7 @@ class LiveReader:
         """What the beams of all views say so far, each sequence by the sum of its probabilities."""
         scores: dict[tuple[int, ...], float] = {}
         for beam in self._beams:
-            for one in beam.found():
+            for one in beam.hypotheses():
                 scores[one.labels] = float(np.logaddexp(scores.get(one.labels, -np.inf), one.log_prob))
         return list(max(scores, key=scores.get))
 

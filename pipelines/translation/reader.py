@@ -12,7 +12,7 @@ from asl.pipelines.recogniser.reading import Reading, Token, labels_of, token_of
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.decoder import BestPath
-from asl.transducers.glossing import POINT, referent, spelled_together
+from asl.transducers.glossing import POINT, join_letters, referents_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Reader:
         own = spans(found, self.graph.rest)
         return _referring([
             token_of(self.model, reading, word, own[begin][0], own[end - 1][1], self.settings.runners_up)
-            for word, begin, end in spelled_together(self.graph.alphabet.names(found.words))
+            for word, begin, end in join_letters(self.graph.alphabet.names(found.words))
         ], reading)  # fmt: skip
 
     def with_decoder(self, name: str) -> "Reader":
@@ -72,7 +72,7 @@ def spans(path: BestPath, rest: int) -> list[tuple[int, int]]:
 
 def _referring(tokens: Sequence[Token], reading: Reading) -> list[Token]:
     """With whom each point and agreement verb is about, the gloss before the first point at the locus, and where points go."""
-    names = referent([token.gloss for token in tokens])
+    names = referents_of([token.gloss for token in tokens])
     return [
         replace(token, referent=name, direction=_direction(token, reading)) if name else token
         for token, name in zip(tokens, names, strict=True)

@@ -77,4 +77,4 @@ def translate_landmarks(
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
     explanation = tuple(explain_path(reader.graph, cascade_path)) if explain and cascade_path.words else ()
-    return Translation(path, tuple(tokens), landmarks, explanation, cascade_path is None or cascade_path.whole)
+    return Translation(path, tuple(tokens), landmarks, explanation, cascade_path is None or cascade_path.complete)

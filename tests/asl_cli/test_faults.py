@@ -18,7 +18,7 @@ import tomli
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import MODEL_STAGES, create, open_workspace
 from asl.pipelines.workspace.plans import Plan
-from asl.transducers.level_names import WHOLE, file_name
+from asl.transducers.level_names import FULL_CASCADE, file_name
 from tests.running_asl import result
 
 
@@ -133,7 +133,7 @@ def test_damage_is_found_before_it_is_used(signed, asl):
     translate = ("translate", "-w", signed, clip, "--decoder", "cascade")
     store = next(iter((signed / "features").glob("*/00000.npy")))
     for file, command in (
-        (graph / file_name(WHOLE), translate),
+        (graph / file_name(FULL_CASCADE), translate),
         (graph / "tables.safetensors", translate),
         (store, ("build-fst", "-w", signed, "--force")),
         (model / "model.safetensors", ("translate", "-w", signed, clip)),

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.docs.pages import DOCS, PAGES, fences, name, without_code
+from tests.docs.pages import DOCS, PAGES, ROOT, fences, name, without_code
 
 _LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 _HTML_LINK = re.compile(r"""(?:src|href)=["']([^"']+)["']""")
@@ -74,3 +74,9 @@ def test_links_and_anchors_are_seen():
     text = "# A `b`: c!\n\n(label)=\n[`x`](y.md#z) ![i](images/i.svg) `[no](code)` <a href='q.html'> [w](https://w)\n"
     assert links(text) == ["y.md#z", "images/i.svg", "q.html"]
     assert anchors(text) == {"label", "a-b-c"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_scripts_and_tests_that_are_named_exist(page):
+    named = set(re.findall(r"\b(?:benchmarks|tests)/[\w/]*\w(?:\.py)?\b", page.read_text(encoding="utf-8")))
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []

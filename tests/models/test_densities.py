@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from asl.models.gaussians import OFFSETS, Gaussians, fit, windows
+from asl.models.gaussians import OFFSETS, Gaussians, fit_gaussians, windows
 
 
 def clips_of(rng: np.random.Generator, units: int = 4, clips: int = 12, size: int = 3):
@@ -28,7 +28,7 @@ def test_a_window_has_the_frames_around_and_stands_still_at_the_ends(seed, frame
 def test_likelihoods_are_those_of_the_gaussians(seed):
     rng = np.random.default_rng(seed)
     clips, labels = clips_of(rng)
-    found = fit(clips, labels, 5)
+    found = fit_gaussians(clips, labels, 5)
     got = found.log_likelihoods(clips[0])
     points = (windows(clips[0]) - found.middle) @ found.projection
     constant = len(found.means[0]) / 2 * np.log(2 * np.pi)
@@ -40,10 +40,10 @@ def test_likelihoods_are_those_of_the_gaussians(seed):
 def test_units_that_differ_are_told_apart_in_other_clips():
     rng = np.random.default_rng(0)
     clips, labels = clips_of(rng, clips=40)
-    found = fit(clips[:30], labels[:30], 4)
+    found = fit_gaussians(clips[:30], labels[:30], 4)
     right = [found.log_likelihoods(values).argmax(axis=1) == own for values, own in zip(clips[30:], labels[30:], strict=True)]
     assert np.concatenate(right).mean() > 0.85
-    shuffled = fit(clips[:30], [rng.permutation(own) for own in labels[:30]], 4)
+    shuffled = fit_gaussians(clips[:30], [rng.permutation(own) for own in labels[:30]], 4)
     wrong = [shuffled.log_likelihoods(values).argmax(axis=1) == own for values, own in zip(clips[30:], labels[30:], strict=True)]
     assert np.concatenate(wrong).mean() < 0.5
 
@@ -53,17 +53,17 @@ def test_unlabelled_frames_count_nothing_and_units_without_frames_are_like_all()
     clips, labels = clips_of(rng)
     far = [np.concatenate([values, 100 + rng.normal(size=(9, 3))]) for values in clips]
     none = [np.concatenate([own, np.full(9, -1)]) for own in labels]
-    found = fit(far, none, 6)
+    found = fit_gaussians(far, none, 6)
     assert np.abs(found.middle).max() < 60  # windows at the border look ahead, frames beyond it are not learned
     assert np.isfinite(found.variances).all()
     assert np.array_equal(found.variances[4], found.variances[5])
     assert np.allclose(found.means[4], 0)
     with pytest.raises(ValueError, match="no frame"):
-        fit(clips, [np.full(len(one), -1) for one in clips], 2)
+        fit_gaussians(clips, [np.full(len(one), -1) for one in clips], 2)
 
 
 def test_clips_of_one_frame_and_absent_features_are_no_trouble():
     values = [np.zeros((1, 4)), np.ones((2, 4))]
-    found = fit(values, [np.array([0]), np.array([1, 1])], 2)
+    found = fit_gaussians(values, [np.array([0]), np.array([1, 1])], 2)
     assert isinstance(found, Gaussians)
     assert np.isfinite(found.log_likelihoods(np.zeros((3, 4)))).all()

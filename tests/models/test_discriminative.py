@@ -14,8 +14,8 @@ from asl.models.objectives.discriminative import (
     choice_loss,
     encoder_path_scores,
     mmi_loss,
+    path_columns,
     risk_loss,
-    stacked,
 )
 
 SCORES = st.lists(st.floats(-30, 30), min_size=1, max_size=6)
@@ -48,7 +48,7 @@ def test_a_path_says_what_the_cascade_reads_of_its_frames(seed):
     # What pipelines.graphs.encoder_scores says of every column.
     columns = np.where(peak, log_probs.numpy()[:, gloss], np.logaddexp(log_probs.numpy()[:, gloss], blank))
     columns[:, gloss == 0] = blank
-    chosen = stacked(paths.tolist(), torch.device("cpu"))
+    chosen = path_columns(paths.tolist(), torch.device("cpu"))
     got = encoder_path_scores(log_probs, torch.from_numpy(gloss)[chosen], torch.from_numpy(peak)[chosen])
     assert got.numpy() == pytest.approx(columns[np.arange(7), paths - 1].sum(axis=1))
 

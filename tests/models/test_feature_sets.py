@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl.models.features import landmark_features
-from asl.models.features.augmentation import Augmentation, augmented_input, varied
+from asl.models.features.augmentation import Augmentation, augment_features, augmented_input
 from asl.models.features.feature_sets import FEATURE_SETS, LANDMARKS, PHON36, clip_features, encoder_input, standardisation
 from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
 from tests.made_up_signing import signing
@@ -137,7 +137,7 @@ def test_an_augmented_clip_knows_where_its_frames_came_from():
     marked[:, 4] = np.arange(len(marked))  # an angle: neither turned nor scaled
     how = Augmentation(speed=0.4, crop=0.4)
     for seed in range(20):
-        changed, source = varied(marked, PHON36, how, np.random.default_rng(seed))
+        changed, source = augment_features(marked, PHON36, how, np.random.default_rng(seed))
         assert np.abs(changed[:, 4] - source).max() <= 0.51
         assert source.min() >= 0
         assert source.max() < len(marked)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from asl.models.features.tiers import BOUNDARY, UNKNOWN
 from asl.models.networks.phonology_heads import PhonologyHeads
-from asl.models.networks.probe import pooled, probe_scores
+from asl.models.networks.probe import mean_and_deviation, probe_scores
 from asl.models.networks.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
 from asl.models.objectives.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
 
@@ -167,4 +167,4 @@ def test_a_probe_finds_what_is_linear_and_only_that():
     for values, low, high in ((told, 0.9, 1.0), (noise, 0.0, 0.6)):
         scores = probe_scores(values[:100], labels[:100], values[100:], 3)
         assert low <= (scores.argmax(axis=1) == labels[100:]).mean() <= high
-    assert pooled(np.ones((5, 3))).tolist() == [1, 1, 1, 0, 0, 0]
+    assert mean_and_deviation(np.ones((5, 3))).tolist() == [1, 1, 1, 0, 0, 0]

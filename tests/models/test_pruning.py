@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl.models.networks.encoders import EncoderSpec
-from asl.models.networks.pruning import pruned
+from asl.models.networks.pruning import prune_recogniser
 from asl.models.networks.recogniser import Recogniser
 
 SPECS = (
@@ -26,7 +26,7 @@ def made(spec: EncoderSpec) -> Recogniser:
 @given(st.sampled_from(SPECS), st.sampled_from([0.25, 0.5, 0.75]))
 def test_a_smaller_one_is_of_the_same_kind(spec, share):
     old = made(spec)
-    small = pruned(old, share)
+    small = prune_recogniser(old, share)
     assert small.encoder.spec.hidden == 16 * (1 - share)
     assert small.parameter_count() < (1 - share) * old.parameter_count() + 200
     scores, _ = small(torch.randn(2, 9, 12), torch.tensor([9, 7]))
@@ -37,10 +37,10 @@ def test_a_smaller_one_is_of_the_same_kind(spec, share):
 @pytest.mark.parametrize("spec", SPECS)
 def test_nothing_pruned_is_nothing_changed(spec):
     old, values = made(spec), torch.randn(2, 9, 12)
-    same = pruned(old, 0.0)
+    same = prune_recogniser(old, 0.0)
     torch.testing.assert_close(same(values, torch.tensor([9, 7]))[0], old(values, torch.tensor([9, 7]))[0])
     with pytest.raises(ValueError, match="nothing to learn with"):
-        pruned(old, 0.99)
+        prune_recogniser(old, 0.99)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -49,5 +49,5 @@ def test_units_that_do_nothing_go_first(spec):
     old = made(spec)
     with torch.no_grad():
         old.encoder.project[0].weight[::2] = 0
-    kept = pruned(old, 0.5).encoder.project[0].weight
+    kept = prune_recogniser(old, 0.5).encoder.project[0].weight
     assert (kept.abs().sum(dim=1) > 0).all()

@@ -9,27 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl.transducers.cascade import Knowledge, build, explain, line
-from asl.transducers.decoder import Decoder, Options
-from asl.transducers.level_names import LEXICON_GRAMMAR, WHOLE, file_name
-from asl.transducers.levels.context import Change, Place
+from asl.transducers.cascade import KnowledgeSources, build_cascade, explain_path, linear_acceptor
+from asl.transducers.decoder import Decoder, SearchOptions
+from asl.transducers.level_names import FULL_CASCADE, LEXICON_GRAMMAR, file_name
+from asl.transducers.levels.context import Change, ContextClass
 from asl.transducers.levels.discourse import ReferenceSymbols
 from asl.transducers.levels.lexicon import Pronunciation
 from asl.transducers.levels.morphology import FusedForm
-from asl.transducers.levels.ngram import train
+from asl.transducers.levels.ngram import train_ngram
 from tests.automata import with_free_backoff
 
 GLOSSES = ("JOHN", "IX-a", "a-GIVE-1", "CUP")
 #: 1, 2 plain units; 3 the point; 4 the agreement's movement; 5 rest; 6 of a fused form.
 POINT, MOVE, REST, OWN, UNITS = 3, 4, 5, 6, 6
 REFERENCES = ReferenceSymbols(UNITS, 1, {POINT: 1}, {MOVE: (1,)})
-WIDE = Options(beam=1e4, most_active=10**9)
+WIDE = SearchOptions(beam=1e4, most_active=10**9)
 #: The longest string of labels that is looked at, and the most words that one can stand for (a fused form takes two labels).
 LONGEST, MOST_WORDS = 3, 3
 
 
 @st.composite
-def knowledge(draw) -> Knowledge:
+def knowledge(draw) -> KnowledgeSources:
     plain = st.lists(st.integers(1, 2), min_size=1, max_size=2).map(tuple)
     john, give, cup = draw(plain), (*draw(plain), MOVE), draw(plain)
     entries = [
@@ -40,7 +40,11 @@ def knowledge(draw) -> Knowledge:
         Pronunciation(3, give),
         Pronunciation(4, cup, 0.1),
     ]
-    places = (*(Place(draw(st.integers(0, 1)), draw(st.integers(0, 1))) for _ in range(4)), Place(-1, -1), Place(0, 1))
+    places = (
+        *(ContextClass(draw(st.integers(0, 1)), draw(st.integers(0, 1))) for _ in range(4)),
+        ContextClass(-1, -1),
+        ContextClass(0, 1),
+    )
     changes, label = [], UNITS + 1
     for unit in draw(st.lists(st.integers(1, 2), max_size=2, unique=True)):
         kind = draw(st.sampled_from([{"handshape": 1 - places[unit - 1].handshape}, {"location": 0}, {}]))
@@ -51,14 +55,14 @@ def knowledge(draw) -> Knowledge:
     text = draw(st.lists(words, min_size=1, max_size=4))
     durations = tuple(draw(st.lists(st.floats(1.2, 5), min_size=label - 1, max_size=label - 1)))
     rest, power, penalty = (draw(st.sampled_from(two)) for two in ([0, REST], [1.0, 0.5], [0.0, -4.0]))
-    model = train(text, draw(st.integers(1, 3)), GLOSSES)
+    model = train_ngram(text, draw(st.integers(1, 3)), GLOSSES)
     shortest = draw(st.sampled_from([(), tuple(1 + label % 2 for label in range(len(durations)))]))
     longest = draw(st.sampled_from([(), tuple((2 + label % 3) * (label % 4 > 0) for label in range(len(durations)))]))
     how = {"shortest": shortest, "longest": longest, "rest": rest, "language_weight": power, "penalty": penalty}
-    return Knowledge(GLOSSES, durations, places, tuple(entries), model, REFERENCES, forms, tuple(changes), **how)
+    return KnowledgeSources(GLOSSES, durations, places, tuple(entries), model, REFERENCES, forms, tuple(changes), **how)
 
 
-def every_reading(known: Knowledge, acceptor: pynini.Fst) -> dict[tuple[tuple[int, ...], tuple[int, ...]], float]:
+def every_reading(known: KnowledgeSources, acceptor: pynini.Fst) -> dict[tuple[tuple[int, ...], tuple[int, ...]], float]:
     """(labels that are seen, words) → least cost of C, M, D, L and G, of strings of up to LONGEST labels."""
     found: dict = {}
     for count in range(MOST_WORDS + 1):
@@ -67,7 +71,7 @@ def every_reading(known: Knowledge, acceptor: pynini.Fst) -> dict[tuple[tuple[in
             cost = sum(one.cost for one in chosen) + with_free_backoff(acceptor, words, len(GLOSSES) + 1)
             if math.isinf(cost):
                 continue
-            fewer = sum(len(form.verb) + len(form.thing) - len(form.units) for form in known.forms)
+            fewer = sum(len(form.verb) + len(form.noun) - len(form.units) for form in known.forms)
             for written in rested([one.units for one in chosen], known.rest):
                 seen = [label for label in written if label != REFERENCES.noun]
                 for meant in said_in(written, known) if len(seen) <= LONGEST + fewer else ():
@@ -118,7 +122,7 @@ def fused_in(meant, forms):
     for units, cost in fused_in(meant[1:], forms):
         yield (meant[0], *units), cost
     for one in forms:
-        both = (*one.verb, *one.thing)
+        both = (*one.verb, *one.noun)
         if meant[: len(both)] == both:
             for units, cost in fused_in(meant[len(both) :], forms):
                 yield (*one.units, *units), cost + one.cost
@@ -136,7 +140,7 @@ def fits(units, forms, at, places) -> bool:
     if one is None:
         return True
     own = places[units[at] - 1]
-    if one.handshape is not None and (at == 0 or places[units[at - 1] - 1] != Place(one.handshape, own.location)):
+    if one.handshape is not None and (at == 0 or places[units[at - 1] - 1] != ContextClass(one.handshape, own.location)):
         return False
     return one.location is None or (at + 1 < len(units) and places[units[at + 1] - 1].location == one.location)
 
@@ -165,7 +169,7 @@ def stretched(labels, scores, known) -> float:
 @settings(max_examples=500, deadline=None)
 @given(knowledge(), st.integers(1, LONGEST), st.integers(0, 2**31))
 def test_the_best_path_of_six_levels_is_the_best_of_all_readings(tmp_path_factory, known, frames, seed):
-    made = build(known)
+    made = build_cascade(known)
     folder = tmp_path_factory.mktemp("graph")
     made.write(folder)
     scores = np.random.default_rng(seed).normal(0, 3, (frames, len(known.durations))).astype(np.float32)
@@ -175,9 +179,9 @@ def test_the_best_path_of_six_levels_is_the_best_of_all_readings(tmp_path_factor
         if 0 < len(labels) <= frames:
             cost += known.penalty * len(words) + stretched(labels, scores, known)
             expected[words] = min(expected.get(words, math.inf), cost)
-    got = Decoder(folder / file_name(WHOLE), WIDE).decode(scores)
+    got = Decoder(folder / file_name(FULL_CASCADE), WIDE).decode(scores)
     possible = min(expected.values(), default=math.inf) < math.inf
-    assert got.whole == possible
+    assert got.complete == possible
     if possible:
         assert got.cost == pytest.approx(min(expected.values()), abs=1e-2)
         assert expected[got.words] == pytest.approx(got.cost, abs=1e-2)
@@ -187,14 +191,14 @@ def test_the_best_path_of_six_levels_is_the_best_of_all_readings(tmp_path_factor
 @given(knowledge())
 def test_nothing_is_accepted_but_what_the_levels_say(known):
     """Soundness and completeness of the composition: its strings, meanings and costs are those counted by hand."""
-    made = build(known)
+    made = build_cascade(known)
     readings = every_reading(known, made.fsts["G"])
     by_labels: dict[tuple[int, ...], dict] = {}
     for (labels, words), cost in readings.items():
         by_labels.setdefault(labels, {})[words] = cost
     for size in range(LONGEST):
         for labels in itertools.product(range(1, len(known.durations) + 1), repeat=size):
-            composed = line(labels)
+            composed = linear_acceptor(labels)
             for name in ("C", "M", "D", LEXICON_GRAMMAR):
                 composed = pynini.compose(composed.arcsort("olabel"), made.fsts[name])
             assert strings(composed) == pytest.approx(by_labels.get(labels, {}), abs=1e-3)
@@ -218,10 +222,10 @@ def strings(fst: pynini.Fst) -> dict[tuple[int, ...], float]:
 @settings(max_examples=100, deadline=None)
 @given(knowledge(), st.data())
 def test_an_explanation_adds_up(known, data):
-    made = build(known)
+    made = build_cascade(known)
     readings = every_reading(known, made.fsts["G"])
     labels, words = data.draw(st.sampled_from(sorted(one for one in readings if one[0])))
-    levels = explain(made.fsts, labels, words)
+    levels = explain_path(made.fsts, labels, words)
     assert sum(step.cost for steps in levels.values() for step in steps) == pytest.approx(readings[labels, words], abs=1e-2)
     read = tuple(labels)
     for steps in levels.values():
@@ -232,17 +236,21 @@ def test_an_explanation_adds_up(known, data):
 
 
 def test_a_cascade_needs_pronunciations():
-    known = Knowledge(("A",), (2.0,), (Place(0, 0),), (), train([["A"]], 1, ("A",)), ReferenceSymbols(1, 0, {}, {}))
+    known = KnowledgeSources(
+        ("A",), (2.0,), (ContextClass(0, 0),), (), train_ngram([["A"]], 1, ("A",)), ReferenceSymbols(1, 0, {}, {})
+    )
     with pytest.raises(ValueError, match="pronunciation"):
-        build(known)
+        build_cascade(known)
 
 
 def test_sizes_are_those_of_the_files(tmp_path):
     entries = (Pronunciation(1, (1, 2)), Pronunciation(2, (2, 1)))
-    model = train([["A", "B"]], 2, ("A", "B"))
-    known = Knowledge(("A", "B"), (2.0, 3.0), (Place(0, 0), Place(1, 0)), entries, model, ReferenceSymbols(2, 0, {}, {}))
-    sizes = {one.name: one for one in build(known).write(tmp_path)}
-    assert set(sizes) == {"G", "L", LEXICON_GRAMMAR, "D", "M", "C", WHOLE}
+    model = train_ngram([["A", "B"]], 2, ("A", "B"))
+    known = KnowledgeSources(
+        ("A", "B"), (2.0, 3.0), (ContextClass(0, 0), ContextClass(1, 0)), entries, model, ReferenceSymbols(2, 0, {}, {})
+    )
+    sizes = {one.name: one for one in build_cascade(known).write(tmp_path)}
+    assert set(sizes) == {"G", "L", LEXICON_GRAMMAR, "D", "M", "C", FULL_CASCADE}
     for name, one in sizes.items():
         assert one.bytes == (tmp_path / file_name(name)).stat().st_size
         assert one.states > 0

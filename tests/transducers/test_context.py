@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl.transducers.levels.context import Change, Place, context
+from asl.transducers.levels.context import Change, ContextClass, context
 from tests.automata import outputs
 
-PLACES = st.lists(st.builds(Place, st.integers(0, 1), st.integers(0, 1)), min_size=3, max_size=3)
+PLACES = st.lists(st.builds(ContextClass, st.integers(0, 1), st.integers(0, 1)), min_size=3, max_size=3)
 
 
 def changes_of(places, costs):
@@ -37,7 +37,7 @@ def by_rule(places, changes, labels) -> dict[tuple[int, ...], float]:
             return {}
         if change and change.handshape is not None:
             fits = before is not None and before <= len(places)
-            if not fits or places[before - 1] != Place(change.handshape, places[unit - 1].location):
+            if not fits or places[before - 1] != ContextClass(change.handshape, places[unit - 1].location):
                 return {}
         cost += change.cost if change else 0.0
         written.append(unit)
@@ -60,7 +60,7 @@ def test_a_form_stands_only_beside_what_it_takes_after(places, costs, data):
 
 
 def test_identity_is_always_possible():
-    places = [Place(0, 0), Place(1, 0), Place(1, 1)]
+    places = [ContextClass(0, 0), ContextClass(1, 0), ContextClass(1, 1)]
     fst = context(places, changes_of(places, [1.0]))
     for labels in product((1, 2, 3), repeat=3):
         assert outputs(fst, labels)[labels] == 0.0
@@ -68,9 +68,9 @@ def test_identity_is_always_possible():
 
 def test_one_form_of_two_units_is_refused():
     with pytest.raises(ValueError, match="read as two units"):
-        context([Place(0, 0), Place(1, 0)], [Change(3, 1, 0.0), Change(3, 2, 0.0)])
+        context([ContextClass(0, 0), ContextClass(1, 0)], [Change(3, 1, 0.0), Change(3, 2, 0.0)])
 
 
 def test_without_changes_nothing_is_remembered():
-    assert context([Place(i, i) for i in range(50)], [], passing=(51,)).num_states() == 1
-    assert math.isclose(outputs(context([Place(0, 0)], []), (1, 1))[1, 1], 0.0)
+    assert context([ContextClass(i, i) for i in range(50)], [], passing=(51,)).num_states() == 1
+    assert math.isclose(outputs(context([ContextClass(0, 0)], []), (1, 1))[1, 1], 0.0)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from asl.transducers.decoder import Decoder, read_graph
 from asl.transducers.levels.grammar import grammar
 from asl.transducers.levels.lexicon import Pronunciation, lexicon_grammar
-from asl.transducers.levels.ngram import train
-from asl.transducers.levels.observation import observed
+from asl.transducers.levels.ngram import train_ngram
+from asl.transducers.levels.observation import compose_observation
 from tests.automata import cost_of, with_free_backoff
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, UNITS, WIDE, WORDS, costs_of, every_reading, graph_of
 
@@ -28,7 +28,7 @@ def test_the_best_path_is_the_best_of_all_readings(tmp_path_factory, entries, te
     scores = np.random.default_rng(seed).normal(0, 3, (frames, UNITS)).astype(np.float32)
     expected = every_reading(entries, costs_of(model, acceptor), durations, scores)
     got = Decoder(path, WIDE).decode(scores)
-    assert got.whole
+    assert got.complete
     assert got.cost == pytest.approx(min(expected.values()), abs=1e-2)
     assert expected[got.words] == pytest.approx(got.cost, abs=1e-2)
     assert len(got.frames) == frames
@@ -50,10 +50,10 @@ def test_words_begin_where_their_units_do(tmp_path):
 
 
 def test_no_whole_path_gives_the_best_so_far(tmp_path):
-    small = lexicon_grammar([Pronunciation(1, (1, 2))], grammar(train([["A"]], 2, WORDS), WORDS), UNITS, len(WORDS))
-    observed(small, [3.0] * UNITS).write(str(tmp_path / "g.fst"))
+    small = lexicon_grammar([Pronunciation(1, (1, 2))], grammar(train_ngram([["A"]], 2, WORDS), WORDS), UNITS, len(WORDS))
+    compose_observation(small, [3.0] * UNITS).write(str(tmp_path / "g.fst"))
     got = Decoder(tmp_path / "g.fst").decode(np.array([[0.0, -50.0, -50.0, -50.0]]))
-    assert not got.whole
+    assert not got.complete
     assert got.words == (1,)
 
 
@@ -65,7 +65,7 @@ def test_scores_must_be_frames_of_numbers(tmp_path, scores):
 
 
 def test_costs_agree_with_the_acceptor():
-    model = train([["A", "B"], ["C"]], 2, WORDS)
+    model = train_ngram([["A", "B"], ["C"]], 2, WORDS)
     fst = grammar(model, WORDS)
     assert with_free_backoff(fst, (1, 2), len(WORDS) + 1) <= cost_of(fst, (1, 2), 4) + 1e-6
 

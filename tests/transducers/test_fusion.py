@@ -16,11 +16,11 @@ from asl.transducers.fusion import (
     PLACEMENT,
     POSSESSION,
     SignParts,
-    aligned,
     alignments,
     fuse,
-    gate,
+    gated_log_prob,
     reads_as_fused,
+    rotate_palm,
 )
 
 GIVE = SignParts("flat-O", "neutral", (0, -1.0, 0), "straight", kind=HANDLING)
@@ -102,7 +102,7 @@ def test_fusion_is_not_associative():
 @given(DIRECTIONS, st.sampled_from(sorted(alignments())), st.integers(0, 2**31))
 def test_the_palm_takes_the_smallest_rotation(palm, kind, seed):
     relation, axis = alignments()[kind]
-    got = np.array(aligned(palm, kind))
+    got = np.array(rotate_palm(palm, kind))
     axis = np.array(axis)
     if relation == "parallel":
         members = [axis, -axis]
@@ -118,7 +118,7 @@ def test_the_palm_takes_the_smallest_rotation(palm, kind, seed):
 
 
 def test_the_gate():
-    assert gate(np.log(0.2), np.log(0.6), np.array(0.25)) == pytest.approx(math.log(0.25 * 0.2 + 0.75 * 0.6))
-    assert gate(-1.0, -9.0, np.array(1.0)) == pytest.approx(-1.0)
+    assert gated_log_prob(np.log(0.2), np.log(0.6), np.array(0.25)) == pytest.approx(math.log(0.25 * 0.2 + 0.75 * 0.6))
+    assert gated_log_prob(-1.0, -9.0, np.array(1.0)) == pytest.approx(-1.0)
     assert reads_as_fused(-10.0, -7.0, 2.0)
     assert not reads_as_fused(-10.0, -9.0, 2.0)

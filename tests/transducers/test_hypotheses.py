@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl.transducers.hypotheses import END, Competition, n_best
+from asl.transducers.hypotheses import END, NBestSearch, n_best
 from asl.transducers.levels.lexicon import Pronunciation
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, UNITS, costs_of, every_reading, graph_of
 
@@ -68,8 +68,8 @@ def test_what_competes_is_every_reading_in_order(tmp_path_factory, entries, text
     model, acceptor = graph_of(entries, text, durations, path)
     scores = np.random.default_rng(seed).normal(0, 3, (frames, UNITS)).astype(np.float32)
     expected = every_reading(entries, costs_of(model, acceptor), durations, scores)
-    competition = Competition(path, beam=1e4, lattice_beam=1e4)
-    got = competition.best(scores, 4)
+    competition = NBestSearch(path, beam=1e4, lattice_beam=1e4)
+    got = competition.n_best(scores, 4)
     ranked = sorted(cost for cost in expected.values() if math.isfinite(cost))
 
     def cost(one):
@@ -77,22 +77,22 @@ def test_what_competes_is_every_reading_in_order(tmp_path_factory, entries, text
 
     assert [cost(one) for one in got] == pytest.approx(ranked[:4], abs=1e-2)
     for one in got:
-        again = competition.aligned(scores, one.words)
+        again = competition.align(scores, one.words)
         assert cost(again) == pytest.approx(expected[one.words], abs=1e-2)
-        assert competition.breaks_at(one.words) == len(one.words)
+        assert competition.readable_words(one.words) == len(one.words)
 
 
 def test_words_that_the_graph_cannot_say(tmp_path):
     entries = [Pronunciation(1, (1, 2)), Pronunciation(2, (3,))]
     graph_of(entries, [["A", "B"]] * 3, [3.0] * UNITS, tmp_path / "g.fst")
-    competition = Competition(tmp_path / "g.fst")
+    competition = NBestSearch(tmp_path / "g.fst")
     scores = np.zeros((2, UNITS), dtype=np.float32)
-    assert competition.aligned(scores, (1,)).words == (1,)
-    assert competition.aligned(scores, (1, 2)) is None  # three units in two frames
-    assert competition.aligned(scores, (2, 3)) is None
-    assert competition.breaks_at((2, 3)) == 1  # nothing pronounces the second
+    assert competition.align(scores, (1,)).words == (1,)
+    assert competition.align(scores, (1, 2)) is None  # three units in two frames
+    assert competition.align(scores, (2, 3)) is None
+    assert competition.readable_words((2, 3)) == 1  # nothing pronounces the second
 
 
 def test_nothing_competes_where_no_sentence_ends(tmp_path):
     graph_of([Pronunciation(1, (1, 2))], [["A"]], [3.0] * UNITS, tmp_path / "g.fst")
-    assert Competition(tmp_path / "g.fst").best(np.full((1, UNITS), -1.0), 3)[0].words in {(), (1,)}
+    assert NBestSearch(tmp_path / "g.fst").n_best(np.full((1, UNITS), -1.0), 3)[0].words in {(), (1,)}

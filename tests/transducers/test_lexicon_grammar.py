@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl.transducers.cascade import line
+from asl.transducers.cascade import linear_acceptor
 from asl.transducers.levels.grammar import grammar
-from asl.transducers.levels.lexicon import Pronunciation, disambiguated, lexicon_grammar
-from asl.transducers.levels.ngram import train
+from asl.transducers.levels.lexicon import Pronunciation, disambiguate, lexicon_grammar
+from asl.transducers.levels.ngram import train_ngram
 
 UNITS = 4
 ENTRIES = st.lists(
@@ -21,7 +21,7 @@ ENTRIES = st.lists(
 def readings(fst: pynini.Fst, units) -> dict[tuple[int, ...], float]:
     """Every gloss string that a unit string is read as, with its least cost."""
     found: dict[tuple[int, ...], float] = {}
-    composed = pynini.rmepsilon(pynini.compose(line(units), fst).project("output"))
+    composed = pynini.rmepsilon(pynini.compose(linear_acceptor(units), fst).project("output"))
 
     def walk(state, labels, cost):
         final = float(composed.final(state))
@@ -56,12 +56,12 @@ def by_hand(entries, costs, units) -> dict[tuple[int, ...], float]:
 def test_what_is_read_is_what_can_be_cut(entries, text, order, data):
     """Sound and complete: exactly the gloss strings whose pronunciations the units are, at the cost of L and G."""
     words = ("A", "B", "C")
-    model = train(text, order, words)
+    model = train_ngram(text, order, words)
     acceptor = grammar(model, words)
     plain = acceptor.copy().relabel_pairs(ipairs=[(4, 0)], opairs=[(4, 0)])
 
     def costs(glosses):
-        best = pynini.shortestdistance(pynini.compose(line(glosses), plain), reverse=True)
+        best = pynini.shortestdistance(pynini.compose(linear_acceptor(glosses), plain), reverse=True)
         return float(best[0])
 
     fst = lexicon_grammar(entries, acceptor, UNITS, 3)
@@ -74,11 +74,11 @@ def test_what_is_read_is_what_can_be_cut(entries, text, order, data):
 
 @given(ENTRIES)
 def test_no_entry_is_another_or_its_beginning(entries):
-    spelled, _ = disambiguated(entries, UNITS)
+    spelled, _ = disambiguate(entries, UNITS)
     for one, other in itertools.permutations(spelled, 2):
         assert other[: len(one)] != one
 
 
 def test_units_must_be_units():
     with pytest.raises(ValueError, match="gloss 2"):
-        disambiguated([Pronunciation(2, (5,))], UNITS)
+        disambiguate([Pronunciation(2, (5,))], UNITS)

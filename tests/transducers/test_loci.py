@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asl.transducers.loci import (
     SMALLEST_TAU,
-    Discourse,
+    DiscourseState,
     agreement,
     angle,
     calibrated_alpha,
@@ -18,14 +18,14 @@ from asl.transducers.loci import (
     pointing_directions,
     retrieval,
     uniqueness_bound,
-    unit,
+    unit_vector,
 )
 
 LEFT, RIGHT, AHEAD = np.array([-1.0, 0, 0.5]), np.array([1.0, 0, 0.5]), np.array([0, 0, 1.0])
 
 
 def uniform(rng, *shape):
-    return unit(rng.normal(size=(*shape, 3)))
+    return unit_vector(rng.normal(size=(*shape, 3)))
 
 
 def test_angles_are_exact_for_small_ones():
@@ -35,11 +35,11 @@ def test_angles_are_exact_for_small_ones():
 
 
 def test_assignment_retrieval_and_the_locus_test():
-    state = Discourse().assign("JOHN", LEFT).assign("MARY", RIGHT)
+    state = DiscourseState().assign("JOHN", LEFT).assign("MARY", RIGHT)
     assert state.referents == ("JOHN", "MARY")
     assert locus_test(LEFT + 0.05, state, 0.3) == 0
     assert locus_test(AHEAD, state, 0.3) is None
-    assert locus_test(AHEAD, Discourse(), 9.0) is None
+    assert locus_test(AHEAD, DiscourseState(), 9.0) is None
     assert retrieval(LEFT, state, 8.0)[0] > 0.99
     # What was said can outweigh a point between the two.
     assert retrieval(AHEAD, state, 8.0, np.log([0.1, 0.9])).argmax() == 1
@@ -47,13 +47,13 @@ def test_assignment_retrieval_and_the_locus_test():
     assert moved.referents == state.referents
     assert locus_test(AHEAD, moved, 0.1) == 0
     with pytest.raises(ValueError, match="nobody"):
-        retrieval(LEFT, Discourse(), 8.0)
+        retrieval(LEFT, DiscourseState(), 8.0)
 
 
 @given(st.integers(1, 6), st.floats(0.5, 30), st.integers(0, 2**31))
 def test_retrieval_is_a_distribution_whose_best_is_the_nearest(count, alpha, seed):
     rng = np.random.default_rng(seed)
-    state = Discourse(tuple(map(str, range(count))), tuple(map(tuple, uniform(rng, count).tolist())))
+    state = DiscourseState(tuple(map(str, range(count))), tuple(map(tuple, uniform(rng, count).tolist())))
     direction = uniform(rng)
     p = retrieval(direction, state, alpha)
     assert p.sum() == pytest.approx(1)
@@ -61,7 +61,7 @@ def test_retrieval_is_a_distribution_whose_best_is_the_nearest(count, alpha, see
 
 
 def test_agreement_needs_two_bound_loci():
-    state = Discourse().assign("JOHN", LEFT).assign("MARY", RIGHT)
+    state = DiscourseState().assign("JOHN", LEFT).assign("MARY", RIGHT)
     assert agreement(LEFT, RIGHT, state, 0.3) == (0, 1)
     assert agreement(RIGHT, LEFT, state, 0.3) == (1, 0)
     assert agreement(LEFT, LEFT, state, 0.3) is None

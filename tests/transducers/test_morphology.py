@@ -21,7 +21,7 @@ def by_rule(forms, labels) -> dict[tuple[int, ...], float]:
         read(rest[1:], (*said, rest[0]), cost)
         for one in forms:
             if rest[: len(one.units)] == one.units:
-                read(rest[len(one.units) :], (*said, *one.verb, *one.thing), cost + one.cost)
+                read(rest[len(one.units) :], (*said, *one.verb, *one.noun), cost + one.cost)
 
     read(tuple(labels), (), 0.0)
     return found

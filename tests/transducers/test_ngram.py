@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asl.transducers.levels.ngram import END, START, UNKNOWN, from_arpa, mixed, to_arpa, train
+from asl.transducers.levels.ngram import END, START, UNKNOWN, from_arpa, interpolate, to_arpa, train_ngram
 
 TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)
 
@@ -13,7 +13,7 @@ TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max
 @settings(max_examples=60)
 @given(TEXTS, st.integers(1, 4))
 def test_every_history_has_a_distribution(sentences, order):
-    model = train(sentences, order, vocabulary="XYZ")
+    model = train_ngram(sentences, order, vocabulary="XYZ")
     everything = [*model.words, END, UNKNOWN]
     histories = {(), (START,), ("A",), ("B", "A"), ("Q", "C", "A"), (START, "E", "D", "A")}
     for history in histories:
@@ -53,7 +53,7 @@ def kneser_ney(sentences, order, words):
 @settings(max_examples=40, deadline=None)
 @given(TEXTS, st.integers(1, 3), st.lists(st.sampled_from("ABCDE"), min_size=2, max_size=2), st.sampled_from([*"ABCDE", END]))
 def test_probabilities_are_those_of_the_formula(sentences, order, history, word):
-    model = train(sentences, order, vocabulary="ABCDE")
+    model = train_ngram(sentences, order, vocabulary="ABCDE")
     history = tuple(history[-(order - 1) :]) if order > 1 else ()
     assert math.exp(model.log_prob(word, history)) == pytest.approx(
         kneser_ney(sentences, order, model.words)(word, history), abs=1e-9
@@ -63,7 +63,7 @@ def test_probabilities_are_those_of_the_formula(sentences, order, history, word)
 @settings(max_examples=30)
 @given(TEXTS, st.integers(1, 4))
 def test_arpa_says_the_same(sentences, order):
-    model = train(sentences, order, vocabulary="XY")
+    model = train_ngram(sentences, order, vocabulary="XY")
     again = from_arpa(to_arpa(model))
     assert (again.order, again.words) == (model.order, model.words)
     for words in (["A", "B"], ["X", "Q", "C"], []):
@@ -72,20 +72,20 @@ def test_arpa_says_the_same(sentences, order):
 
 def test_order_pays_on_ordered_text():
     text = [["IX", "WANT", "FOOD"], ["IX", "WANT", "WATER"], ["MOM", "LIKE", "FOOD"], ["MOM", "WANT", "WATER"]] * 3
-    perplexities = [train(text, order).perplexity(text) for order in (1, 2, 3)]
+    perplexities = [train_ngram(text, order).perplexity(text) for order in (1, 2, 3)]
     assert perplexities == sorted(perplexities, reverse=True)
-    assert train(text, 3).perplexity([["IX", "WANT", "FOOD"]]) < train(text, 3).perplexity([["FOOD", "WANT", "IX"]])
+    assert train_ngram(text, 3).perplexity([["IX", "WANT", "FOOD"]]) < train_ngram(text, 3).perplexity([["FOOD", "WANT", "IX"]])
     with pytest.raises(ValueError, match="no sentences"):
-        train(text, 2).perplexity([])
+        train_ngram(text, 2).perplexity([])
 
 
 @pytest.mark.parametrize(("sentences", "order", "said"), [([], 2, "empty"), ([["A"]], 0, "order 0"), ([["A"]], 6, "order 6")])
 def test_what_makes_no_model(sentences, order, said):
     with pytest.raises(ValueError, match=said):
-        train(sentences, order)
+        train_ngram(sentences, order)
 
 
-GOOD = to_arpa(train([["A", "B"], ["B"]], 2))
+GOOD = to_arpa(train_ngram([["A", "B"], ["B"]], 2))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_what_is_no_arpa_file(text, said):
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, TEXTS, st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.0, 0.3, 1.0]))
 def test_a_mixture_has_a_distribution_and_is_the_mean_where_it_was_counted(first, second, a, b, share):
-    one, other = train(first, a, "ABCDE"), train(second, b, "ABCDE")
-    both = mixed(one, other, share)
+    one, other = train_ngram(first, a, "ABCDE"), train_ngram(second, b, "ABCDE")
+    both = interpolate(one, other, share)
     everything = [*both.words, END, UNKNOWN]
     for history in [(), (START,), ("A",), ("B", "A")]:
         assert sum(math.exp(both.log_prob(word, history)) for word in everything) == pytest.approx(1, abs=1e-6)
@@ -124,4 +124,4 @@ def test_a_mixture_has_a_distribution_and_is_the_mean_where_it_was_counted(first
 
 def test_models_of_different_words_cannot_be_mixed():
     with pytest.raises(ValueError, match="different words"):
-        mixed(train([["A"]], 1), train([["B"]], 1), 0.5)
+        interpolate(train_ngram([["A"]], 1), train_ngram([["B"]], 1), 0.5)

@@ -26,14 +26,14 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Place:
+class ContextClass:
     """The classes by which a unit is a neighbour: its handshape and its location."""
 
     handshape: int
     location: int
 
 
-def context(units: Sequence[Place], changes: Iterable[Change], passing: Iterable[int] = ()) -> pynini.Fst:
+def context(units: Sequence[ContextClass], changes: Iterable[Change], passing: Iterable[int] = ()) -> pynini.Fst:
     """C over units 1…U, `units[u − 1]` of each; passing: labels beside them, which are no neighbours of anything.
 
     A state is what the unit before was, as far as a change depends on it, and the location promised for the unit to come.

@@ -16,7 +16,7 @@ class Pronunciation:
     cost: float = 0.0
 
 
-def disambiguated(entries: Sequence[Pronunciation], units: int) -> tuple[list[tuple[int, ...]], int]:
+def disambiguate(entries: Sequence[Pronunciation], units: int) -> tuple[list[tuple[int, ...]], int]:
     """The units of each entry, followed by a symbol above `units` where another entry has the same or begins with it; and how
     many such symbols there are. Homonyms (DAD and FATHER signed alike) get one each, so that a path says which it was.
 
@@ -39,11 +39,11 @@ def disambiguated(entries: Sequence[Pronunciation], units: int) -> tuple[list[tu
 def lexicon(entries: Sequence[Pronunciation], units: int, glosses: int, rest: int = 0) -> tuple[pynini.Fst, int]:
     """L, closed under sequences, and the label that its BACKOFF loop reads.
 
-    Input labels: 1…U units, then the symbols of `disambiguated`, then BACKOFF's; output 1…V glosses, V + 1 for BACKOFF. The gloss
+    Input labels: 1…U units, then the symbols of `disambiguate`, then BACKOFF's; output 1…V glosses, V + 1 for BACKOFF. The gloss
     stands on the first arc: what a hypothesis means is then known, and weighed by G, as soon as it begins. rest: the unit that
     may stand once between signs, before and after them, if there is one; no gloss has it.
     """
-    spelled, symbols = disambiguated(entries, units)
+    spelled, symbols = disambiguate(entries, units)
     backoff = units + symbols + 1
     fst = pynini.Fst()
     start = fst.add_state()

@@ -15,7 +15,7 @@ class FusedForm:
 
     units: tuple[int, ...]
     verb: tuple[int, ...]
-    thing: tuple[int, ...]
+    noun: tuple[int, ...]
     cost: float = 0.0
 
 
@@ -25,7 +25,7 @@ def morphology(forms: Sequence[FusedForm], passing: Iterable[int]) -> pynini.Fst
     Verb and object are written as soon as a form begins, so that G weighs it then and not when it ends: a search could not wait
     so long. Forms that go on alike share their states. Raises ValueError: a form without units.
     """
-    if any(not (one.units and one.verb and one.thing) for one in forms):
+    if any(not (one.units and one.verb and one.noun) for one in forms):
         raise ValueError("a fused form needs units of its own, of the verb and of the object")
     fst = pynini.Fst()
     start = fst.add_state()
@@ -35,7 +35,7 @@ def morphology(forms: Sequence[FusedForm], passing: Iterable[int]) -> pynini.Fst
         fst.add_arc(start, pynini.Arc(label, label, 0.0, start))
     known: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {((), ()): start}
     for one in forms:
-        first, *others = (*one.verb, *one.thing)
+        first, *others = (*one.verb, *one.noun)
         target = _remainder(fst, known, tuple(others), one.units[1:])
         fst.add_arc(start, pynini.Arc(one.units[0], first, one.cost, target))
     return fst.arcsort("olabel")

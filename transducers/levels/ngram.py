@@ -61,7 +61,7 @@ class NGram:
         return word if (word,) in self.log_probs or word == START else UNKNOWN
 
 
-def train(sentences: Iterable[Sequence[str]], order: int, vocabulary: Iterable[str] = ()) -> NGram:
+def train_ngram(sentences: Iterable[Sequence[str]], order: int, vocabulary: Iterable[str] = ()) -> NGram:
     """Interpolated Kneser–Ney of `order` (Chen and Goodman 1999), one discount an order by the counts of counts.
 
     vocabulary: words that must have a probability though the text lacks them. Unknown words get that of a word never seen.
@@ -94,7 +94,7 @@ def train(sentences: Iterable[Sequence[str]], order: int, vocabulary: Iterable[s
     return NGram(order, tuple(words), {gram: math.log(p) for gram, p in probs.items()}, backoffs)
 
 
-def mixed(first: NGram, second: NGram, share: float) -> NGram:
+def interpolate(first: NGram, second: NGram, share: float) -> NGram:
     """share · first + (1 − share) · second, in backoff form. Raises ValueError: they have different words."""
     if first.words != second.words:
         raise ValueError("models of different words cannot be mixed")

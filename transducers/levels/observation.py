@@ -9,7 +9,7 @@ import pynini
 LEAST_DURATION = 1.01
 
 
-def observed(
+def compose_observation(
     units_to_words: pynini.Fst, durations: Sequence[float], shortest: Sequence[int] = (), longest: Sequence[int] = ()
 ) -> pynini.Fst:
     """H ∘ the rest: an arc of a unit becomes states that read frames of that unit.

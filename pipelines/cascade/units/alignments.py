@@ -20,7 +20,7 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 from asl.pipelines.workspace.settings.reading import GraphSettings
-from asl.transducers.glossing import POINT, SPELLED, gloss
+from asl.transducers.glossing import POINT, SPELLED, normalise_gloss
 
 #: Synthetic performances of a sign of the lexicon that no clip shows.
 SYNTHETIC_SIGNERS, TAKES_PER_SIGNER, SYNTHETIC_FPS = 3, 2, 25.0
@@ -169,7 +169,7 @@ def fingerspelled_names(settings: GraphSettings, alignments: Alignments) -> list
 
     Raises BadInput if a file is unreadable, or if no clip shows a letter that is needed.
     """
-    names = [gloss(f"{SPELLED}{word}") for file in settings.names for line in read_text(Path(file)) for word in line]
+    names = [normalise_gloss(f"{SPELLED}{word}") for file in settings.names for line in read_text(Path(file)) for word in line]
     letters = set(alignments.letter_codes)
     for name in names:
         if missing := set(name[len(SPELLED) :]) - letters:

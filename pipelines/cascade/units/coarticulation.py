@@ -8,7 +8,7 @@ import numpy as np
 
 from asl.models.units import Units
 from asl.pipelines.cascade.units.frame_labels import FrameLabels
-from asl.transducers.levels.context import Change, Place
+from asl.transducers.levels.context import Change, ContextClass
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Coarticulation:
     max_cost: float = 4.0
     distances: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def apply(self, units: Units, labels: FrameLabels, rest: int) -> tuple[dict[str, np.ndarray], list[Place], list[Change]]:
+    def apply(
+        self, units: Units, labels: FrameLabels, rest: int
+    ) -> tuple[dict[str, np.ndarray], list[ContextClass], list[Change]]:
         """The tables with one more row per pooled class, the classes of every label, and the changes.
 
         Adds a label per changed form to `labels`. rest: the label between signs, or 0.
@@ -34,11 +36,11 @@ class Coarticulation:
         tables = dict(units.tables)
         base = len(labels.rows)
         if not tables:
-            return tables, [Place(-1, -1)] * base, []
+            return tables, [ContextClass(-1, -1)] * base, []
         usual_codes = {part: table[:, :-1].argmax(axis=1) for part, table in tables.items()}
-        places = [Place(*(int(usual_codes[part][labels.rows[label][0]]) for part in ("H", "L"))) for label in range(base)]
+        places = [ContextClass(*(int(usual_codes[part][labels.rows[label][0]]) for part in ("H", "L"))) for label in range(base)]
         if rest:
-            places[rest - 1] = Place(-1, -1)
+            places[rest - 1] = ContextClass(-1, -1)
         forms = _ContextForms(labels, list(tables))
         if self.reduction and rest:
             still = labels.rows[rest - 1][0]
@@ -52,7 +54,7 @@ class Coarticulation:
                     forms.add(label, part, pooled_rows[code], f"{kind} {code}", nats, **{kind: code})
         return tables, places, forms.changes
 
-    def _changes(self, places: list[Place], rest: int, part: str, cost: float) -> Iterator[tuple[int, int, float]]:
+    def _changes(self, places: list[ContextClass], rest: int, part: str, cost: float) -> Iterator[tuple[int, int, float]]:
         """(label, new code, nats): for "H" every handshape at the same location, for "L" every location."""
         codes = defaultdict(set)
         for place in places:

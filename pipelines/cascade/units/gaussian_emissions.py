@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asl.models.features.feature_sets import FeatureSet, encoder_input
-from asl.models.gaussians import Gaussians, fit
-from asl.models.units import aligned, unit_scores
+from asl.models.gaussians import Gaussians, fit_gaussians
+from asl.models.units import align_frames, unit_scores
 from asl.pipelines.cascade.units.codebooks import right_handed
 from asl.pipelines.cascade.units.inventory import Inventory, SignVariant
 
@@ -63,10 +63,10 @@ def fit_emissions(
     inputs = {clip: emission_inputs(rows, model.feature_set, model.mean, model.deviation) for clip, rows in features.items()}
     frames, units = list(inputs.values()), len(inventory.units)
     # The first alignment uses the tables of codes, later ones the Gaussians themselves.
-    gaussians = fit(frames, _frame_units(alignments, inventory, inputs, None), units)
+    gaussians = fit_gaussians(frames, _frame_units(alignments, inventory, inputs, None), units)
     for _ in range(REALIGNMENTS):
         scores = {clip: gaussians.log_likelihoods(values) for clip, values in inputs.items()}
-        gaussians = fit(frames, _frame_units(alignments, inventory, inputs, scores), units)
+        gaussians = fit_gaussians(frames, _frame_units(alignments, inventory, inputs, scores), units)
     return GaussianEmissions(gaussians, model.mean, model.deviation)
 
 
@@ -86,7 +86,7 @@ def _frame_units(
 
     def alignment(codes: np.ndarray, span: "ClipSpan", variant: SignVariant) -> tuple[np.ndarray, np.ndarray, float]:
         durations = inventory.units.durations[list(variant.units)]
-        return np.array(variant.units), *aligned(segment_scores(codes, span, variant.units), durations)
+        return np.array(variant.units), *align_frames(segment_scores(codes, span, variant.units), durations)
 
     for glosses, segments in alignments.sign_codes.items():
         for codes, span in zip(segments, alignments.sign_spans[glosses], strict=True):

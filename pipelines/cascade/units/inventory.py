@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asl.models.units import Units, joined, learn, variants
+from asl.models.units import Units, cluster_variants, concatenate_units, learn_units
 from asl.pipelines.cascade.units.segments import GlossTuple
 from asl.transducers.glossing import SPELLED, stem
 
@@ -56,18 +56,18 @@ def learn_inventory(
     variant_heads, variant_codes = [], []
     for glosses, segments in sorted(sign_codes.items()):
         if glosses not in spelled:
-            cluster = variants(segments, sizes, max_variants, MIN_CLIPS_PER_VARIANT, seed)
+            cluster = cluster_variants(segments, sizes, max_variants, MIN_CLIPS_PER_VARIANT, seed)
             for number in range(cluster.max() + 1):
                 variant_codes.append([codes for codes, c in zip(segments, cluster, strict=True) if c == number])
                 variant_heads.append((glosses, len(variant_codes[-1])))
-    parts = [learn(variant_codes, sizes, stays=stays, tie=tie, seed=seed)] if variant_codes else []
+    parts = [learn_units(variant_codes, sizes, max_states=stays, tie=tie, seed=seed)] if variant_codes else []
     letters = sorted(letter_codes)
-    parts += [learn([letter_codes[letter] for letter in letters], sizes, stays=1)] if letters else []
+    parts += [learn_units([letter_codes[letter] for letter in letters], sizes, max_states=1)] if letters else []
     rest_codes = [codes for codes in rest_codes if len(codes)]
-    parts += [learn([rest_codes], sizes, stays=1)] if rest_codes else []
-    units = joined(parts)
-    sign_variants = [SignVariant(*head, row) for head, row in zip(variant_heads, units.spelled, strict=False)]
-    unit_of = dict(zip(letters, (row[0] for row in units.spelled[len(variant_heads) :]), strict=False))
+    parts += [learn_units([rest_codes], sizes, max_states=1)] if rest_codes else []
+    units = concatenate_units(parts)
+    sign_variants = [SignVariant(*head, row) for head, row in zip(variant_heads, units.unit_sequences, strict=False)]
+    unit_of = dict(zip(letters, (row[0] for row in units.unit_sequences[len(variant_heads) :]), strict=False))
     clips_of = {glosses[0]: len(sign_codes[glosses]) for glosses in spelled}
     clips_of |= {name: 1 for name in names if (name,) not in sign_codes}
     sign_variants += [

@@ -10,12 +10,12 @@ from asl.pipelines.cascade.units.coarticulation import Coarticulation
 from asl.pipelines.cascade.units.frame_labels import NO_GLOSS, FrameLabels
 from asl.pipelines.cascade.units.inventory import Inventory, SignVariant, unseen_fused_forms
 from asl.pipelines.cascade.units.segments import GlossTuple
-from asl.transducers.glossing import refers, single_letter
-from asl.transducers.levels.context import Change, Place
+from asl.transducers.glossing import is_reference, is_single_letter
+from asl.transducers.levels.context import Change, ContextClass
 from asl.transducers.levels.discourse import ReferenceSymbols
 from asl.transducers.levels.lexicon import Pronunciation
 from asl.transducers.levels.morphology import FusedForm
-from asl.transducers.references import references_of
+from asl.transducers.references import reference_symbols
 
 #: Labels of a variant's units, in order, and the number of clips that show it.
 LabelledVariant = tuple[tuple[int, ...], int]
@@ -33,7 +33,7 @@ class CascadeSigns:
     references: ReferenceSymbols
     forms: list[FusedForm]
     changes: list[Change]
-    places: list[Place]
+    places: list[ContextClass]
     rest: int
     tables: dict[str, np.ndarray]
 
@@ -61,7 +61,7 @@ def cascade_signs(
         unit = inventory.rest
         rest = labels.add((unit,) * len(parts), NO_GLOSS, False, inventory.units.durations[unit], "rest", unit)
     plain = {words[0]: variants for words, variants in labelled.items() if len(words) == 1}
-    references = references_of(plain, loci, len(labels.rows))
+    references = reference_symbols(plain, loci, len(labels.rows))
     label_of = {gloss: label for label, gloss in enumerate(glosses, 1)}
     entries = lexicon_entries(labelled, label_of, references, set(nouns), letter_cost)
     shares = dict(fused_shares) | {variant.glosses: fused_shares[source] for variant, source in unseen}
@@ -87,7 +87,7 @@ def _add_labels(
         variant_labels = []
         for position, unit in enumerate(variant.units):
             rows = variant.table_rows(position, parts)
-            key = (number, position) if labels_per_sign or refers(variant.glosses[0]) else (rows,)
+            key = (number, position) if labels_per_sign or is_reference(variant.glosses[0]) else (rows,)
             if key not in shared:
                 name = f"{'+'.join(variant.glosses)}/{position + 1}" if len(key) > 1 else f"u{unit}"
                 gloss, peak = _expected_gloss(variant, position, encoder)
@@ -124,11 +124,11 @@ def lexicon_entries(
             continue
         total = sum(clips for _, clips in variants)
         for units, clips in variants:
-            cost = -float(np.log(clips / total)) + (letter_cost if single_letter(glosses[0]) else 0.0)
+            cost = -float(np.log(clips / total)) + (letter_cost if is_single_letter(glosses[0]) else 0.0)
             gloss = label_of[glosses[0]]
             entries.append(Pronunciation(gloss, units, cost))
             if units[0] in references.points:
                 entries.append(Pronunciation(gloss, (references.introduction(units[0]), *units[1:]), cost))
-            elif references.points and (glosses[0] in nouns or single_letter(glosses[0])):
+            elif references.points and (glosses[0] in nouns or is_single_letter(glosses[0])):
                 entries.append(Pronunciation(gloss, (*units, references.noun), cost))
     return entries

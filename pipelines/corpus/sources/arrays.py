@@ -20,7 +20,7 @@ from asl.models.features.holistic import COMPONENTS, Landmarks, empty_points
 from asl.pipelines.corpus.clips import ClipSource, split_name
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.settings.fields import nearest_hint
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 MAX_ARRAY_BYTES = 8 << 30
 MAX_LAYOUT_BYTES = 1 << 20
@@ -64,7 +64,7 @@ def read(file: Path, layout: str) -> list[ClipSource]:
         raise BadInput(f"{file}: 'split' has values other than train, validation, test", "correct the array")
     return [
         ClipSource(
-            file, "array", f"{file.stem}/{row:06d}", (gloss(str(words[row])),), str(groups[row]),
+            file, "array", f"{file.stem}/{row:06d}", (normalise_gloss(str(words[row])),), str(groups[row]),
             split=split_name(str(splits[row])) if splits is not None else "", row=row, layout=layout or chosen.name,
         )
         for row in range(len(words))

@@ -10,7 +10,7 @@ from asl.models.features.tiers import Segment
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources.videos import check_folder
 from asl.pipelines.workspace.errors import BadInput
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 MAX_EAF_BYTES = 64 << 20
 GLOSS_TIER = "gloss"
@@ -74,5 +74,5 @@ def _annotated(clip: ClipSource, segments: list[Segment], gloss_tier: str) -> Cl
 def _relabelled(segment: Segment, start: float, gloss_tier: str) -> Segment:
     """Times from the clip's start; the gloss tier under one name whatever it is called in the file."""
     is_gloss = segment.tier.lower() == gloss_tier.lower()
-    tier, value = (GLOSS_TIER, gloss(segment.value)) if is_gloss else (segment.tier, segment.value)
+    tier, value = (GLOSS_TIER, normalise_gloss(segment.value)) if is_gloss else (segment.tier, segment.value)
     return Segment(tier, value, max(0.0, segment.start - start), segment.end - start)

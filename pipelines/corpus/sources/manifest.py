@@ -10,7 +10,7 @@ from typing import Any
 from asl.pipelines.corpus.clips import ClipSource, all_kept, split_name
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.fields import nearest_hint
-from asl.transducers.glossing import glosses
+from asl.transducers.glossing import parse_glosses
 
 REQUIRED = ("path", "gloss")
 OPTIONAL = ("signer", "group", "split", "start", "end")
@@ -95,7 +95,7 @@ def _clip(file: Path, line: int, row: dict[str, Any]) -> ClipSource:
     kind = "pose" if path.suffix.lower() == ".pose" else "video"
     group, signer = row.get("group") or "", row.get("signer") or ""
     name = row["path"] if not (start or end) else f"{row['path']}@{start:g}"
-    return ClipSource(path, kind, name, glosses(row["gloss"]), group or signer, signer, split, start, end)
+    return ClipSource(path, kind, name, parse_glosses(row["gloss"]), group or signer, signer, split, start, end)
 
 
 def _seconds(file: Path, line: int, row: dict[str, Any], column: str) -> float | None:

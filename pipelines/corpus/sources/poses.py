@@ -6,7 +6,7 @@ from pathlib import Path
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources.videos import check_folder, hidden
 from asl.pipelines.workspace.errors import BadInput
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 FIELDS = ("gloss", "group", "signer", "clip")
 
@@ -44,5 +44,5 @@ def _clip(path: Path, folder: Path, names: re.Pattern[str]) -> ClipSource:
         word, group, signer = found["gloss"], found.get("group", ""), found.get("signer", "")
     else:
         word, group, signer = (name.parts[-2] if len(name.parts) > 1 else ""), "", ""
-    words = (gloss(word),) if word else ()
+    words = (normalise_gloss(word),) if word else ()
     return ClipSource(path, "pose", name.as_posix(), words, group=group or signer, signer=signer)

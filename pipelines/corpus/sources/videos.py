@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.workspace.errors import BadInput
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 #: File endings that are taken for videos in a folder; a file named directly may end in anything.
 VIDEO_ENDINGS = frozenset(".mp4 .mov .m4v .webm .mkv .avi .gif .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .ogv".split())
@@ -19,7 +19,7 @@ def read(folder: Path) -> list[ClipSource]:
 
 def _clip(path: Path, folder: Path) -> ClipSource:
     name = path.relative_to(folder)
-    words = (gloss(name.parts[-2]),) if len(name.parts) > 1 else ()
+    words = (normalise_gloss(name.parts[-2]),) if len(name.parts) > 1 else ()
     return ClipSource(path, "video", name.as_posix(), words)
 
 

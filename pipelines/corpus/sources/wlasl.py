@@ -16,7 +16,7 @@ from asl.pipelines.corpus.clips import ClipSource, split_name
 from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, check_folder
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SourceSettings
-from asl.transducers.glossing import gloss
+from asl.transducers.glossing import normalise_gloss
 
 MAX_JSON_BYTES = 256 << 20
 DEFAULT_FPS = 25.0
@@ -70,7 +70,16 @@ def _clip(one: Instance, path: Path) -> ClipSource:
     end = one.frame_end / one.fps if one.frame_end > 0 else None
     # <video_id>.mp4 is usually cut to the sign already, though its frames still count in the longer video it came from.
     return ClipSource(
-        path, kind, one.video_id, (gloss(one.gloss),), one.signer, one.signer, one.split, start, end, range_if_reached=True
+        path,
+        kind,
+        one.video_id,
+        (normalise_gloss(one.gloss),),
+        one.signer,
+        one.signer,
+        one.split,
+        start,
+        end,
+        range_if_reached=True,
     )
 
 

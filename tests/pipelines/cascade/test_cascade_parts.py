@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asl.models.features.feature_sets import PHON36, standardisation
 from asl.models.features.tiers import Segment
-from asl.models.units import learn
+from asl.models.units import learn_units
 from asl.pipelines.cascade.graph_folder import encoder_scores, table_scores
 from asl.pipelines.cascade.language import read_text, train_language
 from asl.pipelines.cascade.units.alignments import Alignments, ClipSpan
@@ -26,16 +26,16 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.ctc_search import beam_search
 from asl.transducers.decoder import BestPath
-from asl.transducers.glossing import referent, spelled_together
-from asl.transducers.levels.ngram import to_arpa, train
-from asl.transducers.references import keeps_references, loci_of, nouns_of
+from asl.transducers.glossing import join_letters, referents_of
+from asl.transducers.levels.ngram import to_arpa, train_ngram
+from asl.transducers.references import bound_reference_share, loci_of, nouns_of
 
 SIZES = {"H": 3, "L": 3}
 NONE = Coarticulation()
 
 
 def clip(glosses, segments=()):
-    return Clip("i", "p", "d", "n", "video", tuple(glosses), "", "", "train", 25.0, 20, (1, 1, 1, 1), tuple(segments))
+    return Clip("i", "p", "d", "n", "video", tuple(glosses), "", "", "train_ngram", 25.0, 20, (1, 1, 1, 1), tuple(segments))
 
 
 def no_encoder():
@@ -116,7 +116,7 @@ def test_letters_that_may_be_read_freely_have_a_cost_and_can_be_introduced():
 
 def test_adjacent_letters_are_joined_to_one_name():
     words = ["fs-A", "fs-B", "IX-a", "fs-C", "fs-DAN", "fs-E", "fs-F", "fs-G"]
-    joined = spelled_together(words)
+    joined = join_letters(words)
     assert [word for word, _, _ in joined] == ["fs-AB", "IX-a", "fs-C", "fs-DAN", "fs-EFG"]
     assert [(first, last) for _, first, last in joined] == [(0, 2), (2, 3), (3, 4), (4, 5), (5, 8)]
 
@@ -132,7 +132,7 @@ def test_nouns_points_agreement_and_fused_forms():
     assert first == (signs.references.introduction(back[0]), *back[1:])
     assert signs.references.moves == {by_gloss["a-GIVE-1"][0][0]: (1,)}
     (form,) = signs.forms
-    assert (form.verb, form.thing) == (by_gloss["a-GIVE-1"][0], by_gloss["CUP"][0])
+    assert (form.verb, form.noun) == (by_gloss["a-GIVE-1"][0], by_gloss["CUP"][0])
     assert form.cost == pytest.approx(1 - math.log(0.25))
     assert signs.labels.names[signs.rest - 1] == "rest"
     without, _ = signs_of(small_inventory(), loci=())
@@ -232,7 +232,7 @@ def test_a_path_through_a_sign_scores_as_in_ctc(glosses, frames, seed):
 
 
 def test_a_frame_is_scored_part_by_part():
-    units = learn([[np.array([[0, 1], [0, 1]])], [np.array([[2, -1], [2, -1]])]], SIZES, stays=1)
+    units = learn_units([[np.array([[0, 1], [0, 1]])], [np.array([[2, -1], [2, -1]])]], SIZES, max_states=1)
     rows = np.array([[0, 0], [1, 1], [0, 1]])
     codes = np.array([[0, -1]])
     scores = table_scores(codes, units.tables, rows)[0]
@@ -243,8 +243,8 @@ def test_a_frame_is_scored_part_by_part():
 # References ----------------------------------------------------------------------------------------------------------
 def test_referents_of_points_and_agreement_verbs():
     words = ["fs-JOHN", "IX-a", "fs-MARY", "IX-b", "a-GIVE-b", "IX-b", "HAPPY", "1-SHOW-a"]
-    assert referent(words) == ["", "fs-JOHN", "", "fs-MARY", "fs-JOHN → fs-MARY", "fs-MARY", "", "signer → fs-JOHN"]
-    assert referent(["IX-a", "MOM", "c-GIVE-a"]) == ["", "", ""]
+    assert referents_of(words) == ["", "fs-JOHN", "", "fs-MARY", "fs-JOHN → fs-MARY", "fs-MARY", "", "signer → fs-JOHN"]
+    assert referents_of(["IX-a", "MOM", "c-GIVE-a"]) == ["", "", ""]
 
 
 def test_loci_nouns_and_rules():
@@ -252,9 +252,9 @@ def test_loci_nouns_and_rules():
     loci, nouns = loci_of(["IX-b", "IX-a", "IX-1", "MOM"]), nouns_of(sentences)
     assert loci == ["a", "b"]
     assert nouns == {"fs-JOHN", "DOG", "CAT"}
-    assert keeps_references(sentences, loci, nouns) == 1.0
-    assert keeps_references([*sentences, ["IX-a", "EAT"], ["DOG", "IX-b"]], loci, nouns) == 0.5
-    assert keeps_references([["MOM"]], loci, nouns) == 1.0
+    assert bound_reference_share(sentences, loci, nouns) == 1.0
+    assert bound_reference_share([*sentences, ["IX-a", "EAT"], ["DOG", "IX-b"]], loci, nouns) == 0.5
+    assert bound_reference_share([["MOM"]], loci, nouns) == 1.0
 
 
 def test_share_of_fused_pairs():
@@ -286,7 +286,7 @@ def test_empty_and_unreadable_texts_are_refused(tmp_path, content):
 
 
 def test_an_arpa_file_must_know_every_gloss(tmp_path):
-    (tmp_path / "g.arpa").write_text(to_arpa(train([["MOM"]], 1)))
+    (tmp_path / "g.arpa").write_text(to_arpa(train_ngram([["MOM"]], 1)))
     with pytest.raises(BadInput, match="no probability for 1 glosses, among them EAT"):
         train_language(GraphSettings(arpa=str(tmp_path / "g.arpa")), ["EAT", "MOM"], [["MOM"]], [])
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from asl.models.features.phon36 import SIZE
 from asl.pipelines.cascade.signing_space import Pointing, SigningSpace, degrees, pointing_direction, signing_space, top_view
-from asl.transducers.loci import angle, unit
+from asl.transducers.loci import angle, unit_vector
 
 HANGING = np.array([0, 1.0, 0])
 
@@ -29,7 +29,7 @@ def pointing(target, hand: int, frames: int = 12) -> np.ndarray:
 @given(st.tuples(*[st.floats(-1, 1)] * 3).filter(far_from_start), st.integers(0, 1))
 def test_a_point_is_directed_where_the_hand_comes_to_rest(target, hand):
     features = pointing(target, hand)
-    assert angle(np.array(pointing_direction(features)), unit(np.array(target))) < 0.02
+    assert angle(np.array(pointing_direction(features)), unit_vector(np.array(target))) < 0.02
     both = features.copy()
     still = 1 - hand
     both[:, 10 + 3 * still : 13 + 3 * still], both[:, 22 + 3 * still : 25 + 3 * still] = (0.1, 1.2, 0.0), 0.0
@@ -45,7 +45,7 @@ def pointings(rng: np.random.Generator, spread: float, back: int = 2) -> list[Po
     """Points that introduce both loci, then `back` points that refer back to them."""
     centres = {"a": np.array([0.7, 0.0, -0.7]), "b": np.array([-0.7, 0.0, -0.7])}
     order = ["a", "b", *rng.choice(["a", "b"], back)]
-    return [Pointing(locus, tuple(unit(centres[locus] + rng.normal(0, spread, 3)).tolist())) for locus in order]
+    return [Pointing(locus, tuple(unit_vector(centres[locus] + rng.normal(0, spread, 3)).tolist())) for locus in order]
 
 
 def test_loci_tau_and_alpha_follow_the_points():

@@ -34,7 +34,7 @@ def test_clips_of_all_shards_come_back_as_they_were_computed(corpus):
         assert isinstance(store[i].base, np.memmap | np.ndarray)
     part = FeatureSettings(parts="hands")
     shown = open_features(workspace, clips, part, Silent())[0]
-    np.testing.assert_array_equal(shown, store.feature_set.only(store[0], ["hands"]))
+    np.testing.assert_array_equal(shown, store.feature_set.keep_modalities(store[0], ["hands"]))
     assert np.isnan(shown).sum() > np.isnan(store[0]).sum()
     assert shown_parts(store[0], SETTINGS) is not None
 

@@ -10,7 +10,7 @@ from asl.pipelines.translation.writers import render
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.files import slug
 from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
-from asl.transducers.glossing import gloss, glosses
+from asl.transducers.glossing import normalise_gloss, parse_glosses
 from tests.made_up_signing import signing, write_corpus
 
 
@@ -26,9 +26,9 @@ def touch(path: Path, text: str = "x") -> Path:
 
 
 def test_glosses_are_spelled_the_field_s_way():
-    assert gloss(" thank you ") == "THANK-YOU"
-    assert gloss("fs-Lila") == "fs-LILA"
-    assert glosses("me  eat apple") == ("ME", "EAT", "APPLE")
+    assert normalise_gloss(" thank you ") == "THANK-YOU"
+    assert normalise_gloss("fs-Lila") == "fs-LILA"
+    assert parse_glosses("me  eat apple") == ("ME", "EAT", "APPLE")
     assert slug("a/b c\\..:x" + "ü" * 100) == "a-b-c-..-x" + "ü" * 50
 
 
@@ -284,7 +284,7 @@ def test_sources_are_combined_and_names_made_unique(tmp_path):
 
 def test_an_elan_file_that_was_written_here_can_be_read_here(tmp_path):
     from asl.pipelines.recogniser.reading import Token
-    from asl.pipelines.translation.whole_clips import Translation
+    from asl.pipelines.translation.result import Translation
 
     one = Translation(tmp_path / "clip.mp4", (Token("BOOK", 0.2, 0.8, 0.9),), signing(0))
     segments = elan.read_eaf(touch(tmp_path / "clip.eaf", render([one], "eaf")))

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl.models.features.tiers import FORM, FORMS, UNKNOWN, Segment
-from asl.models.objectives.discriminative import encoder_path_scores, mmi_loss, stacked
+from asl.models.objectives.discriminative import encoder_path_scores, mmi_loss, path_columns
 from asl.pipelines.cascade.graph_folder import encoder_scores
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.labels import form_frames
 from asl.pipelines.stage3.cases import retrievals
 from asl.pipelines.stage3.competitor_search import Competitors
 from asl.transducers.alphabet import Alphabet
-from asl.transducers.hypotheses import Competition
+from asl.transducers.hypotheses import NBestSearch
 from asl.transducers.levels.lexicon import Pronunciation
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
 
@@ -25,15 +25,15 @@ GLOSS, PEAK = np.array([1, 2, 3, 0]), np.array([True, False, True, False])
 WEIGHT = 0.7
 
 
-def searched(competition: Competition, log_probs: np.ndarray, words) -> Competitors:
+def searched(competition: NBestSearch, log_probs: np.ndarray, words) -> Competitors:
     scores = (WEIGHT * encoder_scores(log_probs, GLOSS, PEAK)).astype(np.float32)
-    others = tuple(one for one in competition.best(scores, 50) if one.words != words)
-    return Competitors(competition.aligned(scores, words), others)
+    others = tuple(one for one in competition.n_best(scores, 50) if one.words != words)
+    return Competitors(competition.align(scores, words), others)
 
 
 def objective(log_probs: torch.Tensor, rivals: Competitors) -> torch.Tensor:
     every = [rivals.reference, *rivals.others]
-    paths = stacked([one.frames for one in every], torch.device("cpu"))
+    paths = path_columns([one.frames for one in every], torch.device("cpu"))
     scores = WEIGHT * encoder_path_scores(log_probs, torch.from_numpy(GLOSS)[paths], torch.from_numpy(PEAK)[paths])
     return mmi_loss(scores - torch.tensor([one.graph_cost for one in every], dtype=log_probs.dtype), 0)
 
@@ -59,14 +59,14 @@ def test_mmi_through_a_cascade_is_that_of_all_readings(tmp_path_factory, entries
     words = sorted(every)[int(rng.integers(len(every)))]
     least = min(every.values())
     expected = every[words] - least + math.log(sum(math.exp(least - cost) for cost in every.values()))
-    got = objective(log_probs, searched(Competition(path, 1e4, 1e4), log_probs.numpy(), words))
+    got = objective(log_probs, searched(NBestSearch(path, 1e4, 1e4), log_probs.numpy(), words))
     assert float(got) == pytest.approx(expected, abs=1e-2)
 
 
 def test_the_gradient_through_a_cascade_is_that_of_finite_differences(tmp_path):
     entries = [Pronunciation(1, (1, 2)), Pronunciation(2, (3,)), Pronunciation(3, (2, 3), 0.4)]
     graph_of(entries, [["A", "B"], ["C"], ["B", "A"]], [2.0, 3.0, 1.5, 2.0], tmp_path / "g.fst")
-    competition = Competition(tmp_path / "g.fst", 1e4, 1e4)
+    competition = NBestSearch(tmp_path / "g.fst", 1e4, 1e4)
     rng = np.random.default_rng(4)
     features = torch.from_numpy(rng.normal(0, 1, (6, 5)))
     weights = torch.from_numpy(rng.normal(0, 1, (5, 4))).requires_grad_()

@@ -35,14 +35,16 @@ def test_calibration_recovers_the_temperature():
 def test_an_excluded_modality_is_absent_and_the_others_are_unchanged():
     feature_set = FEATURE_SETS["phon36+landmarks"]
     features = np.random.default_rng(0).normal(size=(5, feature_set.size)).astype(np.float32)
-    hands = feature_set.only(features, ["hands"])
+    hands = feature_set.keep_modalities(features, ["hands"])
     excluded = np.concatenate([feature_set.parts["face"], feature_set.parts["body"]])
     assert np.isnan(hands[:, excluded]).all()
     assert np.array_equal(np.delete(hands, excluded, axis=1), np.delete(features, excluded, axis=1))
-    assert np.array_equal(np.isfinite(feature_set.only(features, ["face", "body"])).nonzero()[1], np.tile(np.sort(excluded), 5))
-    assert np.isfinite(feature_set.only(features, ["hands", "face", "body"])).all()
+    assert np.array_equal(
+        np.isfinite(feature_set.keep_modalities(features, ["face", "body"])).nonzero()[1], np.tile(np.sort(excluded), 5)
+    )
+    assert np.isfinite(feature_set.keep_modalities(features, ["hands", "face", "body"])).all()
     with pytest.raises(ValueError, match="phon36 has no features of body"):
-        PHON36.only(features[:, :36], ["body"])
+        PHON36.keep_modalities(features[:, :36], ["body"])
 
 
 def outcome(losses, correct):
