@@ -36,7 +36,7 @@ from asl.pipelines.workspace.progress import Silent
 from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
 from asl.pipelines.workspace.settings.training import PretrainSettings
 from asl.transducers.alphabet import Alphabet
-from asl.transducers.level_names import WHOLE
+from asl.transducers.level_names import FULL_CASCADE
 
 STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 2
 #: One thread per run, so that its results do not depend on the number of parallel runs.
@@ -190,7 +190,7 @@ def _cascade(experiment: Experiment, model: TrainedModel, clips: Sequence[Clip])
     built, _ = build_graph(
         store, experiment.graph, experiment.decode, model, coder_for(store, codebooks), folder, Silent(), corpus.train
     )
-    (cascade_size,) = (size for size in built.sizes if size["name"] == WHOLE)
+    (cascade_size,) = (size for size in built.sizes if size["name"] == FULL_CASCADE)
     return load_graph(folder, model), dict(built.metrics) | {"file_mb": round(cascade_size["bytes"] / 2**20, 3)}
 
 
