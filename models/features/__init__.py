@@ -1,1 +1,1 @@
-"""What is seen of a signer, as numbers: points, signer frame, feature sets, their variation, and labels on tiers."""
+"""What is visible of a signer, as numbers: landmarks, signer frame, feature sets, augmentation, and annotation tiers."""

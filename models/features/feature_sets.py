@@ -1,7 +1,8 @@
-"""The feature sets an encoder can be fed with: one place names them, their size and their function (SPEC §3)."""
+"""The registry of feature sets: the name, size and functions of each (SPEC §3)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +14,15 @@ from asl.models.features.signer_frame import signer_frame
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """A way to turn points into numbers.
+    """A function from landmarks to features, and how the features change with the signer and the view.
 
-    size: features a frame. points: (K,) the points of the 543 that it reads, in its order.
+    size: features per frame. points: (K,) indices of the landmarks that it reads, of the 543, in its own order.
     compute: ((T, K, 3) points, fps, frame=signer frame) → (T, size), NaN where absent.
     mirror: (…, size) → (…, size), the features of the mirrored signer. change_speed: (T, size), factor → (T', size).
-    affine: (T, size), (2, 2) matrix, (2,) shift → (T, size), the points turned, scaled and moved in the image plane.
-    hands: a feature of the left and of the right hand that is absent exactly where the hand is (presence bits).
-    parts: the columns of each part of the body that can be hidden as one.
-    lagged: (L,) the columns whose differences to one and two frames before are inputs as well.
+    affine: (T, size), (2, 2) matrix, (2,) shift → (T, size), with the points turned, scaled and shifted in the image plane.
+    hands: a feature of the left and one of the right hand that are absent exactly where the hand is (presence bits).
+    parts: part of the body → its columns, which are masked together.
+    lagged: (L,) columns whose differences to the previous frame and to the one before it are inputs as well.
     """
 
     name: str
@@ -37,53 +38,55 @@ class FeatureSet:
 
     @property
     def expanded(self) -> int:
-        """Size with the differences."""
+        """Features per frame with the differences of `lagged`."""
         return self.size + len(LAGS) * len(self.lagged)
 
     @property
     def inputs(self) -> int:
-        """Size of the encoder's input: the features, their differences, and a presence bit a hand."""
+        """Size D of the encoder's input: the features, their differences, and a presence bit per hand."""
         return self.expanded + 2
 
     @property
     def phonological(self) -> bool:
-        """Whether the first 36 features are phon36, on which the codebooks are."""
+        """Whether the first 36 features are phon36, which the codebooks quantise."""
         return self.name.split("+")[0] == "phon36"
 
     def keep_modalities(self, features: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
-        """(T, size) → (T, size): all but the features of these MODALITIES absent. Raises ValueError if none is left.
+        """Sets the features of all other modalities to NaN. modalities: keys of MODALITIES.
 
-        What is in no part, such as how the hands stand to each other, belongs to the hands.
+        features: (T, size) → (T, size). Columns of no part count as the hands', such as the position of one hand relative to the
+        other. Raises ValueError if the set has no features of these modalities.
         """
-        names = [name for one in modalities for name in MODALITIES[one] if name in self.parts]
+        names = [name for modality in modalities for name in MODALITIES[modality] if name in self.parts]
         if not names:
             raise ValueError(f"{self.name} has no features of {', '.join(modalities)}")
         every = np.arange(self.size)
         shared = np.setdiff1d(every, np.concatenate(list(self.parts.values())))
-        kept = np.concatenate([*(self.parts[name] for name in names), shared if "hands" in modalities else _NONE])
-        if len(kept) == self.size:
+        columns = np.concatenate([*(self.parts[name] for name in names), shared if "hands" in modalities else _NO_COLUMNS])
+        if len(columns) == self.size:
             return features
-        out = features.copy()
-        out[:, np.setdiff1d(every, kept)] = np.nan
-        return out
+        selected = features.copy()
+        selected[:, np.setdiff1d(every, columns)] = np.nan
+        return selected
 
     def expand(self, features: np.ndarray) -> np.ndarray:
-        """(T, size) → (T, expanded): with the differences to one and two frames before, NaN where either is absent."""
+        """Appends the differences to each of LAGS frames earlier: (T, size) → (T, expanded), NaN where either is absent."""
         if not len(self.lagged):
             return features
-        chosen = features[:, self.lagged]
-        out = np.full((len(features), self.expanded), np.nan, dtype=features.dtype)
-        out[:, : self.size] = features
+        lagged = features[:, self.lagged]
+        expanded = np.full((len(features), self.expanded), np.nan, dtype=features.dtype)
+        expanded[:, : self.size] = features
         for number, lag in enumerate(LAGS):
             first = self.size + number * len(self.lagged)
-            out[lag:, first : first + len(self.lagged)] = chosen[lag:] - chosen[:-lag]
-        return out
+            expanded[lag:, first : first + len(self.lagged)] = lagged[lag:] - lagged[:-lag]
+        return expanded
 
 
+#: Frames that differences go back.
 LAGS = (1, 2)
-#: What a signer shows (SPEC §12), and the parts of a feature set that it is seen in.
+#: Modality (SPEC §12) → the parts of a feature set that show it.
 MODALITIES = {"hands": ("left hand", "right hand"), "face": ("face",), "body": ("body",)}
-_NONE = np.zeros(0, dtype=int)
+_NO_COLUMNS = np.zeros(0, dtype=int)
 
 PHON36 = FeatureSet(
     "phon36",
@@ -99,7 +102,7 @@ PHON36 = FeatureSet(
         "right hand": np.r_[5:10, 13:16, 19:22, 25:28],
         "face": np.r_[phon36.NON_MANUAL],
     },
-    _NONE,
+    _NO_COLUMNS,
 )
 LANDMARKS = FeatureSet(
     "landmarks",
@@ -121,69 +124,80 @@ LANDMARKS = FeatureSet(
 
 
 def combined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
-    """Two sets side by side: the first's columns, then the second's."""
+    """The columns of two sets side by side: the first's, then the second's. Presence bits are the first's."""
     points = np.union1d(first.points, second.points)
-    own = [np.searchsorted(points, one.points) for one in (first, second)]
+    first_points, second_points = (np.searchsorted(points, feature_set.points) for feature_set in (first, second))
     cut = first.size
 
-    def compute(values: np.ndarray, fps: float, **how) -> np.ndarray:
-        return np.concatenate([one.compute(values[:, at], fps, **how) for one, at in zip((first, second), own, strict=True)], 1)
+    def compute(values: np.ndarray, fps: float, **options: Any) -> np.ndarray:
+        features = first.compute(values[:, first_points], fps, **options)
+        return np.concatenate([features, second.compute(values[:, second_points], fps, **options)], axis=1)
 
-    def beside(name: str) -> Callable[..., np.ndarray]:
-        """The function of both sets, each on its own columns."""
+    def columnwise(of_first: Callable[..., np.ndarray], of_second: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        """Applies the function of each set to its own columns."""
 
-        def apply(features: np.ndarray, *how) -> np.ndarray:
-            halves = features[..., :cut], features[..., cut:]
-            return np.concatenate([getattr(one, name)(f, *how) for one, f in zip((first, second), halves, strict=True)], -1)
+        def apply(features: np.ndarray, *arguments: Any) -> np.ndarray:
+            halves = of_first(features[..., :cut], *arguments), of_second(features[..., cut:], *arguments)
+            return np.concatenate(halves, axis=-1)
 
         return apply
 
-    parts = {name: np.concatenate([first.parts.get(name, _NONE), cut + columns]) for name, columns in second.parts.items()}
-    lagged = np.concatenate([first.lagged, cut + second.lagged])
-    functions = (beside("mirror"), beside("change_speed"), beside("affine"))
     return FeatureSet(
-        f"{first.name}+{second.name}", cut + second.size, points, compute, *functions, first.hands, parts, lagged
-    )  # fmt: skip
+        name=f"{first.name}+{second.name}",
+        size=cut + second.size,
+        points=points,
+        compute=compute,
+        mirror=columnwise(first.mirror, second.mirror),
+        change_speed=columnwise(first.change_speed, second.change_speed),
+        affine=columnwise(first.affine, second.affine),
+        hands=first.hands,
+        parts={
+            name: np.concatenate([first.parts.get(name, _NO_COLUMNS), cut + columns]) for name, columns in second.parts.items()
+        },
+        lagged=np.concatenate([first.lagged, cut + second.lagged]),
+    )
 
 
-FEATURE_SETS = {one.name: one for one in (PHON36, LANDMARKS, combined(PHON36, LANDMARKS))}
+FEATURE_SETS = {feature_set.name: feature_set for feature_set in (PHON36, LANDMARKS, combined(PHON36, LANDMARKS))}
 
 
 def clip_features(
     landmarks: Landmarks, feature_set: FeatureSet, fps: float, *, depth: bool = False, causal: bool = False
 ) -> tuple[np.ndarray, int]:
-    """A clip's features: points resampled to `fps`, short gaps of a hand closed, features computed (SPEC §1–3).
+    """The features of a clip: resamples its points to `fps`, closes short gaps of a hand, and computes (SPEC §1–3).
 
-    causal: as a stream sees them (`FeatureStream`): no later frame is looked at, so that gaps stay open.
-    Returns (T', size) float32 with NaN where absent, and the number of hand frames that were interpolated.
+    depth: as in `signer_frame`. causal: as a stream computes them (`FeatureStream`), without any later frame, so gaps stay open.
+    Returns (T', size) float32, NaN where absent, and the number of hand frames that were interpolated.
     """
     points = resample(landmarks.points[:, feature_set.points], landmarks.fps, fps)
     filled = 0
     if not causal:
         points, filled = fill_hand_gaps(points, hand_slices(feature_set.points), fps)
-    left, right = (points[:, at] for at in shoulder_indices(feature_set))
+    left, right = (points[:, index] for index in shoulder_indices(feature_set))
     frame = signer_frame(left, right, fps, depth=depth, causal=causal)
     return feature_set.compute(points, fps, frame=frame), filled
 
 
 def shoulder_indices(feature_set: FeatureSet) -> tuple[int, int]:
-    """Where the left and the right shoulder stand among a set's points."""
-    return tuple(int(np.flatnonzero(feature_set.points == one)[0]) for one in (LEFT_SHOULDER, RIGHT_SHOULDER))
+    """The positions of the left and the right shoulder among a set's points."""
+    left, right = (int(np.flatnonzero(feature_set.points == point)[0]) for point in (LEFT_SHOULDER, RIGHT_SHOULDER))
+    return left, right
 
 
 def hand_slices(points: np.ndarray) -> list[slice]:
-    """Where the left and the right hand stand among a set's points."""
+    """The positions of the left and the right hand among a set's points (K,)."""
     slices = []
     for hand in (LEFT_HAND, RIGHT_HAND):
-        at = np.flatnonzero((points >= hand.start) & (points < hand.stop))
-        slices.append(slice(int(at[0]), int(at[-1]) + 1))
+        indices = np.flatnonzero((points >= hand.start) & (points < hand.stop))
+        slices.append(slice(int(indices[0]), int(indices[-1]) + 1))
     return slices
 
 
 def encoder_input(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
-    """(T, size) features → (T, inputs) float32: expanded, standardised, absent ones 0, then a presence bit a hand (SPEC §3).
+    """The encoder's input: features expanded and standardised, 0 where absent, then a presence bit per hand (SPEC §3).
 
-    Standardised values are held within ±CLIP: a hand that jumps for one frame gives velocities of hundreds.
+    features: (T, size). mean, deviation: (expanded,). Returns (T, inputs) float32. Standardised values are clipped to ±CLIP:
+    a hand that jumps for one frame has velocities of hundreds.
     """
     expanded = feature_set.expand(features)
     values = np.empty((len(features), feature_set.inputs), dtype=np.float32)
@@ -196,11 +210,15 @@ def encoder_input(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray,
     return values
 
 
+#: Bound of standardised features, standard deviations.
 CLIP = 4.0
 
 
 def standardisation(clips: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Clips of (T, D) → mean and standard deviation (D,) of what was seen; an unseen feature gets 0 and 1."""
+    """Mean and standard deviation (D,) float32 of clips (T, D) over the frames in which a feature is present.
+
+    A feature that is never present gets 0 and 1.
+    """
     count = total = squares = 0.0
     for features in clips:
         seen = np.isfinite(features)

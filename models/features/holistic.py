@@ -1,7 +1,7 @@
-"""The 543 points of MediaPipe Holistic: where each component lies and which points have names here (SPEC §1).
+"""The 543 landmarks of MediaPipe Holistic: the indices of each component and of named points, and the bones (SPEC §1).
 
-Axes: x to the right, y down, z away from the camera. Every coordinate is in image widths, so that the axes share a unit.
-Left and right are the signer's own; an unmirrored signer has the left shoulder on the right of the picture.
+Axes: x to the right, y down, z away from the camera. All coordinates are in image widths, so that the axes share a unit.
+Left and right are the signer's: in an unmirrored picture the left shoulder is on the right.
 """
 
 from dataclasses import dataclass, replace
@@ -22,12 +22,13 @@ LEFT_WRIST, RIGHT_WRIST = 15, 16
 
 @dataclass(frozen=True)
 class Landmarks:
-    """One clip's landmarks (SPEC §1).
+    """The landmarks of a clip (SPEC §1).
 
     points: (T, 543, 3) float32, image widths; NaN where a point was not seen.
-    fps: frames per second of the T frames, evenly spaced.
-    aspect: width / height of the picture the points came from.
-    width: picture width in pixels, kept so that files can be written in pixels again.
+    fps: frames per second of the T evenly spaced frames.
+    aspect: width / height of the picture.
+    width: of the picture in pixels, so that files can be written in pixels.
+    Raises ValueError if the points have another shape or `fps` is not positive.
     """
 
     points: np.ndarray
@@ -35,7 +36,7 @@ class Landmarks:
     aspect: float = 1.0
     width: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.points.ndim != 3 or self.points.shape[1:] != (POINT_COUNT, 3):
             raise ValueError(f"landmarks are (T, {POINT_COUNT}, 3), got {self.points.shape}")
         if not self.fps > 0:
@@ -46,28 +47,29 @@ class Landmarks:
 
     @property
     def seconds(self) -> float:
+        """Duration of the clip."""
         return len(self.points) / self.fps
 
     def between(self, start: float, end: float | None) -> "Landmarks":
-        """The frames from start up to end, in seconds."""
+        """The frames from `start` up to `end`, in seconds; None for the end of the clip."""
         first = round(start * self.fps)
         last = len(self) if end is None else round(end * self.fps)
         return replace(self, points=self.points[first:last])
 
     @property
     def present(self) -> np.ndarray:
-        """(T, 4) bool: pose, face, left hand, right hand seen in the frame."""
+        """(T, 4) bool: whether pose, face, left hand and right hand were seen in each frame."""
         return component_presence(self.points)
 
 
 def component_presence(points: np.ndarray) -> np.ndarray:
-    """(T, 543, 3) → (T, 4) bool. A component is present where at least one of its points is."""
+    """(T, 543, 3) points → (T, 4) bool. A component is present where at least one of its points is."""
     seen = np.isfinite(points[..., 0])
     return np.stack([seen[:, part].any(axis=1) for part in COMPONENTS.values()], axis=1)
 
 
 def empty_points(frames: int) -> np.ndarray:
-    """(T, 543, 3) of NaN: nothing seen yet."""
+    """(T, 543, 3) float32 of NaN: no point seen."""
     return np.full((frames, POINT_COUNT, 3), np.nan, dtype=np.float32)
 
 
@@ -76,7 +78,7 @@ _PALM = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
 HAND_BONES = [*_PALM, *(bone for finger in _FINGERS for bone in pairwise(finger))]
 BODY_BONES = [(11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24)]
 _HEAD = [(8, 6), (6, 5), (5, 4), (4, 0), (0, 1), (1, 2), (2, 3), (3, 7), (9, 10)]
-#: Of the whole signer, among the 543 points.
+#: Bones of body, head and hands, as pairs of the 543 points.
 FRAME_BONES = [
     *_HEAD,
     *BODY_BONES,

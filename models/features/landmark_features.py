@@ -1,9 +1,11 @@
-"""The `landmarks` features: where the hands, lips, eyes, brows and upper body are, in the signer frame (SPEC §3).
+"""The `landmarks` features: positions of the hands, lips, eyes, brows and upper body in the signer frame (SPEC §3).
 
-More than the 36 phonological features say: each point of each hand. Points of a hand are taken from its wrist, those of
-the lips from the mouth's corners, those of eyes and brows from the eyes' corners: what the hand does is then not drowned
-by where it is. The two-dimensional recipe is that of the winners of the 2023 isolated-sign competition.
+Unlike the 36 phonological features they have every point of each hand. Points of a hand are relative to its wrist, those of
+the lips to the corners of the mouth, those of eyes and brows to the corners of the eyes, so that shape and position are
+separate. The two-dimensional recipe is that of the winners of the 2023 isolated-sign competition.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ _BODY_MIRRORED = (0, 8, 7, 12, 11, 14, 13, 16, 15)
 _LIPS_MIRRORED = (291, 270, 267, 0, 37, 40, 61, 91, 84, 17, 314, 321, 308, 13, 78, 14)
 _EYES_MIRRORED = (263, 386, 362, 374, 33, 159, 133, 145, 300, 334, 336, 70, 105, 107)
 
-#: The points of the 543 that the features need, in the order that `landmark_features` takes them.
+#: Indices of the landmarks that the features need, of the 543, in the order that `landmark_features` takes them.
 POINTS = np.array(
     [
         *_BODY,
@@ -28,27 +30,28 @@ POINTS = np.array(
         *(FACE.start + point for point in (*_LIPS, *_EYES)),
     ]
 )
-_AT = {"body": slice(0, 9), "left": slice(9, 30), "right": slice(30, 51), "lips": slice(51, 67), "eyes": slice(67, 81)}
+#: Positions of each part among POINTS.
+_RANGES = {"body": slice(0, 9), "left": slice(9, 30), "right": slice(30, 51), "lips": slice(51, 67), "eyes": slice(67, 81)}
 _SHOULDERS = [_BODY.index(LEFT_SHOULDER), _BODY.index(RIGHT_SHOULDER)]
 _MOUTH_CORNERS = [_LIPS.index(61), _LIPS.index(291)]
 _EYE_CORNERS = [_EYES.index(33), _EYES.index(263)]
 
 
-def relative_parts() -> dict[str, list]:
-    """Which points are taken from the first of their range, and which from the middle of two of it: for other programs."""
-    ranges = {name: [at.start, at.stop] for name, at in _AT.items()}
+def relative_parts() -> dict[str, list[Any]]:
+    """Describes for other programs which points are relative to the first of their range, and which to the mean of two of it."""
+    ranges = {name: [part.start, part.stop] for name, part in _RANGES.items()}
     corners = {"lips": _MOUTH_CORNERS, "eyes": _EYE_CORNERS}
     return {
         "from_wrist": [ranges["left"], ranges["right"]],
-        "from_corners": [{"range": ranges[name], "corners": own} for name, own in corners.items()],
+        "from_corners": [{"range": ranges[name], "corners": indices} for name, indices in corners.items()],
     }
 
 
 SIZE = 2 * len(POINTS)
-#: Columns of x, then y, of each point.
-BODY, LEFT, RIGHT, LIPS, EYES = (slice(2 * at.start, 2 * at.stop) for at in _AT.values())
-#: The points that are positions in the signer frame; all others are taken from a point of their own part.
-_PLACED = np.array([*range(9), _AT["left"].start, _AT["right"].start])
+#: Columns of each part: x and y of one point after the other.
+BODY, LEFT, RIGHT, LIPS, EYES = (slice(2 * part.start, 2 * part.stop) for part in _RANGES.values())
+#: The points that are positions in the signer frame; all others are relative to a point of their part.
+_ABSOLUTE = np.array([*range(9), _RANGES["left"].start, _RANGES["right"].start])
 
 
 def landmark_features(
@@ -57,25 +60,26 @@ def landmark_features(
     """x and y of each point, in shoulder widths (SPEC §3).
 
     points: (T, 81, 3), the POINTS of each frame in image widths, NaN where not seen. fps, depth, causal: as in `signer_frame`;
-    frame: the signer frame, where it is known already. Returns (T, 162) float32, NaN where absent.
+    frame: the signer frame, if it is already computed. Returns (T, 162) float32, NaN where absent.
+    Raises ValueError if the points have another shape.
     """
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3):
         raise ValueError(f"landmark_features takes (T, {len(POINTS)}, 3) points, got {points.shape}")
-    left, right = (points[:, at] for at in _SHOULDERS)
+    left, right = (points[:, index] for index in _SHOULDERS)
     frame = frame or signer_frame(left, right, fps, depth=depth, causal=causal)
     flat = frame.positions(points)[..., :2]
     for part in ("left", "right"):
-        flat[:, _AT[part]][:, 1:] -= flat[:, _AT[part]][:, :1]
+        flat[:, _RANGES[part]][:, 1:] -= flat[:, _RANGES[part]][:, :1]
     for part, corners in (("lips", _MOUTH_CORNERS), ("eyes", _EYE_CORNERS)):
-        flat[:, _AT[part]] -= flat[:, _AT[part]][:, corners].mean(axis=1, keepdims=True)
+        flat[:, _RANGES[part]] -= flat[:, _RANGES[part]][:, corners].mean(axis=1, keepdims=True)
     return flat.reshape(len(points), SIZE).astype(np.float32)
 
 
 def _mirror_source() -> np.ndarray:
-    """(81,) which point stands at each point's place in the mirrored signer."""
+    """(81,) for each point the one that takes its place in the mirrored signer."""
     hands = np.concatenate([np.arange(30, 51), np.arange(9, 30)])
     parts = [(0, _BODY, _BODY_MIRRORED), (51, _LIPS, _LIPS_MIRRORED), (67, _EYES, _EYES_MIRRORED)]
-    body, lips, eyes = ([first + own.index(one) for one in mirrored] for first, own, mirrored in parts)
+    body, lips, eyes = ([first + points.index(point) for point in mirrored] for first, points, mirrored in parts)
     return np.concatenate([body, hands, lips, eyes])
 
 
@@ -94,7 +98,7 @@ def change_speed(features: np.ndarray, factor: float) -> np.ndarray:
 
 
 def affine(features: np.ndarray, matrix: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """(T, 162) → (T, 162): every vector by the (2, 2) `matrix`, positions moved by `shift` (2,) shoulder widths as well."""
+    """Multiplies every vector by `matrix` and shifts positions: (T, 162), (2, 2), (2,) shoulder widths → (T, 162)."""
     pairs = features.reshape(len(features), len(POINTS), 2) @ matrix.T.astype(features.dtype)
-    pairs[:, _PLACED] += shift.astype(features.dtype)
+    pairs[:, _ABSOLUTE] += shift.astype(features.dtype)
     return pairs.reshape(features.shape)

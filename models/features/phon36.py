@@ -13,7 +13,7 @@ PARTS = {"H": HANDSHAPE, "L": LOCATION, "O": ORIENTATION, "M": MOVEMENT, "N": NO
 
 _FACE_POINTS = (33, 133, 362, 263, 61, 291, 105, 334, 159, 386)
 _POSE_POINTS = (LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST, RIGHT_WRIST)
-#: The points of the 543 that the features need, in the order that `phon36` takes them.
+#: Indices of the landmarks that the features need, of the 543, in the order that `phon36` takes them.
 POINTS = np.array(
     [
         *_POSE_POINTS,
@@ -31,12 +31,13 @@ _KNUCKLES, _TIPS = [5, 9, 13, 17], [8, 12, 16, 20]
 def phon36(
     points: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False, frame: SignerFrame | None = None
 ) -> np.ndarray:
-    """phon36 of a clip (SPEC §3).
+    """The 36 features of a clip (SPEC §3).
 
-    points: (T, 56, 3), the POINTS of each frame in image widths, NaN where not seen, at `fps` even frames a second.
+    points: (T, 56, 3), the POINTS of each frame in image widths, NaN where not seen, at `fps` evenly spaced frames per second.
+    depth, causal: as in `signer_frame`; frame: the signer frame, if it is already computed.
     Returns (T, 36) float32 in the units of SPEC §3 (rad, shoulder widths, shoulder widths/s and /s²), NaN where absent.
-    Velocities are backward differences, so that the streaming path sees the same numbers.
-    depth, causal: as in `signer_frame`; frame: the signer frame, where it is known already.
+    Velocities are backward differences, so that a stream gets the same numbers. Raises ValueError if the points have another
+    shape.
     """
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3):
         raise ValueError(f"phon36 takes (T, {len(POINTS)}, 3) points, got {points.shape}")
@@ -53,7 +54,7 @@ def phon36(
 
 
 def handshape(hands: np.ndarray) -> np.ndarray:
-    """(T, 2, 21, 3) hand points → (T, 2, 5) rad: thumb, index, middle, ring, pinky (SPEC §3)."""
+    """Flexion of thumb, index, middle, ring and pinky: (T, 2, 21, 3) hand points → (T, 2, 5) rad (SPEC §3)."""
     wrist = hands[:, :, :1]
     knuckles = hands[:, :, _KNUCKLES]
     thumb = _angle(hands[:, :, 4:5] - wrist, hands[:, :, 5:6] - wrist)
@@ -62,7 +63,7 @@ def handshape(hands: np.ndarray) -> np.ndarray:
 
 
 def palm_normals(hands: np.ndarray) -> np.ndarray:
-    """(T, 2, 21, 3) → (T, 2, 3) unit normals (p5−p0)×(p17−p0), the left one negated (SPEC §3)."""
+    """Unit normals (p5−p0)×(p17−p0), the left one negated: (T, 2, 21, 3) hand points → (T, 2, 3) (SPEC §3)."""
     wrist = hands[:, :, 0]
     normals = _cross(hands[:, :, 5] - wrist, hands[:, :, 17] - wrist)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -72,9 +73,10 @@ def palm_normals(hands: np.ndarray) -> np.ndarray:
 
 
 def palm_centres(hands: np.ndarray, wrists: np.ndarray, frame: SignerFrame) -> np.ndarray:
-    """(T, 2, 21, 3) hands and (T, 2, 3) pose wrists → (T, 2, 3) palm centres, shoulder widths.
+    """Palm centres (T, 2, 3) in the signer frame, shoulder widths (SPEC §3).
 
-    Hand depth is relative to the wrist, so the pose wrist's depth is added (SPEC §3).
+    hands: (T, 2, 21, 3) points; wrists: (T, 2, 3) of the pose, image widths. The depth of hand points is relative to the wrist,
+    so that of the pose's wrist is added.
     """
     centres = hands[:, :, _PALM].mean(axis=2)
     centres[..., 2] += wrists[..., 2] - hands[:, :, 0, 2]
@@ -82,17 +84,19 @@ def palm_centres(hands: np.ndarray, wrists: np.ndarray, frame: SignerFrame) -> n
 
 
 def movement(centres: np.ndarray, fps: float) -> np.ndarray:
-    """(T, 2, 3) palm centres → (T, 9): velocity left, right; acceleration of the faster hand."""
+    """Velocity of left and right hand, acceleration of the faster one: (T, 2, 3) palm centres → (T, 9), per s and per s²."""
     velocity = _difference(centres) * fps
     acceleration = _difference(velocity) * fps
     speed = np.nan_to_num((velocity * velocity).sum(axis=-1), nan=-1.0)
     faster = speed.argmax(axis=1)
-    chosen = acceleration[np.arange(len(centres)), faster]
-    return np.concatenate([velocity.reshape(-1, 6), chosen], axis=1)
+    return np.concatenate([velocity.reshape(-1, 6), acceleration[np.arange(len(centres)), faster]], axis=1)
 
 
 def non_manual(face: np.ndarray) -> np.ndarray:
-    """(T, 10, 3) face points in shoulder widths → (T, 5): eye line (3), mouth width, brow raise in eye-line lengths."""
+    """Eye line (3), mouth width and brow raise, the last in eye-line lengths.
+
+    face: (T, 10, 3) points in shoulder widths. Returns (T, 5).
+    """
     eye_line = face[:, 0:2].mean(axis=1) - face[:, 2:4].mean(axis=1)
     mouth = _length(face[:, 4] - face[:, 5])
     brows = (_length(face[:, 6] - face[:, 8]) + _length(face[:, 7] - face[:, 9])) / 2
@@ -102,13 +106,14 @@ def non_manual(face: np.ndarray) -> np.ndarray:
 
 
 def _mirror_table() -> tuple[np.ndarray, np.ndarray]:
+    """(36,) the column that each one takes its value from in the mirrored signer, and (36,) its sign."""
     source = np.arange(SIZE)
     sign = np.ones(SIZE, dtype=np.float32)
     for first, width in ((0, 5), (10, 3), (16, 3), (22, 3)):
         left, right = np.arange(first, first + width), np.arange(first + width, first + 2 * width)
         source[left], source[right] = right, left
     sign[[10, 13, 16, 19, 22, 25, 28]] = -1  # x of vectors
-    sign[[32, 33]] = -1  # the eye line changes ends as well, so its y and z turn instead of its x
+    sign[[32, 33]] = -1  # the ends of the eye line change places as well, so y and z change sign instead of x
     return source, sign
 
 
@@ -116,12 +121,12 @@ MIRROR_SOURCE, MIRROR_SIGN = _mirror_table()
 
 
 def mirror(features: np.ndarray) -> np.ndarray:
-    """(…, 36) → (…, 36): the features of the mirrored signer (left and right exchanged), without going back to points."""
+    """(…, 36) → (…, 36): the features of the mirrored signer (left and right exchanged)."""
     return features[..., MIRROR_SOURCE] * MIRROR_SIGN
 
 
 def change_speed(features: np.ndarray, factor: float) -> np.ndarray:
-    """(T, 36) → (T / factor, 36): the clip signed `factor` times as fast; velocities and accelerations grow with it."""
+    """(T, 36) → (T / factor, 36): the clip signed `factor` times as fast, with its velocities and accelerations."""
     faster = change_tempo(features, factor)
     faster[:, MOVEMENT] *= np.array([factor] * 6 + [factor**2] * 3, dtype=features.dtype)
     return faster
@@ -132,22 +137,23 @@ _VECTORS = np.array([10, 13, 16, 19, 22, 25, 28, 31])
 
 
 def affine(features: np.ndarray, matrix: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """(T, 36) → (T, 36): the x, y of every vector by the (2, 2) `matrix`, palm centres moved by `shift` (2,) as well.
+    """Multiplies x and y of every vector by `matrix` and shifts the palm centres: (T, 36), (2, 2), (2,) → (T, 36).
 
-    Finger angles stay: they are taken on the hand's own points. Normals are turned without being made unit again.
+    shift: shoulder widths. Finger angles do not change: they depend on the hand's points alone. Normals are not renormalised.
     """
-    moved = features.copy()
+    transformed = features.copy()
     pairs = np.stack([_VECTORS, _VECTORS + 1], axis=1)
-    moved[:, pairs] = features[:, pairs] @ matrix.T.astype(features.dtype)
-    moved[:, pairs[:2]] += shift.astype(features.dtype)
-    return moved
+    transformed[:, pairs] = features[:, pairs] @ matrix.T.astype(features.dtype)
+    transformed[:, pairs[:2]] += shift.astype(features.dtype)
+    return transformed
 
 
 def _difference(values: np.ndarray) -> np.ndarray:
-    out = np.empty_like(values)
-    out[:1] = np.nan
-    np.subtract(values[1:], values[:-1], out=out[1:])
-    return out
+    """(T, …) → (T, …): each frame less the one before; NaN in the first."""
+    differences = np.empty_like(values)
+    differences[:1] = np.nan
+    np.subtract(values[1:], values[:-1], out=differences[1:])
+    return differences
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
@@ -155,7 +161,7 @@ def _length(vectors: np.ndarray) -> np.ndarray:
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    # np.cross spends most of its time on axis bookkeeping at these sizes.
+    # At these sizes np.cross spends most of its time on axis bookkeeping.
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)

@@ -1,13 +1,13 @@
-"""The signer frame: translation, rotation and scale taken off the points (SPEC §2)."""
+"""The signer frame: coordinates without the signer's position, rotation and size in the picture (SPEC §2)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 ROTATION_SMOOTHING_SECONDS = 0.5
-#: What a causal scale is the median of: long enough that the signer turns back, short enough for a stream's memory.
+#: Window of the median of a causal scale: long enough for a signer who turns away to turn back, short enough for a stream.
 CAUSAL_SCALE_SECONDS = 10.0
-# Shoulders nearer than this share of the clip's median width are a failed detection, not a signer.
+# Shoulders closer together than this share of the clip's median width are a failed detection.
 COINCIDENT_SHARE = 0.05
 
 
@@ -15,7 +15,7 @@ COINCIDENT_SHARE = 0.05
 class SignerFrame:
     """x̃ = R (x − n) / s for each of T frames; NaN rows where the shoulders were not found.
 
-    origin: (T, 3) image widths. rotation: (T, 3, 3). scale: (T,) image widths a shoulder width.
+    origin: n (T, 3), image widths. rotation: R (T, 3, 3). scale: s (T,), image widths per shoulder width.
     """
 
     origin: np.ndarray
@@ -23,11 +23,11 @@ class SignerFrame:
     scale: np.ndarray
 
     def positions(self, points: np.ndarray) -> np.ndarray:
-        """(T, K, 3) image widths → (T, K, 3) shoulder widths in the signer frame."""
+        """(T, K, 3) points in image widths → (T, K, 3) in the signer frame, shoulder widths."""
         return self.directions(points - self.origin[:, None]) / self.scale[:, None, None]
 
     def directions(self, vectors: np.ndarray) -> np.ndarray:
-        """(T, K, 3) → (T, K, 3), rotated only."""
+        """Rotates vectors: (T, K, 3) → (T, K, 3)."""
         return np.matmul(vectors, self.rotation.transpose(0, 2, 1))
 
 
@@ -35,18 +35,17 @@ def signer_frame(
     left_shoulder: np.ndarray, right_shoulder: np.ndarray, fps: float, *, depth: bool = False, causal: bool = False,
     scale: np.ndarray | None = None,
 ) -> SignerFrame:  # fmt: skip
-    """The frame of SPEC §2 from both shoulders, each (T, 3) in image widths.
+    """The signer frame of each frame of a clip (SPEC §2). left_shoulder, right_shoulder: (T, 3), image widths.
 
-    R brings the vector from the right to the left shoulder onto +x by the smallest rotation in the image plane (roll)
-    and, with `depth`, then by the smallest rotation about the vertical (yaw). Where only one of the two is present this
-    is the single smallest rotation; where both are, the single one would leave a twist about the shoulder line, and a
-    camera that is turned and tilted would change the features. Without `depth`, s is the width in the image plane.
-    The default is without: depth from one camera is noisy, and on a held-out real source of twenty signs the features
-    recognised 70 % without and 63 % with it (benchmarks/twenty.py, first fold; --train --depth).
+    R carries the vector from the right to the left shoulder onto +x: by the smallest rotation in the image plane (roll) and,
+    with `depth`, then by the smallest rotation about the vertical (yaw). If only one of the two is needed, this is the single
+    smallest rotation; if both are, the single one would leave a twist about the shoulder line, and a camera that is turned and
+    tilted would change the features. Without `depth`, s is the width in the image plane. That is the default: depth from
+    one camera is noisy, and on a held-out real source of twenty signs the features recognised 70 % without and 63 % with it
+    (benchmarks/twenty.py, first fold; --train --depth).
 
-    Offline: s is the clip's median, the shoulder vector is averaged over ROTATION_SMOOTHING_SECONDS around each frame.
-    `causal`: the median of the last CAUSAL_SCALE_SECONDS and the average over that span before the frame; no later frame is
-    looked at. scale: (T,) where it is known already.
+    Offline, s is the clip's median, and the shoulder vector is averaged over ROTATION_SMOOTHING_SECONDS around each frame. With
+    `causal`, s is the median over the last CAUSAL_SCALE_SECONDS, and the average ends at the frame; no later frame is used. scale: (T,), if it is already computed.
     """
     span = shoulder_span(left_shoulder, right_shoulder, depth=depth)
     width = shoulder_width(span)
@@ -63,19 +62,19 @@ def signer_frame(
 
 
 def shoulder_span(left_shoulder: np.ndarray, right_shoulder: np.ndarray, *, depth: bool = False) -> np.ndarray:
-    """(T, 3) from the right to the left shoulder; without depth in the image plane."""
+    """(T, 3) vectors from the right to the left shoulder; without `depth`, in the image plane."""
     span = left_shoulder - right_shoulder
     return span if depth else span * np.array([1, 1, 0], dtype=span.dtype)
 
 
 def shoulder_width(span: np.ndarray) -> np.ndarray:
-    """(T, 3) → (T,), NaN where the shoulders were not found or coincide."""
+    """Lengths of (T, 3) shoulder vectors → (T,), NaN where the shoulders were not found or coincide."""
     width = np.linalg.norm(span, axis=1)
     return np.where(width > 0, width, np.nan)
 
 
 def causal_scale(width: np.ndarray, fps: float) -> np.ndarray:
-    """(T,) widths, NaN where unknown → (T,) the median of those of the last CAUSAL_SCALE_SECONDS."""
+    """(T,) shoulder widths, NaN where absent → (T,) the median of those of the last CAUSAL_SCALE_SECONDS."""
     span = round(CAUSAL_SCALE_SECONDS * fps)
     before = np.concatenate([np.full(span - 1, np.nan, dtype=width.dtype), width])
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(before, span), axis=1)  # NaN goes to the end
@@ -86,16 +85,16 @@ def causal_scale(width: np.ndarray, fps: float) -> np.ndarray:
 
 
 def _clip_median(width: np.ndarray) -> np.ndarray:
-    known = width[np.isfinite(width)]
-    return np.full(len(width), np.median(known) if len(known) else np.nan, dtype=width.dtype)
+    finite = width[np.isfinite(width)]
+    return np.full(len(width), np.median(finite) if len(finite) else np.nan, dtype=width.dtype)
 
 
 def _moving_average(vectors: np.ndarray, seen: np.ndarray, window: int, causal: bool) -> np.ndarray:
-    """(T, 3) → (T, 3): mean of the seen vectors in a window around (or, causal, up to) each frame."""
+    """(T, 3) → (T, 3): the mean of the vectors that are `seen` (T,) in a window around (if causal: up to) each frame."""
     back = window - 1 if causal else window // 2
     ahead = 0 if causal else window // 2
-    kept = np.where(seen[:, None], vectors, 0).astype(np.float64)
-    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(kept, axis=0)])
+    values = np.where(seen[:, None], vectors, 0).astype(np.float64)
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(values, axis=0)])
     counts = np.concatenate([[0], np.cumsum(seen)])
     t = np.arange(len(vectors))
     low, high = np.maximum(t - back, 0), np.minimum(t + ahead + 1, len(vectors))
@@ -105,7 +104,7 @@ def _moving_average(vectors: np.ndarray, seen: np.ndarray, window: int, causal: 
 
 
 def _roll_then_yaw(span: np.ndarray) -> np.ndarray:
-    """(T, 3) vectors → (T, 3, 3) rotations that carry them onto +x: about z first, then about y."""
+    """Rotations (T, 3, 3) that carry vectors (T, 3) onto +x: about z first, then about y."""
     x, y, z = span.T
     level = np.hypot(x, y)
     full = np.hypot(level, z)

@@ -1,18 +1,18 @@
-"""Names that labels, heads and readers of tiers share (SPEC §6, §7)."""
+"""Annotation tiers: names and labels that corpora, heads and readers share (SPEC §6, §7)."""
 
 from dataclasses import dataclass
 
-#: A frame or clip without a label.
+#: The label of a frame or clip without annotation.
 UNKNOWN = -1
-#: The head that says whether a sign begins or ends at a frame.
+#: The head that predicts whether a sign begins or ends at a frame.
 BOUNDARY = "boundary"
-#: What the tier "form" says of a sign; the two glosses of a fused one share its time.
+#: Values of the tier "form"; the two glosses of a fused sign have the same times.
 PLAIN, FUSED = "plain", "fused"
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a clip on an annotation tier (level 1). Times in seconds from the clip's start."""
+    """An annotation of part of a clip on a tier (level 1). start, end: seconds from the clip's start."""
 
     tier: str
     value: str
@@ -21,8 +21,8 @@ class Segment:
 
 
 GLOSS_TIER = "gloss"
-#: The tier that says whether a sign is one or two fused into one, and what it can say (SPEC §9).
+#: The tier of whether a sign is plain or two fused into one, and its values (SPEC §9).
 FORM = "form"
 FORMS = (PLAIN, FUSED)
-#: The label of no gloss, CTC's blank.
+#: The label of frames between signs, CTC's blank.
 NO_GLOSS = 0

@@ -1,1 +1,1 @@
-"""What learns: encoders, heads, the quantiser, probes, and smaller copies of them."""
+"""Networks: encoders, heads, the quantiser, probes, and pruned copies."""

@@ -1,1 +1,1 @@
-"""What is learned: CTC, contrastive, and discriminative losses, and the scores that they share."""
+"""Training objectives: CTC, contrastive and discriminative losses, and the scores that they share."""
