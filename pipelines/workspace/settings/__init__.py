@@ -1,1 +1,1 @@
-"""Every setting: one frozen dataclass for each section of asl.toml, and how a value is found."""
+"""Every setting: one frozen dataclass per section of asl.toml, and how its value is resolved."""

@@ -1,8 +1,8 @@
-"""Every setting of the workspace: one frozen dataclass a section of asl.toml, one line of meaning a field.
+"""Every setting of the workspace: one frozen dataclass per section of asl.toml, one line of help per field.
 
-The fields are the single source: asl.toml's comments, the command line's options and `asl status --settings` come from
-them. A value is taken from the flag, else the environment (ASL_<SECTION>_<KEY>), else asl.toml, else the recipe that the
-section names, else the default.
+The fields are the single source of the comments in asl.toml, the options of the command line and `asl status --settings`.
+A value is taken from the command line, else the environment (ASL_<SECTION>_<KEY>), else asl.toml, else the recipe that the
+section selects, else the default.
 """
 
 import os
@@ -30,7 +30,7 @@ from asl.pipelines.workspace.settings.training import (
     TrainSettings,
 )
 
-#: What a recipe sets where neither flag, environment nor file says otherwise.
+#: Values that a recipe sets, unless a flag, the environment or the file overrides them.
 RECIPES: dict[str, dict[str, Any]] = {
     "light": {},
     "strong": {
@@ -79,48 +79,49 @@ class Origin:
 
 
 def resolve(section: str, file: Mapping[str, Any], flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ):
-    """One section's settings: flag, else environment, else file, else default. Raises BadInput, naming the key."""
-    return SECTIONS[section](**{key: got.value for key, got in origins(section, file, flags, environ).items()})
+    """The settings of a section. Raises BadInput for an unknown key or an invalid value, naming it."""
+    return SECTIONS[section](**{key: setting.value for key, setting in origins(section, file, flags, environ).items()})
 
 
 def origins(
     section: str, file: Mapping[str, Any], flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ
 ) -> dict[str, Origin]:
-    """Each key of a section with its value and where it came from."""
-    known = {f.name: f for f in section_fields(SECTIONS[section])}
+    """Each key of a section with its value and where it came from. Raises BadInput as `resolve` does."""
+    specs = {spec.name: spec for spec in section_fields(SECTIONS[section])}
     for key in file:
-        if key not in known:
-            raise BadInput(f"asl.toml: [{section}] has no setting '{key}'", nearest_hint(key, known))
-    found: dict[str, Origin] = {}
+        if key not in specs:
+            raise BadInput(f"asl.toml: [{section}] has no setting '{key}'", nearest_hint(key, specs))
+    resolved: dict[str, Origin] = {}
     preset: Mapping[str, Any] = {}
-    for name, spec in known.items():
+    for name, spec in specs.items():
         variable = environment_name(section, name)
         if flags.get(name) is not None:
-            found[name] = Origin(_checked(spec, flags[name], option_name(spec)), "flag")
+            resolved[name] = Origin(_checked(spec, flags[name], option_name(spec)), "flag")
         elif variable in environ:
-            found[name] = Origin(_checked(spec, parsed(spec, environ[variable], variable), variable), "environment")
+            resolved[name] = Origin(_checked(spec, parsed(spec, environ[variable], variable), variable), "environment")
         elif name in file:
-            found[name] = Origin(_checked(spec, _plain(file[name]), f"asl.toml: [{section}] {name}"), "file")
+            resolved[name] = Origin(_checked(spec, _plain(file[name]), f"asl.toml: [{section}] {name}"), "file")
         elif name in preset:
-            found[name] = Origin(preset[name], "recipe")
+            resolved[name] = Origin(preset[name], "recipe")
         else:
-            found[name] = Origin(default_of(spec), "default")
-        if name == "recipe":  # the first field of its section, so that the others find its values
-            preset = RECIPES[found[name].value]
-    return found
+            resolved[name] = Origin(default_of(spec), "default")
+        if name == "recipe":  # the first field of its section, so that its values are known for the others
+            preset = RECIPES[resolved[name].value]
+    return resolved
 
 
 def environment_name(section: str, key: str) -> str:
+    """The environment variable of a setting."""
     return f"ASL_{section}_{key}".upper()
 
 
 def _plain(value: Any) -> Any:
-    """A tomlkit value as the plain Python one."""
+    """The plain Python value of a tomlkit item."""
     return value.unwrap() if hasattr(value, "unwrap") else value
 
 
 def parsed(spec, text: str, name: str) -> Any:
-    """A setting's value from text. Raises BadInput, naming it."""
+    """The value of a setting given as text. Raises BadInput if it cannot be parsed; `name` is for the message."""
     if get_origin(spec.type) is list:
         return [part for part in text.split(os.pathsep) if part]
     if spec.type is bool:
@@ -131,17 +132,16 @@ def parsed(spec, text: str, name: str) -> Any:
     try:
         return spec.type(text)
     except ValueError as error:
-        raise BadInput(f"{name} is '{text}', not a {spec.type.__name__}", f"default: {default_of(spec)}") from error
+        raise BadInput(f"{name} is '{text}', not {_type_name(spec.type)}", f"default: {default_of(spec)}") from error
 
 
 def _checked(spec, value: Any, name: str) -> Any:
     value = float(value) if spec.type is float and isinstance(value, int) and not isinstance(value, bool) else value
-    if not _is_a(value, spec.type):
-        wanted = "list of texts" if get_origin(spec.type) is list else spec.type.__name__
-        raise BadInput(f"{name} must be a {wanted}, got {value!r}", f"default: {default_of(spec)!r}")
+    if not _has_type(value, spec.type):
+        raise BadInput(f"{name} must be {_type_name(spec.type)}, got {value!r}", f"default: {default_of(spec)!r}")
     choices, low, high = (spec.metadata[key] for key in ("choices", "low", "high"))
     if choices and value not in choices:
-        hint = nearest_hint(value, choices) if isinstance(value, str) else f"known: {', '.join(map(str, choices))}"
+        hint = nearest_hint(value, choices) if isinstance(value, str) else f"choose from: {', '.join(map(str, choices))}"
         raise BadInput(f"{name} cannot be {value!r}", hint)
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"
@@ -149,18 +149,25 @@ def _checked(spec, value: Any, name: str) -> Any:
     return value
 
 
-def _is_a(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, types.GenericAlias):
-        return isinstance(value, list) and all(isinstance(item, get_args(wanted)[0]) for item in value)
-    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+def _type_name(kind: Any) -> str:
+    """The type of a setting for error messages, with its article."""
+    if get_origin(kind) is list:
+        return "a list of strings"
+    return {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]
+
+
+def _has_type(value: Any, kind: Any) -> bool:
+    if isinstance(kind, types.GenericAlias):
+        return isinstance(value, list) and all(isinstance(item, get_args(kind)[0]) for item in value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def example_toml() -> str:
-    """A fully commented asl.toml in which every setting stands at its default."""
+    """A commented asl.toml with every setting at its default."""
     lines = [
-        "# The workspace of `asl`. Settings stand here, commented out at their defaults; uncomment one to change it.",
-        "# Order: flag, environment (ASL_<SECTION>_<KEY>), this file, default. `asl status --settings` shows each origin.",
-        "# The [state.*] tables at the end are written by asl: what each stage ran on, what it wrote, how it went.",
+        "# An `asl` workspace. Every setting is listed, commented out, with its default; uncomment a line to change it.",
+        "# Precedence: command line, environment (ASL_<SECTION>_<KEY>), this file, default. See `asl status --settings`.",
+        "# asl writes the [state.*] tables at the end: the inputs, outputs and metrics of each stage.",
         "",
         "version = 1",
     ]

@@ -41,7 +41,7 @@ def test_records_keep_comments_and_edits_made_meanwhile(workspace):
     run(workspace, plan())
     text = workspace.file.read_text()
     assert "epochs = 61  # mine" in text
-    assert "# Passes over the training clips." in text
+    assert "# Number of passes over the training clips." in text
     assert open_workspace(workspace.folder).settings("train").epochs == 61
     assert workspace.state("extract")["metrics"]["clips"] == 3
 

@@ -9,7 +9,7 @@ from asl.pipelines.workspace.settings.fields import default_of
 from asl.pipelines.workspace.settings.sections import RECIPES, SECTIONS, environment_name, example_toml, origins, resolve
 
 
-def test_the_order_is_flag_environment_file_default():
+def test_precedence_is_flag_environment_file_default():
     variable = environment_name("train", "epochs")
     assert variable == "ASL_TRAIN_EPOCHS"
     cases = [
@@ -19,8 +19,8 @@ def test_the_order_is_flag_environment_file_default():
         ({"epochs": 7}, {"epochs": 9}, {variable: "8"}, 9, "flag"),
     ]
     for file, flags, environ, value, origin in cases:
-        found = origins("train", file, flags, environ)["epochs"]
-        assert (found.value, found.origin) == (value, origin)
+        result = origins("train", file, flags, environ)["epochs"]
+        assert (result.value, result.origin) == (value, origin)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def test_the_order_is_flag_environment_file_default():
     [
         ("train", {"epoch": 3}, "no setting 'epoch'", "'epochs'"),
         ("train", {"epochs": 0}, "epochs is 0", "at least 1"),
-        ("train", {"epochs": "many"}, "must be a int", "60"),
-        ("train", {"epochs": True}, "must be a int", "60"),
+        ("train", {"epochs": "many"}, "must be an integer", "60"),
+        ("train", {"epochs": True}, "must be an integer", "60"),
         ("train", {"dropout": 2}, "dropout is 2", "between 0 and 0.95"),
         ("train", {"device": "gpu"}, "cannot be 'gpu'", "cpu"),
         ("features", {"features": "phon"}, "cannot be 'phon'", "phon36"),
-        ("sources", {"videos": "one"}, "list of texts", "[]"),
+        ("sources", {"videos": "one"}, "a list of strings", "[]"),
     ],
 )
-def test_wrong_settings_are_named_with_what_to_do(section, file, message, hint):
+def test_wrong_settings_are_named_with_a_hint(section, file, message, hint):
     with pytest.raises(BadInput) as caught:
         resolve(section, file, {}, {})
     assert message in caught.value.message
@@ -60,30 +60,30 @@ def test_the_example_file_holds_every_setting_at_its_default():
     assert tomli.loads(text)["version"] == 1
 
 
-def test_the_example_in_the_project_is_that_file():
+def test_asl_toml_in_the_repository_is_the_example_file():
     example = Path(__file__).parents[3] / "asl.toml"
     assert example.read_text() == example_toml(), (
-        "write it anew: python -c 'from asl.pipelines.workspace.settings import *; print(example_toml(), end=\"\")' > asl.toml"
+        "regenerate it: python -c 'from asl.pipelines.workspace.settings.sections import *; print(example_toml(), end=\"\")' > asl.toml"
     )
 
 
-def test_every_setting_says_what_it_means():
+def test_every_setting_has_a_help_text():
     for kind in SECTIONS.values():
         for spec in fields(kind):
             assert len(spec.metadata["help"]) > 10, spec.name
 
 
-def test_a_recipe_sets_what_nobody_else_says():
+def test_a_recipe_overrides_only_the_defaults():
     strong = RECIPES["strong"]
-    found = origins("train", {"epochs": 3}, {"recipe": "strong", "speed": 0.1}, {"ASL_TRAIN_AVERAGE": "0.5"})
-    assert (found["epochs"].value, found["epochs"].origin) == (3, "file")
-    assert (found["speed"].value, found["speed"].origin) == (0.1, "flag")
-    assert (found["average"].value, found["average"].origin) == (0.5, "environment")
-    assert (found["rotate"].value, found["rotate"].origin) == (strong["rotate"], "recipe")
-    assert found["batch_size"].origin == "default"
+    settings = origins("train", {"epochs": 3}, {"recipe": "strong", "speed": 0.1}, {"ASL_TRAIN_AVERAGE": "0.5"})
+    assert (settings["epochs"].value, settings["epochs"].origin) == (3, "file")
+    assert (settings["speed"].value, settings["speed"].origin) == (0.1, "flag")
+    assert (settings["average"].value, settings["average"].origin) == (0.5, "environment")
+    assert (settings["rotate"].value, settings["rotate"].origin) == (strong["rotate"], "recipe")
+    assert settings["batch_size"].origin == "default"
     assert origins("train", {}, {}, {})["rotate"].origin == "default"
 
 
-def test_recipes_hold_known_settings_with_values_that_are_allowed():
+def test_recipes_hold_valid_settings():
     for name, values in RECIPES.items():
         resolve("train", values, {"recipe": name}, {})
