@@ -20,15 +20,16 @@ def translate_live(
 
     reader, landmarks = reader_and_landmarks(call, model, graph)
     source = _source(inputs, camera, stream, raw, landmarks.max_side)
-    from asl.pipelines.media.pose_files import FRAME_BONES
-    from asl.pipelines.translation.live import live
+    from asl.models.features.holistic import FRAME_BONES
+    from asl.pipelines.translation.live import translate_stream
 
     with call.progress() as progress:
         say_what_model(reader.model, progress)
         figures = None
         try:
-            with LiveView(call.quiet, FRAME_BONES) as view, closing(live(source, reader, landmarks, paced=pace)) as moments:
-                for moment in moments:
+            updates = translate_stream(source, reader, landmarks, paced=pace)
+            with LiveView(call.quiet, FRAME_BONES) as view, closing(updates):
+                for moment in updates:
                     figures = moment.figures
                     view.show(moment)
                     for word in moment.final:

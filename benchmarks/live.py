@@ -26,7 +26,7 @@ from asl.pipelines.media.tracker import Extractor
 from asl.pipelines.media.video import frames, probe
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.recogniser.reading import read_landmarks
-from asl.pipelines.translation.live import live
+from asl.pipelines.translation.live import translate_stream
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from asl.pipelines.workspace.settings.reading import DecodeSettings
@@ -64,10 +64,10 @@ def play(videos: list[Path], reader: Reader) -> None:
     late, reading, seen, dropped, same = [], [], 0, 0, []
     for video in videos:
         source = FileSource(video, LandmarkSettings().max_side)
-        *_, last = live(source, reader, LandmarkSettings())
+        *_, last = translate_stream(source, reader, LandmarkSettings())
         late, reading = [*late, *last.figures.words], [*reading, *last.figures.reading]
         seen, dropped = seen + last.figures.frames, dropped + last.figures.dropped
-        moments = live(source, reader, LandmarkSettings(), paced=False)
+        moments = translate_stream(source, reader, LandmarkSettings(), paced=False)
         found = [word.token.gloss for moment in moments for word in moment.final]
         same.append(found == whole_glosses(reader, video))
         if not same[-1]:

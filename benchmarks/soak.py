@@ -20,7 +20,7 @@ import psutil
 from asl.pipelines.media.live_sources import FileSource
 from asl.pipelines.media.video import Frame
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
-from asl.pipelines.translation.live import live
+from asl.pipelines.translation.live import translate_stream
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from asl.pipelines.workspace.settings.reading import DecodeSettings
@@ -79,7 +79,7 @@ def main() -> None:
     source = Looped(FileSource(chosen.clip, LandmarkSettings().max_side), 60 * chosen.minutes + WARM_UP_SECONDS)
     windows: list[Window] = []
     looked, words, dropped = time.monotonic(), 0, 0
-    for moment in live(source, reader, LandmarkSettings()):
+    for moment in translate_stream(source, reader, LandmarkSettings()):
         figures = moment.figures
         number = int((figures.seconds - WARM_UP_SECONDS) // WINDOW_SECONDS)
         words += len(moment.final)

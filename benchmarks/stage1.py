@@ -28,7 +28,7 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.measures import bootstrap_mean
 from asl.pipelines.recogniser.model import read_card
-from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, raw_frames, said_frames
+from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, predicted_frames, raw_frames
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
 from asl.pipelines.workspace.settings.clips import FeatureSettings
@@ -48,7 +48,7 @@ def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[dict[str, n
     found: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
     for i in chosen:
         values = encoder_input(store[i], tensors["mean"].numpy(), tensors["deviation"].numpy(), store.feature_set)
-        frames = said_frames(stage_1, values), encoded_frames(stage_1, values), raw_frames(values, store.feature_set)
+        frames = predicted_frames(stage_1, values), encoded_frames(stage_1, values), raw_frames(values, store.feature_set)
         for name, one in zip(KINDS, frames, strict=True):
             found[name].append(mean_and_deviation(one))
     labels = np.array([glosses.index(clips[i].glosses[0]) for i in chosen])

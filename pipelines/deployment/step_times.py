@@ -120,7 +120,7 @@ def streamed(reader: Reader, clips: Sequence[Landmarks]) -> Times:
             live.push(points, number / clip.fps, lambda at=number / clip.fps: at)
             if number >= WARM_UP:
                 for name, values in steps.items():
-                    values.append(1000 * live.spent.get(name, 0.0))
+                    values.append(1000 * live.step_seconds.get(name, 0.0))
     return Times({name: np.array(values) for name, values in steps.items()})
 
 
@@ -132,7 +132,7 @@ def batched(reader: Reader, clips: Sequence[Landmarks]) -> Times:
         clock = [time.perf_counter()]
         reading = read_landmarks(reader.model, clip, mirror=reader.settings.mirror_average)
         clock.append(time.perf_counter())
-        found = reader.decoded(reading)
+        found = reader.decode(reading)
         clock.append(time.perf_counter())
         reader.tokens(reading, found)
         clock.append(time.perf_counter())

@@ -1,1 +1,1 @@
-"""From a clip or a stream to tokens: the reader, whole clips, live pictures, and writers of every format."""
+"""From clips and streams to tokens: the reader, whole clips, live video, and writers of every format."""

@@ -1,7 +1,7 @@
-"""`asl translate --live`: pictures, landmarks and glosses at once, in step with the clock (SPEC §15).
+"""`asl translate --live`: frames, landmarks and glosses in step with the clock (SPEC §15).
 
-Three run side by side: one takes pictures, one has MediaPipe look at them in a process of its own, and the caller's thread
-encodes and reads. When that is too slow for the source the oldest picture waiting is dropped, so that words stay in time.
+Three tasks run at once: a thread captures frames, a separate process runs MediaPipe on them, and the caller's thread encodes and
+decodes. If that is slower than the source, the oldest waiting frame is dropped, so that words stay on time.
 """
 
 import multiprocessing
@@ -26,37 +26,40 @@ from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
-#: Pictures that may wait for MediaPipe before the oldest is dropped.
-WAITING = 2
-#: A stream may go on for days.
-KEPT = 10_000
+#: Frames that may wait for MediaPipe before the oldest is dropped.
+MAX_WAITING_FRAMES = 2
+#: Values that LiveFigures keeps of each kind, as a stream may run for days.
+MAX_KEPT_VALUES = 10_000
 _END = object()
 
 
 @dataclass
 class LiveFigures:
-    """Of a stream; seconds, of the last KEPT frames and words. delays: from each frame's time until it was read; reading: all but
-    MediaPipe for it; words: from a sign's end to the first appearance of its gloss."""
+    """Timing of a stream, in seconds, for the last MAX_KEPT_VALUES frames and words.
+
+    delays: from the time of each frame until it was decoded. reading: processing time per frame without MediaPipe. words: from
+    the end of each sign to the first appearance of its gloss.
+    """
 
     frames: int = 0
     dropped: int = 0
     seconds: float = 0.0
-    delays: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
-    reading: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
-    words: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    delays: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_KEPT_VALUES))
+    reading: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_KEPT_VALUES))
+    words: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_KEPT_VALUES))
 
     def summary(self) -> dict[str, float]:
-        made: dict[str, float] = {"frames": self.frames, "dropped": self.dropped, "seconds": round(self.seconds, 2)}
-        made |= {"frames_per_second": round(self.frames / self.seconds, 1)} if self.seconds else {}
+        summary: dict[str, float] = {"frames": self.frames, "dropped": self.dropped, "seconds": round(self.seconds, 2)}
+        summary |= {"frames_per_second": round(self.frames / self.seconds, 1)} if self.seconds else {}
         for name in ("delays", "reading", "words"):
             if values := getattr(self, name):
-                made |= {f"{name}_p{mark}_ms": round(1000 * float(np.percentile(values, mark)), 1) for mark in (50, 95)}
-        return made
+                summary |= {f"{name}_p{mark}_ms": round(1000 * float(np.percentile(values, mark)), 1) for mark in (50, 95)}
+        return summary
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What there is to show after a frame. final: the words that it made final; open: those that may still change."""
+class LiveUpdate:
+    """The state after a frame. points: (543, 3). final: words that became final with it. open: words that may still change."""
 
     points: np.ndarray
     aspect: float
@@ -65,89 +68,92 @@ class Moment:
     figures: LiveFigures
 
 
-def live(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = True) -> Iterator[Moment]:
-    """Reads a source until it ends, or the caller stops; a last Moment has what was still open.
+def translate_stream(source, reader: Reader, landmarks: LandmarkSettings, *, paced: bool = True) -> Iterator[LiveUpdate]:
+    """Reads a source until it ends or the caller stops. The last update finalises the words that were still open.
 
-    paced: files go by their own clock and frames that come too late are dropped; else every frame is read, as fast as it goes.
-    Raises BadInput, AslError as the source does, after the last Moment.
+    paced: read in real time, and drop frames that come too late; else read every frame as fast as possible. Raises BadInput or
+    AslError if the source does, after the last update.
     """
     check_mediapipe()
-    reading = LiveReader(reader, source.fps)
-    figures, now, broken = LiveFigures(), 0.0, None
+    live_reader = LiveReader(reader, source.fps)
+    figures, now, failure = LiveFigures(), 0.0, None
     try:
         with _running(source, landmarks, paced, figures) as (tracked, clock):
             for frame, points in tracked:
                 started = time.perf_counter()
-                final = reading.push(points, frame.time, clock if paced else lambda at=frame.time: at)
+                final = live_reader.push(points, frame.time, clock if paced else lambda frame_time=frame.time: frame_time)
                 figures.reading.append(time.perf_counter() - started)
                 now = clock() if paced else frame.time
                 figures.seconds = clock()
                 _count(figures, frame, final, now)
                 aspect = frame.picture.shape[1] / frame.picture.shape[0]
-                yield Moment(points, aspect, final, reading.words, figures)
+                yield LiveUpdate(points, aspect, final, live_reader.words, figures)
     except AslError as error:
-        broken = error
-    final = reading.finish(lambda: now)
-    figures.words += [one.delay for one in final]
-    yield Moment(empty_points(1)[0], 1.0, final, [], figures)
-    if broken:
-        raise broken
+        failure = error
+    final = live_reader.finish(lambda: now)
+    figures.words += [word.delay for word in final]
+    yield LiveUpdate(empty_points(1)[0], 1.0, final, [], figures)
+    if failure:
+        raise failure
 
 
 def _count(figures: LiveFigures, frame: Frame, final: list[LiveWord], now: float) -> None:
     figures.frames += 1
     figures.delays.append(now - frame.time)
-    figures.words += [one.delay for one in final]
+    figures.words += [word.delay for word in final]
 
 
 @contextmanager
 def _running(source, landmarks: LandmarkSettings, paced: bool, figures: LiveFigures):
-    """Starts the two helpers. Gives the frames with their points, and the stream's clock; raises at the end what went wrong."""
-    pictures: queue.Queue = queue.Queue(WAITING if paced else 2 * WAITING)
-    points: queue.Queue = queue.Queue(2 * WAITING)
-    stop, wrong, begun = threading.Event(), [], [time.perf_counter()]
+    """Runs capture and tracking. Yields (iterator of frames with their points, clock of the stream).
+
+    Raises at the end what went wrong in a thread.
+    """
+    frames: queue.Queue = queue.Queue(MAX_WAITING_FRAMES if paced else 2 * MAX_WAITING_FRAMES)
+    tracked: queue.Queue = queue.Queue(2 * MAX_WAITING_FRAMES)
+    stop, errors, start = threading.Event(), [], [time.perf_counter()]
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _start_tracker, (landmarks,))
 
     def capture() -> None:
         try:
-            pool.submit(_ready).result()
-            begun[0] = time.perf_counter()
+            pool.submit(_warm_up).result()
+            start[0] = time.perf_counter()
             for frame in source.frames():
                 if paced:
-                    time.sleep(max(0.0, begun[0] + frame.time - time.perf_counter()))
-                _offer(pictures, frame, stop, figures if paced else None)
+                    time.sleep(max(0.0, start[0] + frame.time - time.perf_counter()))
+                _put(frames, frame, stop, figures if paced else None)
                 if stop.is_set():
                     return
         except BaseException as error:  # the caller's thread raises it
-            wrong.append(error)
+            errors.append(error)
         finally:
-            _offer(pictures, _END, stop, None)
+            _put(frames, _END, stop, None)
 
     def track() -> None:
         try:
-            while (frame := _taken(pictures, stop)) is not _END:
-                _offer(points, (frame, pool.submit(_track, frame.picture).result()), stop, None)
+            while (frame := _get(frames, stop)) is not _END:
+                _put(tracked, (frame, pool.submit(_track, frame.picture).result()), stop, None)
         except BrokenProcessPool:
-            wrong.append(AslError("MediaPipe's process died", "what was recognised stands; start it again"))
+            errors.append(AslError("MediaPipe's process died", "the words so far are valid; start the command again"))
         except BaseException as error:
-            wrong.append(error)
+            errors.append(error)
         finally:
-            _offer(points, _END, stop, None)
+            _put(tracked, _END, stop, None)
 
-    threads = [threading.Thread(target=one, daemon=True) for one in (capture, track)]
-    for one in threads:
-        one.start()
+    threads = [threading.Thread(target=task, daemon=True) for task in (capture, track)]
+    for thread in threads:
+        thread.start()
     try:
-        yield iter(lambda: _taken(points, stop), _END), lambda: time.perf_counter() - begun[0]
+        yield iter(lambda: _get(tracked, stop), _END), lambda: time.perf_counter() - start[0]
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-    if wrong:
-        raise wrong[0]
+    if errors:
+        raise errors[0]
 
 
-def _offer(target: queue.Queue, item, stop: threading.Event, figures: LiveFigures | None) -> None:
-    """Puts an item; where it is full the oldest goes, counted in `figures`, or without these one waits."""
+def _put(target: queue.Queue, item, stop: threading.Event, figures: LiveFigures | None) -> None:
+    """Puts an item into a queue. If it is full, drops its oldest item and counts it in `figures`; waits if there are none."""
     while not stop.is_set():
         try:
             return target.put(item, timeout=0 if figures else 0.1)
@@ -160,7 +166,8 @@ def _offer(target: queue.Queue, item, stop: threading.Event, figures: LiveFigure
                     pass
 
 
-def _taken(source: queue.Queue, stop: threading.Event):
+def _get(source: queue.Queue, stop: threading.Event):
+    """The next item of a queue, or _END once the stream stops."""
     while not stop.is_set():
         try:
             return source.get(timeout=0.1)
@@ -179,8 +186,8 @@ def _start_tracker(settings: LandmarkSettings) -> None:
     _extractor = Extractor(settings)
 
 
-def _ready() -> bool:
-    """Once this returns the graph is there: its first picture takes a second."""
+def _warm_up() -> bool:
+    """Returns once the tracker is ready: its first frame takes a second."""
     _extractor.track(np.zeros((64, 64, 3), np.uint8))
     return True
 

@@ -1,4 +1,4 @@
-"""How the glosses of a clip are read off what the model says of it: greedily, by CTC beam search, or by the cascade."""
+"""The reader: from what the model outputs for a clip to glosses, greedily, by CTC beam search or by the cascade."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,65 +17,69 @@ from asl.transducers.glossing import POINT, join_letters, referents_of
 
 @dataclass(frozen=True)
 class Reader:
-    """graph: the cascade, where the settings ask for it."""
+    """A model with a decoder. graph: the cascade, if the settings ask for it."""
 
     model: Model
     settings: DecodeSettings
     graph: Graph | None = None
 
-    def decoded(self, reading: Reading) -> "list[int] | BestPath":
-        """What the decoder finds: gloss labels, or a path of the cascade."""
+    def decode(self, reading: Reading) -> "list[int] | BestPath":
+        """The result of the decoder: gloss labels, or a path of the cascade."""
         return labels_of(reading, self.settings) if self.graph is None else self.graph.best_path(reading, self.settings)
 
     def words(self, reading: Reading) -> list[str]:
         """The glosses of a clip in signing order."""
-        found = self.decoded(reading)
-        return self.model.alphabet.names(found) if self.graph is None else self.graph.words(found)
+        decoded = self.decode(reading)
+        return self.model.alphabet.names(decoded) if self.graph is None else self.graph.words(decoded)
 
-    def tokens(self, reading: Reading, found: "list[int] | BestPath | None" = None) -> list[Token]:
-        """The glosses with times, confidence, runners-up and, of points and agreement, who is meant. found: if it is known."""
-        found = self.decoded(reading) if found is None else found
+    def tokens(self, reading: Reading, decoded: "list[int] | BestPath | None" = None) -> list[Token]:
+        """The glosses with times, confidences and runners-up; points and agreement verbs with their referents.
+
+        decoded: the result of `decode`, if there is one already.
+        """
+        decoded = self.decode(reading) if decoded is None else decoded
         if self.graph is None:
-            return _referring(tokens_of(self.model, reading, found, self.settings.runners_up), reading)
-        own = spans(found, self.graph.rest)
-        return _referring([
-            token_of(self.model, reading, word, own[begin][0], own[end - 1][1], self.settings.runners_up)
-            for word, begin, end in join_letters(self.graph.alphabet.names(found.words))
-        ], reading)  # fmt: skip
+            return _with_referents(tokens_of(self.model, reading, decoded, self.settings.runners_up), reading)
+        spans = word_spans(decoded, self.graph.rest)
+        tokens = [
+            token_of(self.model, reading, word, spans[first][0], spans[last - 1][1], self.settings.runners_up)
+            for word, first, last in join_letters(self.graph.alphabet.names(decoded.words))
+        ]
+        return _with_referents(tokens, reading)
 
     def with_decoder(self, name: str) -> "Reader":
-        """The same by greedy or ctc-beam."""
+        """The same model with another decoder, greedy or ctc-beam."""
         return Reader(self.model, replace(self.settings, decoder=name))
 
 
 def reader_for(workspace: Workspace | None, model: Model, settings: DecodeSettings, graph: str | None = None) -> Reader:
-    """graph: a name below graphs/ or a folder, otherwise the model's own, or the newest.
+    """graph: a name below graphs/ or a folder. Default: the graph of the model's bundle, else the newest.
 
-    Raises BadInput, StageMissing: none, or of another model.
+    Raises BadInput or StageMissing if there is no graph, or it was built for another model.
     """
     if settings.decoder != "cascade":
         return Reader(model, settings)
-    own = model.graph if graph is None else None
-    return Reader(model, settings, load_graph(own or find_graph(workspace, graph), model))
+    bundled = model.graph if graph is None else None
+    return Reader(model, settings, load_graph(bundled or find_graph(workspace, graph), model))
 
 
-def spans(path: BestPath, rest: int) -> list[tuple[int, int]]:
-    """[first, last) frames of each word of a path, without the rest after it; the two of a fused sign share theirs."""
-    ends = [next((after for after in path.starts[k:] if after > first), len(path.frames)) for k, first in enumerate(path.starts)]
+def word_spans(path: BestPath, rest: int) -> list[tuple[int, int]]:
+    """[first, last) frames of each word of a path, without the rest that follows; the two words of a fused sign share a span."""
+    ends = [next((start for start in path.starts[k:] if start > first), len(path.frames)) for k, first in enumerate(path.starts)]
     frames = np.array(path.frames)
-    found = []
+    spans = []
     for first, end in zip(path.starts, ends, strict=True):
         signed = np.flatnonzero(frames[first:end] != rest) if rest else np.arange(end - first)
-        found.append((first, first + int(signed[-1]) + 1 if len(signed) else end))
-    return found
+        spans.append((first, first + int(signed[-1]) + 1 if len(signed) else end))
+    return spans
 
 
-def _referring(tokens: Sequence[Token], reading: Reading) -> list[Token]:
-    """With whom each point and agreement verb is about, the gloss before the first point at the locus, and where points go."""
-    names = referents_of([token.gloss for token in tokens])
+def _with_referents(tokens: Sequence[Token], reading: Reading) -> list[Token]:
+    """Adds the referents of points and agreement verbs, and the directions of points."""
+    referents = referents_of([token.gloss for token in tokens])
     return [
-        replace(token, referent=name, direction=_direction(token, reading)) if name else token
-        for token, name in zip(tokens, names, strict=True)
+        replace(token, referent=referent, direction=_direction(token, reading)) if referent else token
+        for token, referent in zip(tokens, referents, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""`asl translate`: clips that no one has seen before, to glosses."""
+"""`asl translate`: translates clips to glosses."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,28 +30,28 @@ def translate(
     phonology: bool = False,
     explain: bool = False,
 ) -> Iterator[tuple[ClipSource, Translation | BadClip]]:
-    """Each clip with its translation or with what is wrong with it, in the order given.
+    """Yields each clip with its translation, or with what is wrong with it, in the given order.
 
-    isolated: each clip shows one sign, so that all its frames speak for one gloss. phonology: with the phonological
-    classes of each sign. explain: with the cascade's path. Raises BadInput: the model was taught none, or there is no cascade.
+    isolated: each clip shows one sign, so that all its frames count for one gloss. phonology: add the phonological classes of
+    each sign. explain: add the cascade's path. Raises BadInput if the model has no phonology, or there is no cascade.
     """
     if explain and (isolated or reader.graph is None):
         raise BadInput("--explain shows the path of the cascade", "add --decoder cascade, and leave --isolated out")
     if phonology and not set(reader.model.tiers) - {BOUNDARY}:
         raise BadInput(
-            "this model was taught no phonology",
+            "this model was trained without phonology",
             "train one on clips with phonological tiers, or with: asl train-ctc --asl-lex FILE",
         )
     progress.start("translate", len(clips))
     done: dict[ClipSource, Translation | BadClip] = {}
     waiting = list(clips)
-    # Alone, a clip is sooner read in this process.
+    # A single clip is read faster in this process.
     where = Where(landmarks.workers, seconds=60 * landmarks.time_limit) if len(clips) > 1 else None
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
         tasks = [extract_clip.Task(clip, Path(folder) / f"{i}.pose") for i, clip in enumerate(clips)]
         for task, outcome in extract_clip.run(tasks, landmarks, where):
-            bad = isinstance(outcome, BadClip)
-            done[task.source] = outcome if bad else _translation(task, reader, isolated, phonology, explain)
+            failed = isinstance(outcome, BadClip)
+            done[task.source] = outcome if failed else _translation(task, reader, isolated, phonology, explain)
             progress.advance()
             while waiting and waiting[0] in done:
                 clip = waiting.pop(0)
@@ -67,7 +67,7 @@ def _translation(task: extract_clip.Task, reader: Reader, isolated: bool, phonol
 def translate_landmarks(
     path: Path, landmarks: Landmarks, reader: Reader, *, isolated: bool = False, phonology: bool = False, explain: bool = False
 ) -> Translation:
-    """One clip whose landmarks are known. path: its name in the result; the options are those of `translate`."""
+    """Translates a clip from its landmarks. path: its name in the result. The options are those of `translate`."""
     reading = read_landmarks(reader.model, landmarks, mirror=reader.settings.mirror_average)
     cascade_path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
     if isolated:

@@ -16,41 +16,42 @@ if TYPE_CHECKING:
     from asl.pipelines.translation.result import Translation
 
 SCHEMA_VERSION = 1
-#: Formats that hold several clips in one file; the others take one clip a file.
+#: Formats that hold several clips in one file; the others hold one clip per file.
 JOINT_FORMATS = ("text", "json", "tsv")
 ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt": ".vtt", "eaf": ".eaf"}
-#: A caption stays at least this long, seconds: shorter ones cannot be read.
-SHORTEST_CAPTION = 0.4
+#: Minimum duration of a caption: shorter ones cannot be read.
+MIN_CAPTION_SECONDS = 0.4
 
 
 def render(translations: Sequence["Translation"], format: str) -> str:
-    """The translations in a format of ENDINGS; one translation only for captions and ELAN."""
+    """The translations in a format of ENDINGS. Captions and ELAN take exactly one."""
     return _RENDERERS[format](translations)
 
 
 def _text(translations: Sequence["Translation"]) -> str:
     lines = []
-    for one in translations:
-        lines.append(f"{one.path}: {' '.join(token.gloss for token in one.tokens) or '(no sign recognised)'}")
-        for token in one.tokens:
-            others = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
-            extra = f"   (else {others})" if others else ""
-            who = f" ({token.referent})" if token.referent else ""
-            lines.append(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}{who}  {token.confidence:.2f}{extra}")
+    for translation in translations:
+        lines.append(f"{translation.path}: {' '.join(translation.glosses) or '(no sign recognised)'}")
+        for token in translation.tokens:
+            runners_up = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
+            alternatives = f"   (else {runners_up})" if runners_up else ""
+            referent = f" ({token.referent})" if token.referent else ""
+            times = f"{token.start:6.2f} – {token.end:.2f} s"
+            lines.append(f"  {times}  {token.gloss}{referent}  {token.confidence:.2f}{alternatives}")
             lines += [f"      {tier:20} {value}  {share:.2f}" for tier, value, share in token.phonology]
-        lines += _why(one)
+        lines += _explanation(translation)
     return "\n".join(lines) + "\n"
 
 
-def _why(one: "Translation") -> list[str]:
-    """The path of the cascade, a line a stretch."""
-    if not one.explanation:
+def _explanation(translation: "Translation") -> list[str]:
+    """The path of the cascade, one line per step."""
+    if not translation.explanation:
         return []
     lines = ["  the path, level by level (frames, what is read → what is written, nats):"]
-    for step in one.explanation:
-        says = f" → {' '.join(step.writes)}" if step.writes else ""
+    for step in translation.explanation:
+        writes = f" → {' '.join(step.writes)}" if step.writes else ""
         cost = f"  {step.cost:.2f}" if step.level != "H" else ""
-        lines.append(f"    {step.level:3} {step.first:4}–{step.last - 1:<4} {' '.join(step.reads)}{says}{cost}")
+        lines.append(f"    {step.level:3} {step.first:4}–{step.last - 1:<4} {' '.join(step.reads)}{writes}{cost}")
     return lines
 
 
@@ -110,28 +111,28 @@ def _tsv(translations: Sequence["Translation"]) -> str:
     table = csv.writer(buffer, delimiter="\t", lineterminator="\n")
     tiers = _tiers(translations)
     table.writerow(("file", "start", "end", "gloss", "confidence", "runners_up", *tiers))
-    for one in translations:
-        for token in one.tokens:
-            others = " ".join(f"{gloss}:{share:.3f}" for gloss, share in token.runners_up)
+    for translation in translations:
+        for token in translation.tokens:
+            runners_up = " ".join(f"{gloss}:{share:.3f}" for gloss, share in token.runners_up)
             classes = [f"{value}:{share:.3f}" for _, value, share in token.phonology]
             times = (f"{token.start:.3f}", f"{token.end:.3f}")
-            table.writerow((one.path, *times, token.gloss, f"{token.confidence:.4f}", others, *classes))
+            table.writerow((translation.path, *times, token.gloss, f"{token.confidence:.4f}", runners_up, *classes))
     return buffer.getvalue()
 
 
 def _tiers(translations: Sequence["Translation"]) -> list[str]:
-    """The phonological tiers that are shown, the same ones in every token of a model."""
-    return next(([tier for tier, _, _ in token.phonology] for one in translations for token in one.tokens), [])
+    """The names of the phonological tiers, which are the same for every token of a model."""
+    return next(([tier for tier, _, _ in token.phonology] for clip in translations for token in clip.tokens), [])
 
 
 def _captions(translations: Sequence["Translation"]):
     from webvtt import Caption, WebVTT
 
-    (one,) = translations
-    captions = WebVTT()
-    starts = [*(token.start for token in one.tokens[1:]), float("inf")]
-    for token, following in zip(one.tokens, starts[-len(one.tokens) or len(starts) :], strict=True):
-        end = min(max(token.end, token.start + SHORTEST_CAPTION), max(following, token.end))
+    (translation,) = translations
+    captions, tokens = WebVTT(), translation.tokens
+    next_starts = [*(token.start for token in tokens[1:]), float("inf")] if tokens else []
+    for token, following in zip(tokens, next_starts, strict=True):
+        end = min(max(token.end, token.start + MIN_CAPTION_SECONDS), max(following, token.end))
         captions.captions.append(Caption(_clock(token.start), _clock(end), token.gloss))
     return captions
 
@@ -154,18 +155,19 @@ def _clock(seconds: float) -> str:
 
 
 def _eaf(translations: Sequence["Translation"]) -> str:
-    """An ELAN file with a tier of glosses, of confidences and of each phonological class, linked to the video by its name."""
+    """An ELAN file that links to the video, with tiers for glosses, confidences and each phonological tier."""
     import tempfile
 
     from pympi.Elan import Eaf
 
-    (one,) = translations
+    (translation,) = translations
+    path = translation.path
     document = Eaf(author="asl")
-    document.add_linked_file(one.path.resolve().as_uri(), relpath=f"./{one.path.name}", mimetype=_mime(one.path))
+    document.add_linked_file(path.resolve().as_uri(), relpath=f"./{path.name}", mimetype=_mime_type(path))
     document.remove_tier("default")
     for tier in ("gloss", "confidence", *_tiers(translations)):
         document.add_tier(tier)
-    for token in one.tokens:
+    for token in translation.tokens:
         start, end = round(1000 * token.start), max(round(1000 * token.end), round(1000 * token.start) + 1)
         document.add_annotation("gloss", start, end, token.gloss)
         document.add_annotation("confidence", start, end, f"{token.confidence:.2f}")
@@ -177,7 +179,7 @@ def _eaf(translations: Sequence["Translation"]) -> str:
         return file.read_text(encoding="utf-8")
 
 
-def _mime(path: Path) -> str:
+def _mime_type(path: Path) -> str:
     import mimetypes
 
     return mimetypes.guess_type(path.name)[0] or "video/mp4"
@@ -194,7 +196,7 @@ _RENDERERS: dict[str, Callable[[Sequence["Translation"]], str]] = {
 
 
 def write_beside(folder: Path, translation: "Translation", formats: Sequence[str]) -> list[Path]:
-    """One file a format in a folder, named after the clip."""
+    """Writes one file per format into a folder, named after the clip. Returns their paths."""
     files = []
     for format in formats:
         file = folder / (translation.path.stem + ENDINGS[format])
@@ -204,7 +206,7 @@ def write_beside(folder: Path, translation: "Translation", formats: Sequence[str
 
 
 def write_overlay(path: Path, translation: "Translation") -> None:
-    """The clip as a video with skeleton and glosses, each with its confidence and runners-up."""
+    """Writes the clip as a video with skeleton and glosses, with confidences and runners-up."""
     from asl.pipelines.media.overlay import Caption, draw_overlay  # text needs neither Pillow nor a decoder
 
     captions = [

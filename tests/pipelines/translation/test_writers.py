@@ -7,7 +7,7 @@ import pytest
 import webvtt
 
 from asl.pipelines.recogniser.reading import Token
-from asl.pipelines.translation.whole_clips import Translation
+from asl.pipelines.translation.result import Translation
 from asl.pipelines.translation.writers import ENDINGS, render, write_beside, write_overlay
 from tests.made_up_signing import signing
 from tests.video_files import film
@@ -16,15 +16,15 @@ TOKENS = (Token("THANK-YOU", 0.2, 0.9, 0.8, (("PLEASE", 0.15), ("GOOD", 0.02))),
 
 
 @pytest.fixture
-def one(tmp_path) -> Translation:
+def translation(tmp_path) -> Translation:
     return Translation(tmp_path / "my clip é.mp4", TOKENS, signing(0))
 
 
-def test_json_and_tsv_hold_everything(one):
-    clip = json.loads(render([one, one], "json"))["clips"][1]
+def test_json_and_tsv_contain_everything(translation):
+    clip = json.loads(render([translation, translation], "json"))["clips"][1]
     assert clip["glosses"] == ["THANK-YOU", "fs-ZOË"]
     assert clip["tokens"][0]["runners_up"][0] == {"gloss": "PLEASE", "confidence": 0.15}
-    rows = list(csv.DictReader(render([one], "tsv").splitlines(), delimiter="\t"))
+    rows = list(csv.DictReader(render([translation], "tsv").splitlines(), delimiter="\t"))
     assert [(row["gloss"], row["start"], row["end"]) for row in rows] == [
         ("THANK-YOU", "0.200", "0.900"),
         ("fs-ZOË", "1.000", "1.100"),
@@ -32,10 +32,10 @@ def test_json_and_tsv_hold_everything(one):
 
 
 @pytest.mark.parametrize("tokens", [TOKENS, TOKENS[:1], ()])
-def test_captions_are_read_by_others(tokens, tmp_path):
-    one = Translation(tmp_path / "clip.mp4", tokens, signing(0))
+def test_captions_can_be_read_by_webvtt(tokens, tmp_path):
+    translation = Translation(tmp_path / "clip.mp4", tokens, signing(0))
     for format in ("vtt", "srt"):
-        file = write_beside(tmp_path, one, [format])[0]
+        file = write_beside(tmp_path, translation, [format])[0]
         captions = (webvtt.read if format == "vtt" else webvtt.from_srt)(str(file)).captions if tokens else []
         assert [caption.text for caption in captions] == [token.gloss for token in tokens]
         for caption, token in zip(captions, tokens, strict=True):
@@ -43,19 +43,19 @@ def test_captions_are_read_by_others(tokens, tmp_path):
             assert caption.end_time > caption.start_time
 
 
-def test_text_says_when_there_is_nothing(one, tmp_path):
+def test_text_says_that_no_sign_was_recognised(translation, tmp_path):
     assert "(no sign recognised)" in render([Translation(tmp_path / "a.mp4", (), signing(0))], "text")
-    assert "THANK-YOU  0.80   (else PLEASE 0.15" in render([one], "text")
+    assert "THANK-YOU  0.80   (else PLEASE 0.15" in render([translation], "text")
 
 
-def test_every_format_writes_a_file_beside(one, tmp_path):
-    files = write_beside(tmp_path / "out", one, list(ENDINGS))
+def test_every_format_writes_a_file(translation, tmp_path):
+    files = write_beside(tmp_path / "out", translation, list(ENDINGS))
     assert [file.suffix for file in files] == list(ENDINGS.values())
     assert all(file.stat().st_size > 0 for file in files)
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.pose"])
-def test_the_overlay_is_a_video_as_long_as_the_clip(tmp_path, name):
+def test_the_overlay_is_a_video_of_the_length_of_the_clip(tmp_path, name):
     if name.endswith("mp4"):
         film(tmp_path / name, frames=30, width=322, height=250)
     translation = Translation(tmp_path / name, TOKENS, signing(0, seconds=1.2))
