@@ -1,8 +1,8 @@
-"""Gaussians of what a frame and its neighbours look like under each unit: the classical emission of continuous recognition.
+"""Gaussian emissions: the likelihood of a frame with its neighbours under each unit, as in classical speech recognition.
 
-Windows of frames are projected to the directions that tell units apart best (linear discriminant analysis, as Haeb-Umbach and
-Ney did for speech, ICASSP 1992); there each unit has a mean and a variance in each direction. Units with few frames lean on
-all others: means are drawn to the middle, variances to what units have in common.
+Windows of frames are projected to the directions that separate the units best (linear discriminant analysis, as Haeb-Umbach and
+Ney did for speech, ICASSP 1992). There each unit has a mean and a variance per direction. Both are smoothed, which matters for
+units with few frames: means towards the common mean, variances towards the pooled variance within units.
 """
 
 from collections.abc import Sequence
@@ -10,20 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Frames of a window, counted from the frame itself.
+#: Frames of a window, relative to its centre.
 OFFSETS = (-4, -2, 0, 2, 4)
-#: Directions that are kept at most.
+#: Directions of the projection at most.
 MAX_DIRECTIONS = 30
-#: Share of the variances within units that is added to them, against directions that few frames only seem to know.
+#: Share of the within-unit variances that is added to them, so that directions fitted to few frames count less.
 RIDGE = 0.1
-#: Frames that the middle, and the common variances, count as much as.
+#: Weight of the common mean, and of the pooled variances, frames.
 MEAN_FRAMES, VARIANCE_FRAMES = 1.0, 50.0
-_LEAST = 1e-5
+_MIN_VARIANCE = 1e-5
 
 
 @dataclass(frozen=True)
 class Gaussians:
-    """middle: (D,) of the windows; projection: (D, R); means, variances: (U, R) of the projected ones."""
+    """Diagonal Gaussians of U units, over windows of D values projected to R directions.
+
+    middle: (D,) mean of all windows; projection: (D, R); means, variances: (U, R). All float32.
+    """
 
     middle: np.ndarray
     projection: np.ndarray
@@ -31,58 +34,65 @@ class Gaussians:
     variances: np.ndarray
 
     def log_likelihoods(self, values: np.ndarray) -> np.ndarray:
-        """(T, V) frames → (T, U) natural log-likelihoods, to a constant."""
+        """(T, V) frames → (T, U) float32 natural log-likelihoods, up to a constant."""
         points = (windows(values) - self.middle) @ self.projection
         # Expanded, so that no (T, U, R) array is needed.
-        precise = 1 / self.variances
-        squares = points**2 @ precise.T - 2 * points @ (self.means * precise).T + (self.means**2 * precise).sum(axis=1)
+        precision = 1 / self.variances
+        squares = points**2 @ precision.T - 2 * points @ (self.means * precision).T + (self.means**2 * precision).sum(axis=1)
         return (-0.5 * (squares + np.log(self.variances).sum(axis=1))).astype(np.float32)
 
 
 def windows(values: np.ndarray) -> np.ndarray:
-    """(T, V) → (T, V · offsets): each frame with its neighbours; beyond the ends the first and the last frame stand still."""
-    at = np.clip(np.arange(len(values))[:, None] + np.array(OFFSETS), 0, len(values) - 1)
-    return values[at].reshape(len(values), -1)
+    """Each frame with its neighbours at OFFSETS: (T, V) → (T, V · len(OFFSETS)). The first and the last frame are repeated."""
+    frames = np.clip(np.arange(len(values))[:, None] + np.array(OFFSETS), 0, len(values) - 1)
+    return values[frames].reshape(len(values), -1)
 
 
 def fit_gaussians(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], units: int) -> Gaussians:
-    """(T, V) frames of each clip and the unit of each, −1 for none → densities of `units` units.
+    """Fits a Gaussian per unit.
 
-    A unit without frames has the density of all frames. Raises ValueError: no labelled frame.
+    clips: (T, V) frames of each; labels: (T,) the unit of each frame, −1 for none; units: U. A unit without frames gets the mean
+    and variance of all frames. Raises ValueError if no frame has a unit.
     """
-    points = np.concatenate([windows(values)[own >= 0] for values, own in zip(clips, labels, strict=True)]).astype(np.float64)
-    label = np.concatenate([own[own >= 0] for own in labels])
+    label = np.concatenate([clip_labels[clip_labels >= 0] for clip_labels in labels])
     if not len(label):
         raise ValueError("no frame is of a unit")
+    labelled = [windows(values)[clip_labels >= 0] for values, clip_labels in zip(clips, labels, strict=True)]
+    points = np.concatenate(labelled).astype(np.float64)
     count = np.bincount(label, minlength=units)
     middle = points.mean(axis=0)
     points -= middle
-    projection = _directions(points, label, count)
+    projection = _discriminant_directions(points, label, count)
     points = points @ projection
-    sums = _sums(points, label, units)
+    sums = _sums_by_unit(points, label, units)
     means = sums / (count + MEAN_FRAMES)[:, None]
-    around = (points - (sums / np.maximum(count, 1)[:, None])[label]) ** 2
-    variances = (_sums(around, label, units) + VARIANCE_FRAMES * around.mean(axis=0)) / (count + VARIANCE_FRAMES)[:, None]
+    squares = (points - (sums / np.maximum(count, 1)[:, None])[label]) ** 2
+    pooled = VARIANCE_FRAMES * squares.mean(axis=0)
+    variances = (_sums_by_unit(squares, label, units) + pooled) / (count + VARIANCE_FRAMES)[:, None]
     variances[count == 0] = points.var(axis=0)
-    arrays = middle, projection, means, np.maximum(variances, _LEAST)
-    return Gaussians(*(one.astype(np.float32) for one in arrays))
+    arrays = middle, projection, means, np.maximum(variances, _MIN_VARIANCE)
+    return Gaussians(*(array.astype(np.float32) for array in arrays))
 
 
-def _directions(points: np.ndarray, label: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """(D, R): those with the largest variance between units against that within them, at most as many as tell them apart."""
-    from scipy.linalg import eigh  # reading does without
+def _discriminant_directions(points: np.ndarray, label: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """(D, R) the directions with the largest ratio of variance between units to variance within them.
 
-    means = _sums(points, label, len(count)) / np.maximum(count, 1)[:, None]
-    apart = points - means[label]
-    within = apart.T @ apart / len(points)
-    within += np.diag(RIDGE * np.diag(within) + _LEAST)
+    points: (F, D) centred; label: (F,); count: (U,) frames of each unit. R is below the number of units with frames.
+    """
+    from scipy.linalg import eigh  # not needed to decode
+
+    means = _sums_by_unit(points, label, len(count)) / np.maximum(count, 1)[:, None]
+    residuals = points - means[label]
+    within = residuals.T @ residuals / len(points)
+    within += np.diag(RIDGE * np.diag(within) + _MIN_VARIANCE)
     between = (means * count[:, None]).T @ means / len(points)
     _, vectors = eigh(between, within)
-    kept = min(MAX_DIRECTIONS, points.shape[1], max(1, int((count > 0).sum()) - 1))
-    return vectors[:, ::-1][:, :kept]
+    directions = min(MAX_DIRECTIONS, points.shape[1], max(1, int((count > 0).sum()) - 1))
+    return vectors[:, ::-1][:, :directions]
 
 
-def _sums(points: np.ndarray, label: np.ndarray, units: int) -> np.ndarray:
+def _sums_by_unit(points: np.ndarray, label: np.ndarray, units: int) -> np.ndarray:
+    """(F, D) points, (F,) labels → (U, D)."""
     sums = np.zeros((units, points.shape[1]))
     np.add.at(sums, label, points)
     return sums

@@ -45,7 +45,8 @@ def signer_frame(
     (benchmarks/twenty.py, first fold; --train --depth).
 
     Offline, s is the clip's median, and the shoulder vector is averaged over ROTATION_SMOOTHING_SECONDS around each frame. With
-    `causal`, s is the median over the last CAUSAL_SCALE_SECONDS, and the average ends at the frame; no later frame is used. scale: (T,), if it is already computed.
+    `causal`, s is the median over the last CAUSAL_SCALE_SECONDS, and the average ends at the frame; no later frame is used.
+    scale: (T,), if it is already computed.
     """
     span = shoulder_span(left_shoulder, right_shoulder, depth=depth)
     width = shoulder_width(span)
