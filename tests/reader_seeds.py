@@ -63,15 +63,15 @@ CLIP = {
     "glosses": ["BOOK"],
     "group": "g",
     "signer": "s",
-    "split": "train_ngram",
+    "split": "train",
     "fps": 25.0,
     "frames": 30,
     "seen": [1, 1, 0.5, 0.5],
     "segments": [{"tier": "gloss", "value": "BOOK", "start": 0.1, "end": 0.5}],
 }
 
-WLASL = [{"gloss": "book", "instances": [{"video_id": "1", "split": "train_ngram", "signer_id": 4, "fps": 25, "frame_end": -1}]}]
-WLASL_SUBSET = {"1": {"subset": "train_ngram", "action": [0, 1, 50]}, "2": {"subset": "val", "action": [1, 1, -1]}}
+WLASL = [{"gloss": "book", "instances": [{"video_id": "1", "split": "train", "signer_id": 4, "fps": 25, "frame_end": -1}]}]
+WLASL_SUBSET = {"1": {"subset": "train", "action": [0, 1, 50]}, "2": {"subset": "val", "action": [1, 1, -1]}}
 
 ASL_LEX = """EntryID,LemmaID,Handshape.2.0,MajorLocation.2.0,MinorLocation.2.0,Movement.2.0,SignType.2.0
 book,book,1,Neutral,Neutral,Straight,OneHanded
@@ -97,7 +97,7 @@ def _pose(folder: Path) -> None:
 
 def _arrays() -> bytes:
     parts = []
-    for values in (np.ones((1, 3, 170), np.float32), np.array(["BOOK"]), np.array(["train_ngram"]), np.array(["g"])):
+    for values in (np.ones((1, 3, 170), np.float32), np.array(["BOOK"]), np.array(["train"]), np.array(["g"])):
         buffer = io.BytesIO()
         np.save(buffer, values)
         parts.append(buffer.getvalue())

@@ -50,7 +50,7 @@ def smaller(
                 CtcRun(small.train(), data, own, Path(place), choose_device(own.device)).run(progress).model.cpu(),
             ]
     card = {key: model.card[key] for key in ("training", "metrics", "stage") if key in model.card}
-    card |= {"from": model.folder.name, "prune_recogniser": {"share": share, "epochs": epochs}}
+    card |= {"from": model.folder.name, "pruned": {"share": share, "epochs": epochs}}
     save_model(folder, members, model.alphabet, model.features, model.mean, model.deviation, card)
     return load_model(folder)
 

@@ -100,7 +100,7 @@ def page_settings(bundle: Bundle, decode: DecodeSettings) -> dict[str, Any]:
         "places": {f"{component}/{point}": index for (component, point), index in known_points().items()},
         "bones": FRAME_BONES,
         "points": feature_set.points.tolist(),
-        "shoulder_indices": list(shoulder_indices(feature_set)),
+        "shoulders": list(shoulder_indices(feature_set)),
         "hands": [[one.start, one.stop] for one in hand_slices(feature_set.points)],
         "sets": [_set(FEATURE_SETS[name], feature_set) for name in feature_set.name.split("+")],
         "hidden": np.flatnonzero(np.isnan(shown)).tolist(),

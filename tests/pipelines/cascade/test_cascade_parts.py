@@ -35,7 +35,7 @@ NONE = Coarticulation()
 
 
 def clip(glosses, segments=()):
-    return Clip("i", "p", "d", "n", "video", tuple(glosses), "", "", "train_ngram", 25.0, 20, (1, 1, 1, 1), tuple(segments))
+    return Clip("i", "p", "d", "n", "video", tuple(glosses), "", "", "train", 25.0, 20, (1, 1, 1, 1), tuple(segments))
 
 
 def no_encoder():
