@@ -41,7 +41,7 @@ class PlainRun(CtcRun):
         order, size = rng.permutation(len(self.data.train)), self.settings.batch_size
         for start in range(0, len(order), size):
             examples = [self.data.train[i] for i in order[start : start + size]]
-            inputs, sources = zip(*(self._varied(one, rng) for one in examples), strict=True)
+            inputs, sources = zip(*(self._augmented(example, rng) for example in examples), strict=True)
             yield [(examples, inputs, sources)]
 
 

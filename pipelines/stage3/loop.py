@@ -303,7 +303,7 @@ class Stage3Run(ResumableRun):
         self.balance.weights, self.balance.first_losses = record["weights"], record["first"]
         self.mean = {name: tensor.to(self.device) for name, tensor in part(tensors, "mean.").items()}
 
-    def note(self, figures: Mapping[str, Any]) -> str:
+    def progress_note(self, figures: Mapping[str, Any]) -> str:
         text = f"loss {figures['criterion']:.3f}"
         wer = figures.get("validation_wer")
         return text if wer is None else f"{text}  validation WER {100 * wer:.1f} % (before {100 * (self.before or 0):.1f})"

@@ -1,1 +1,1 @@
-"""Stages 1 and 2: what all training loops share, each loop, and each stage."""
+"""Stages 1 and 2 of training: the parts shared by all training loops, the loops, and the stages."""

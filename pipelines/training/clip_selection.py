@@ -1,4 +1,4 @@
-"""Which clips a recogniser trains and validates on, and the glosses that it learns."""
+"""The clips that a recogniser trains and validates on, and its vocabulary."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from asl.transducers.alphabet import Alphabet
 
 @dataclass(frozen=True)
 class ClipSelection:
-    """The labelled clips by split, and the glosses that are learned."""
+    """Indices of the usable labelled clips by split, and the vocabulary. left_out: labelled clips with glosses outside it."""
 
     train: list[int]
     validation: list[int]
@@ -20,17 +20,23 @@ class ClipSelection:
 
 
 def select_clips(clips: Sequence[Clip], min_clips: int) -> ClipSelection:
-    """The clips to train and validate on. Raises BadInput: none labelled, none left, or one gloss only."""
+    """Selects the clips whose glosses all have at least `min_clips` training clips.
+
+    Raises BadInput if no clip is labelled, if none is in the train split, or if fewer than two glosses remain.
+    """
     labelled = [i for i, clip in enumerate(clips) if clip.glosses]
     if not labelled:
-        raise BadInput("no clip has a gloss", "name them by folders, a --pattern, a manifest or annotations")
+        raise BadInput("no clip has a gloss", "label the clips by folders, a --pattern, a manifest or annotations")
     train = [i for i in labelled if clips[i].split == "train"]
     if not train:
-        raise BadInput("no labelled clip is in the train split", "look at: asl status; change the split with asl extract")
+        raise BadInput("no labelled clip is in the train split", "run asl status to see the splits; asl extract changes them")
     counts = Counter(word for i in train for word in clips[i].glosses)
     alphabet = Alphabet(tuple(sorted(word for word, count in counts.items() if count >= min_clips)))
     if len(alphabet) < 2:
-        raise BadInput(f"{len(alphabet)} gloss has {min_clips} training clips or more", "lower --min-clips or add clips")
+        raise BadInput(
+            f"{len(alphabet)} glosses have {min_clips} training clips or more, but a model needs two",
+            "lower --min-clips or add clips",
+        )
     usable = [i for i in labelled if all(word in alphabet for word in clips[i].glosses)]
     by_split = {split: [i for i in usable if clips[i].split == split] for split in ("train", "validation")}
     return ClipSelection(by_split["train"], by_split["validation"], alphabet, len(labelled) - len(usable))

@@ -1,4 +1,4 @@
-"""The CTC training loop: one run, resumable after each epoch with the same result (SPEC §7)."""
+"""The CTC training loop of stage 2, which resumes after any epoch with bit-identical results (SPEC §7)."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from asl.models.features.tiers import GLOSS_TIER, UNKNOWN
 from asl.models.networks.recogniser import Recogniser
 from asl.models.objectives.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
 from asl.pipelines.recogniser.measures import greedy_error_rate
-from asl.pipelines.training.distributed import ALONE, Ranks, StepSum, share_out
+from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks, StepSum, share_out
 from asl.pipelines.training.examples import Example, TrainingData
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
 from asl.pipelines.workspace.errors import AslError
@@ -27,15 +27,15 @@ from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.training import TrainSettings
 from asl.pipelines.workspace.tensor_files import part
 
-#: From this epoch on, a blank share above the limit is a collapse and no longer a beginning.
+#: After this many epochs, a blank share above the limit counts as blank collapse; before, it is normal.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995
-#: Share of each level of annotation in the batches, where more than one is there (SPEC §7).
+#: Share of each annotation level in the batches, if the clips have more than one level (SPEC §7).
 LEVEL_SHARES = (0.5, 0.3, 0.2)
 
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """The trained model, one dict of figures an epoch, the epoch whose weights were kept, and warnings."""
+    """The trained model, one dict of figures per epoch, the epoch whose weights the model has, and warnings."""
 
     model: Recogniser
     history: list[dict[str, Any]]
@@ -44,7 +44,7 @@ class TrainingOutcome:
 
 
 class CtcRun(ResumableRun):
-    """One training of a recogniser in a folder."""
+    """The training of one recogniser in a folder."""
 
     model: Recogniser
 
@@ -55,170 +55,177 @@ class CtcRun(ResumableRun):
         settings: TrainSettings,
         folder: Path,
         device: torch.device,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
     ):
         super().__init__(model, settings, folder, device, ranks)
         self.data = data
-        # Validation score, negative validation loss (it breaks ties) and epoch of the weights to keep.
+        # Validation score, negative validation loss (which breaks ties) and epoch of the best weights.
         self.best: tuple[float, float, int] = (-math.inf, -math.inf, -1)
         self.best_weights: dict[str, Tensor] = {}
-        # The sum of the weights of the last epochs, and how many they are.
-        self.sums: dict[str, Tensor] = {}
-        self.summed = 0
+        # The sum of the weights of the last epochs, and the number of those epochs.
+        self.weight_sums: dict[str, Tensor] = {}
+        self.epochs_summed = 0
         self.augmentation = settings.augmentation
 
     def run(self, progress: Progress) -> TrainingOutcome:
-        """Trains to the last epoch or until validation has not improved for `patience` epochs."""
+        """Trains to the last epoch, or until validation has not improved for `patience` epochs."""
         self.train("train", progress)
-        if self.sums:
-            self.model.load_state_dict({name: (tensor / self.summed).float() for name, tensor in self.sums.items()})
+        if self.weight_sums:
+            mean = {name: (tensor / self.epochs_summed).float() for name, tensor in self.weight_sums.items()}
+            self.model.load_state_dict(mean)
         elif self.best_weights:
             self.model.load_state_dict(self.best_weights)
-        kept = self.best[2] if self.best_weights and not self.sums else len(self.history) - 1
-        return TrainingOutcome(self.model, self.history, kept, self._warnings())
+        best_epoch = self.best[2] if self.best_weights and not self.weight_sums else len(self.history) - 1
+        return TrainingOutcome(self.model, self.history, best_epoch, self._warnings())
 
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
         rng, settings = self.randomness(number), self.settings
-        clock, losses, seen = time.monotonic(), [], 0
+        started, losses, clips_seen = time.monotonic(), [], 0
         self.model.train()
         late = (number + 1) / settings.epochs > settings.late_from
         self.model.late.share = settings.late_dropout if late else 0.0
-        whole = StepSum(self.model, self.ranks) if settings.accumulate > 1 else None
+        step_sum = StepSum(self.model, self.ranks) if settings.accumulate > 1 else None
         for step, group in enumerate(self._steps(number, rng)):
             for shard, examples, inputs, sources in group:
-                if whole:
+                if step_sum:
                     torch.manual_seed(_seed_of(settings.seed, number, step, shard))
-                weight = len(examples) if whole else 1
+                weight = len(examples) if step_sum else 1
                 loss, blank, length = self._loss(examples, inputs, sources)
                 self.scaler.scale(loss * weight).backward()
                 if late and settings.adversarial:
-                    with self._moved_uphill():
+                    with self._perturbed_weights():
                         self.scaler.scale(self._loss(examples, inputs, sources)[0] * weight).backward()
                 losses.append((float(loss.detach()), len(examples), blank, length))
-                if whole:
-                    whole.add(len(examples))
-            count = whole.finish() if whole else losses[-1][1]
-            self.step((number + seen / len(self.data.train)) / settings.epochs)
-            seen += count
+                if step_sum:
+                    step_sum.add(len(examples))
+            count = step_sum.finish() if step_sum else losses[-1][1]
+            self.step((number + clips_seen / len(self.data.train)) / settings.epochs)
+            clips_seen += count
         losses = self.ranks.gather(losses)
-        blanks, frames = (sum(one[i] for one in losses) for i in (2, 3))
+        blanks, frames = (sum(batch[i] for batch in losses) for i in (2, 3))
         if settings.average and number >= settings.epochs * (1 - settings.average):
             self._add_weights()
-        figures = {"epoch": number, "loss": weighted_mean([one[:2] for one in losses]), "blank_share": blanks / frames}
+        figures = {"epoch": number, "loss": weighted_mean([batch[:2] for batch in losses]), "blank_share": blanks / frames}
         figures |= self._validate()
         if "validation_score" in figures and (figures["validation_score"], -figures["validation_loss"]) > self.best[:2]:
             self.best = (figures["validation_score"], -figures["validation_loss"], number)
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
-        return figures | {"seconds": round(time.monotonic() - clock, 3)}
+        return figures | {"seconds": round(time.monotonic() - started, 3)}
 
     def _steps(
         self, number: int, rng: np.random.Generator
     ) -> Iterator[list[tuple[int, list[Example], list[np.ndarray], list[np.ndarray]]]]:
-        """The steps of an epoch: `accumulate` batches each, its shards, of which this rank has its own.
+        """The optimiser steps of an epoch. A step is `accumulate` shards of one batch each; this rank yields its own shards.
 
-        A batch is its shard's number, its clips, varied and of like length, their inputs, and the frames that these came from.
+        A batch is (shard, examples of similar length, their augmented inputs, the source frame of each input frame).
         """
         size, shards, seed = self.settings.batch_size, self.settings.accumulate, self.settings.seed
         order = epoch_order(self.data.levels, rng)
-        for place, window in enumerate(windows(order, size * shards)):
-            mine = [
+        for index, window in enumerate(windows(order, size * shards)):
+            of_rank = [
                 self._batches(
-                    shard, window[shard::shards], np.random.default_rng([seed, number, place, shard]) if shards > 1 else rng
+                    shard, window[shard::shards], np.random.default_rng([seed, number, index, shard]) if shards > 1 else rng
                 )
                 for shard in range(self.ranks.rank, shards, self.ranks.size)
             ]
-            # The first shard is the longest; on its last step others may have nothing left.
+            # The first shard is the longest; in its last step the others may be exhausted.
             for _ in range(-(-len(window[::shards]) // size)):
-                yield [batch for own in mine if (batch := next(own, None))]
+                yield [batch for batches in of_rank if (batch := next(batches, None))]
 
     def _batches(
         self, shard: int, clips: np.ndarray, rng: np.random.Generator
     ) -> Iterator[tuple[int, list[Example], list[np.ndarray], list[np.ndarray]]]:
         examples = [self.data.train[i] for i in clips]
-        varied = [self._varied(one, rng) for one in examples]
-        for batch in make_batches([len(one) for one, _ in varied], self.settings.batch_size, rng):
-            yield shard, [examples[i] for i in batch], [varied[i][0] for i in batch], [varied[i][1] for i in batch]
+        augmented = [self._augmented(example, rng) for example in examples]
+        for batch in make_batches([len(inputs) for inputs, _ in augmented], self.settings.batch_size, rng):
+            yield shard, [examples[i] for i in batch], [augmented[i][0] for i in batch], [augmented[i][1] for i in batch]
 
-    def _varied(self, one: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return augmented_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set, self.augmentation, rng)
+    def _augmented(self, example: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Standardised augmented input (T', inputs), and the source frame of each of its frames (T',)."""
+        return augmented_input(
+            example.features, self.data.mean, self.data.deviation, self.data.feature_set, self.augmentation, rng
+        )
 
     def _loss(
         self, examples: Sequence[Example], inputs: Sequence[np.ndarray], sources: Sequence[np.ndarray]
     ) -> tuple[Tensor, float, int]:
-        """Loss of a batch, and (for the watch) the blank frames and all frames in it. Raises AslError: not a number."""
+        """Loss of a batch, its number of blank frames, and its number of frames. Raises AslError if the loss is not finite."""
         features, lengths = (tensor.to(self.device) for tensor in collate(inputs))
-        glosses = torch.tensor([label for one in examples for label in one.glosses], device=self.device)
-        counts = torch.tensor([len(one.glosses) for one in examples], device=self.device)
+        glosses = torch.tensor([label for example in examples for label in example.glosses], device=self.device)
+        counts = torch.tensor([len(example.glosses) for example in examples], device=self.device)
         with self.autocast():
             encoded, lengths = self.model.encoder(features, lengths)
             scores = self.model.scores(encoded, lengths)
         losses = self._objective(scores, lengths, glosses, counts)
         loss = losses.mean() + self.settings.label_smoothing * smoothing_loss(scores, lengths)
-        known = collate_labels([one.labels for one in examples], sources, self.device)
+        labels = collate_labels([example.labels for example in examples], sources, self.device)
         if self.model.phonology.tiers:
-            phonology, boundary = self.model.phonology.losses(encoded, lengths, *known)
+            phonology, boundary = self.model.phonology.losses(encoded, lengths, *labels)
             loss = loss + self.settings.phonology * phonology + self.settings.boundaries * boundary
-        if self.settings.frames and GLOSS_TIER in known[0]:
-            loss = loss + self.settings.frames * self._frame_loss(scores, lengths, known[0][GLOSS_TIER])
+        if self.settings.frames and GLOSS_TIER in labels[0]:
+            loss = loss + self.settings.frames * self._frame_loss(scores, lengths, labels[0][GLOSS_TIER])
         if not torch.isfinite(loss):
-            self._refuse(examples, inputs, losses)
+            self._raise_not_finite(examples, inputs, losses)
         blank = ((scores.detach().argmax(dim=-1) == BLANK) & real_frames(scores, lengths)).sum()
         return loss, float(blank), int(lengths.sum())
 
     def _frame_loss(self, scores: Tensor, lengths: Tensor, glosses: Tensor) -> Tensor:
-        """Cross-entropy of the frames whose gloss, or that there is none, is known: summed over a clip's, as CTC's is.
+        """Cross-entropy of the frames with a known gloss or a known absence of one, summed over the frames as the CTC loss is.
 
-        Of what the model says before label shares are divided out: divided, it is then to a constant the likelihood of a
-        frame under each gloss, which a cascade wants (Bourlard and Morgan, 1994).
+        It is computed on the scores before division by the label prior. The divided scores are then, up to a constant, the
+        likelihood of a frame under each gloss, which a cascade needs (Bourlard and Morgan, 1994).
         """
         known = (glosses != UNKNOWN) & real_frames(scores, lengths)
         if not known.any():
             return scores.new_zeros(())
-        said = scores + self.model.prior_weight * self.model.prior.log()
-        return functional.cross_entropy(said[known], glosses[known], reduction="sum") / len(scores)
+        undivided = scores + self.model.prior_weight * self.model.prior.log()
+        return functional.cross_entropy(undivided[known], glosses[known], reduction="sum") / len(scores)
 
-    def _refuse(self, examples: Sequence[Example], inputs: Sequence[np.ndarray], losses: Tensor) -> None:
-        """Names the clip with which a loss ceased to be a number, before a step is taken with it."""
-        wrong = [one.name for one, values in zip(examples, inputs, strict=True) if not np.isfinite(values).all()]
-        if wrong:
+    def _raise_not_finite(self, examples: Sequence[Example], inputs: Sequence[np.ndarray], losses: Tensor) -> None:
+        """Raises AslError naming the clip whose features or loss are not finite, before the optimiser takes a step."""
+        invalid = [example.name for example, values in zip(examples, inputs, strict=True) if not np.isfinite(values).all()]
+        if invalid:
             raise AslError(
-                f"the features of {wrong[0]} are not numbers", "look at that clip, or leave it out; training can go on"
+                f"the features of {invalid[0]} are not finite numbers",
+                "check that clip or remove it, and run the command again to resume",
             )
-        lost = [one.name for one, loss in zip(examples, losses.tolist(), strict=True) if not math.isfinite(loss)]
-        which = f"of {lost[0]}" if lost and len(lost) < len(examples) else "of a whole batch"
+        diverged = [example.name for example, loss in zip(examples, losses.tolist(), strict=True) if not math.isfinite(loss)]
+        source = f"of {diverged[0]}" if diverged and len(diverged) < len(examples) else "of a whole batch"
         raise AslError(
-            f"the loss {which} is not a number in epoch {len(self.history)}",
-            "lower --learning-rate; the checkpoint of the epoch before is kept",
+            f"the loss {source} is not a number in epoch {len(self.history)}",
+            "lower --learning-rate; the checkpoint of the previous epoch is kept",
         )
 
     @contextmanager
-    def _moved_uphill(self) -> Iterator[None]:
-        """The weights moved along their gradient, by `adversarial` of each tensor's norm (Wu et al., NeurIPS 2020)."""
-        moved = [(p, p.detach().clone()) for p in self.model.parameters() if p.grad is not None and p.dim() > 1]
+    def _perturbed_weights(self) -> Iterator[None]:
+        """Moves each weight tensor along its gradient by `adversarial` of its norm, temporarily (Wu et al., NeurIPS 2020)."""
+        perturbed = [(p, p.detach().clone()) for p in self.model.parameters() if p.grad is not None and p.dim() > 1]
         with torch.no_grad():
-            for p, before in moved:
+            for p, before in perturbed:
                 norm = p.grad.norm()
                 if torch.isfinite(norm) and norm > 0:
                     p.add_(p.grad, alpha=float(self.settings.adversarial * before.norm() / norm))
         yield
         with torch.no_grad():
-            for p, before in moved:
+            for p, before in perturbed:
                 p.copy_(before)
 
     def _add_weights(self) -> None:
-        own = {name: tensor.detach().cpu().double() for name, tensor in self.model.state_dict().items()}
-        self.sums = {name: self.sums[name] + own[name] for name in own} if self.sums else own
-        self.summed += 1
+        """Adds the current weights to the sum that the mean of the last epochs is computed from."""
+        weights = {name: tensor.detach().cpu().double() for name, tensor in self.model.state_dict().items()}
+        sums = self.weight_sums
+        self.weight_sums = {name: sums[name] + weights[name] for name in weights} if sums else weights
+        self.epochs_summed += 1
 
     def _objective(self, scores: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
-        """(N,) losses of the clips."""
+        """(N,) per-clip losses: CTC, for one-sign clips mixed with the discriminative ranking loss."""
         settings = self.settings
         losses = ctc_loss(scores, lengths, labels, counts)
         single = counts == 1
         if settings.discriminative and single.any():
-            # One-sign clips are judged by ranking all one-sign sequences, so ranking is trained as well: CTC alone
-            # learns to tell glosses apart and to stay silent, and on few clips mostly the latter.
+            # One-sign clips are evaluated by ranking all one-sign sequences, so ranking is trained as well. CTC alone learns
+            # to distinguish glosses and to output blanks, and with few clips mostly the latter.
             first = labels[torch.cumsum(counts, 0) - counts][single] - 1
             ranking = functional.cross_entropy(
                 single_sign_scores(scores[single], lengths[single]),
@@ -232,34 +239,38 @@ class CtcRun(ResumableRun):
 
     # Validation ------------------------------------------------------------------------------------------------------
     def _validate(self) -> dict[str, float]:
-        """Loss, and top-1 of one-sign clips or 1 − word error rate where there are sentences."""
+        """Validation loss, and as score top-1 accuracy, or 1 − word error rate if there are sentences."""
         examples = self.data.validation
         if not examples:
             return {}
-        own = [score.numpy() for batch in _chunks(share_out(examples, self.ranks), 64) for score in self._log_probs(batch)]
-        scores = [torch.from_numpy(score) for score in self.ranks.gather(own)]
-        losses = [_clip_loss(score, one.glosses) for score, one in zip(scores, examples, strict=True)]
-        if all(len(one.glosses) == 1 for one in examples):
-            ranks = [
-                int(_single_scores(score).argmax()) + 1 == one.glosses[0] for score, one in zip(scores, examples, strict=True)
+        of_rank = share_out(examples, self.ranks)
+        arrays = [log_probs.numpy() for batch in _chunks(of_rank, 64) for log_probs in self._log_probs(batch)]
+        log_probs = [torch.from_numpy(array) for array in self.ranks.gather(arrays)]
+        losses = [_clip_loss(of_clip, example.glosses) for of_clip, example in zip(log_probs, examples, strict=True)]
+        if all(len(example.glosses) == 1 for example in examples):
+            correct = [
+                int(_single_scores(of_clip).argmax()) + 1 == example.glosses[0]
+                for of_clip, example in zip(log_probs, examples, strict=True)
             ]
-            score = float(np.mean(ranks))
+            score = float(np.mean(correct))
         else:
-            score = 1 - greedy_error_rate([one.glosses for one in examples], [score.numpy() for score in scores])
+            score = 1 - greedy_error_rate([example.glosses for example in examples], [array.numpy() for array in log_probs])
         return {"validation_loss": float(np.mean(losses)), "validation_score": score}
 
     @torch.no_grad()
     def _log_probs(self, examples: Sequence[Example]) -> list[Tensor]:
+        """(T, V + 1) log-probabilities of each example."""
         self.model.eval()
-        inputs = [encoder_input(one.features, self.data.mean, self.data.deviation, self.data.feature_set) for one in examples]
+        data = self.data
+        inputs = [encoder_input(example.features, data.mean, data.deviation, data.feature_set) for example in examples]
         features, lengths = collate(inputs)
         scores, _ = self.model(features.to(self.device), lengths.to(self.device))
         return [normalised(row[:length]).cpu() for row, length in zip(scores, lengths, strict=True)]
 
     def done(self) -> bool:
-        """Whether neither score nor loss of the validation clips has had a new best for `patience` epochs.
+        """Whether neither the validation score nor the validation loss has improved for `patience` epochs.
 
-        Both, because a model that learns sentences says nothing at first, and then for a while too much.
+        Both count, because a model of sentences outputs nothing at first and, for a while, too many glosses afterwards.
         """
         if not self.settings.patience or "validation_score" not in (self.history or [{}])[-1]:
             return False
@@ -272,41 +283,44 @@ class CtcRun(ResumableRun):
         shares = [figures["blank_share"] for figures in self.history]
         if len(shares) > COLLAPSE_EPOCHS and shares[-1] > COLLAPSE_SHARE:
             return [
-                f"blank collapse: {100 * shares[-1]:.1f} % of the frames say blank although the loss fell; "
-                "the model is not usable as it is (smaller --hidden, more --label-prior, lower --learning-rate)"
+                f"blank collapse: the model outputs blank for {100 * shares[-1]:.1f} % of the frames although the loss fell; "
+                "it is not usable (try a smaller --hidden, a larger --label-prior or a lower --learning-rate)"
             ]
         return []
 
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
-        tensors |= {f"sum.{name}": tensor for name, tensor in self.sums.items()}
-        return tensors, {"best": self.best if self.best_weights else None, "summed": self.summed}
+        tensors |= {f"sum.{name}": tensor for name, tensor in self.weight_sums.items()}
+        return tensors, {"best": self.best if self.best_weights else None, "summed": self.epochs_summed}
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        self.sums, self.summed = part(tensors, "sum."), record["summed"]
+        self.weight_sums, self.epochs_summed = part(tensors, "sum."), record["summed"]
         if record["best"]:
             self.best, self.best_weights = tuple(record["best"]), part(tensors, "best.")
 
-    def note(self, figures: dict[str, Any]) -> str:
+    def progress_note(self, figures: dict[str, Any]) -> str:
         text = f"loss {figures['loss']:.3f}  blank {100 * figures['blank_share']:.0f} %"
         return text + (f"  validation {100 * figures['validation_score']:.1f} %" if "validation_score" in figures else "")
 
 
 def epoch_order(levels: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-    """Clip indices of an epoch in random order: each once, or, where clips of several levels of annotation are there, as
-    many of each level as LEVEL_SHARES says, those of a scarce one several times."""
+    """Clip indices of an epoch, in random order.
+
+    levels: annotation level of each clip. With one level, each clip comes once. With several, each level gets its share
+    in LEVEL_SHARES, and clips of a scarce level are repeated.
+    """
     present = sorted(set(levels))
     if len(present) == 1:
         return rng.permutation(len(levels))
-    whole = sum(LEVEL_SHARES[level] for level in present)
-    chosen = []
+    total = sum(LEVEL_SHARES[level] for level in present)
+    order = []
     for level in present:
-        own = np.flatnonzero(np.array(levels) == level)
-        count = max(1, round(len(levels) * LEVEL_SHARES[level] / whole))
-        rounds = [rng.permutation(own) for _ in range(-(-count // len(own)))]
-        chosen.append(np.concatenate(rounds)[:count])
-    return rng.permutation(np.concatenate(chosen))
+        of_level = np.flatnonzero(np.array(levels) == level)
+        count = max(1, round(len(levels) * LEVEL_SHARES[level] / total))
+        rounds = [rng.permutation(of_level) for _ in range(-(-count // len(of_level)))]
+        order.append(np.concatenate(rounds)[:count])
+    return rng.permutation(np.concatenate(order))
 
 
 def _seed_of(*numbers: int) -> int:

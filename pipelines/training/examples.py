@@ -1,4 +1,4 @@
-"""Clips as training examples: features that stay on disk until they are needed, glosses, and labels."""
+"""Training examples: features that are read from disk when they are needed, glosses and labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from asl.transducers.alphabet import Alphabet
 
 @dataclass(frozen=True)
 class Example:
-    """features: (T, size), NaN where absent. glosses: 1…V, in signing order. name: the clip's. labels: what else is known."""
+    """One clip. features: (T, size), NaN where absent. glosses: labels 1…V in signing order. labels: further annotations."""
 
     features: np.ndarray
     glosses: tuple[int, ...]
@@ -25,9 +25,9 @@ class Example:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run trains and validates on, sequences that may make their examples as they are asked for them.
+    """Training and validation examples; the sequences may create their examples on access.
 
-    mean, deviation: (expanded,), from the training clips only. levels: of the training clips' annotation.
+    mean, deviation: (expanded,), from the training clips only. levels: annotation level of each training clip.
     """
 
     feature_set: FeatureSet
@@ -38,49 +38,49 @@ class TrainingData:
 
     @cached_property
     def levels(self) -> list[int]:
-        return [one.labels.level for one in self.train]
+        return [example.labels.level for example in self.train]
 
 
 def examples_of(
     store: FeatureStore, corpus: ClipSelection, table: LabelTable, given: tuple[np.ndarray, np.ndarray] | None = None
 ) -> TrainingData:
-    """Examples, and the standardisation of the training clips alone (SPEC §3): as they are and mirrored.
+    """Examples of a corpus, with the standardisation of its training clips, original and mirrored (SPEC §3).
 
-    given: a standardisation to use in its place.
+    given: a (mean, deviation) to use instead.
     """
     mean, deviation = given or standardise(store, corpus.train)
 
-    def examples(chosen: Sequence[int]) -> Examples:
-        clips = (store.clips[i] for i in chosen)
+    def examples(indices: Sequence[int]) -> StoredExamples:
+        clips = (store.clips[i] for i in indices)
         labels = [
-            table.labels(clip, len(store[i]), store.fps, corpus.alphabet.label) for i, clip in zip(chosen, clips, strict=True)
+            table.labels(clip, len(store[i]), store.fps, corpus.alphabet.label) for i, clip in zip(indices, clips, strict=True)
         ]
-        return Examples(store, chosen, labels, corpus.alphabet)
+        return StoredExamples(store, indices, labels, corpus.alphabet)
 
     return TrainingData(store.feature_set, examples(corpus.train), examples(corpus.validation), mean, deviation)
 
 
 @dataclass(frozen=True)
-class Examples(Sequence[Example]):
-    """Clips of a store, by their places in it, as examples whose features stay on disk until they are asked for."""
+class StoredExamples(Sequence[Example]):
+    """Examples of the clips at `indices` of a store. Features are read from disk on access."""
 
     store: FeatureStore
-    chosen: Sequence[int]
+    indices: Sequence[int]
     labels: Sequence[Labels]
     alphabet: Alphabet
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self.indices)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        clip, features = self.store.clips[self.chosen[index]], self.store[self.chosen[index]]
+        clip, features = self.store.clips[self.indices[index]], self.store[self.indices[index]]
         return Example(features, tuple(self.alphabet.labels(clip.glosses)), clip.name, self.labels[index])
 
 
 def standardise(store: FeatureStore, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of these clips' encoder input, as they are and mirrored."""
+    """Mean and standard deviation (expanded,) of the encoder input of these clips, original and mirrored."""
     mirror = store.feature_set.mirror
-    shown = (one for i in indices for one in (store[i], mirror(store[i])))
-    return standardisation(map(store.feature_set.expand, shown))
+    features = (version for i in indices for version in (store[i], mirror(store[i])))
+    return standardisation(map(store.feature_set.expand, features))

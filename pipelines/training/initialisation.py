@@ -1,4 +1,4 @@
-"""A recogniser before its first step: its size, its weights, its standardisation, its device."""
+"""Initialisation of a recogniser: size, weights, standardisation and device."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,17 +15,17 @@ from asl.pipelines.workspace.settings.training import EncoderSettings, TrainSett
 from asl.pipelines.workspace.tensor_files import load_tensors, part
 
 
-def choose_device(wanted: str) -> torch.device:
-    """auto takes CUDA where there is one. Raises BadInput for cuda where there is none."""
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise BadInput("no CUDA device is at hand", "use --device cpu, or install a CUDA build of torch")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+def choose_device(requested: str) -> torch.device:
+    """The device for "cpu", "cuda" or "auto" (CUDA if available). Raises BadInput if CUDA is requested but not available."""
+    if requested == "cuda" and not torch.cuda.is_available():
+        raise BadInput("no CUDA device was found", "use --device cpu, or install a CUDA build of torch")
+    return torch.device("cuda" if requested != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def build(
     feature_set: FeatureSet, glosses: int, encoder: EncoderSettings, train: TrainSettings, tiers: Mapping[str, Sequence[str]]
 ) -> Recogniser:
-    """A fresh recogniser of the size of SPEC §5, unless the settings say another; weights from the seed."""
+    """A new recogniser with weights drawn from the seed. Its size follows SPEC §5 unless the settings give one."""
     spec = encoder_spec(feature_set, glosses, encoder, train.dropout, train.drop_path)
     torch.manual_seed(train.seed)
     return Recogniser(spec, glosses, train.label_prior, tiers)
@@ -34,7 +34,7 @@ def build(
 def encoder_spec(
     feature_set: FeatureSet, glosses: int, encoder: EncoderSettings, dropout: float, drop_path: float = 0.0
 ) -> EncoderSpec:
-    """Raises BadInput: settings that do not go together."""
+    """The encoder's specification. Raises BadInput if the settings are incompatible."""
     hidden, layers = size_of(encoder, glosses)
     try:
         return EncoderSpec(encoder.encoder, feature_set.inputs, hidden, layers, dropout, drop_path, encoder.causal)
@@ -43,13 +43,16 @@ def encoder_spec(
 
 
 def size_of(encoder: EncoderSettings, glosses: int) -> tuple[int, int]:
-    """Units or channels, and layers: as set, or by the vocabulary (SPEC §5)."""
+    """Hidden units (or channels) and layers: from the settings, else by the vocabulary size (SPEC §5)."""
     size = size_for(glosses, encoder.encoder)
     return encoder.hidden or size.hidden, encoder.layers or size.layers
 
 
 def standardisation_of(start: Path | None) -> tuple[np.ndarray, np.ndarray] | None:
-    """That of a stage-1 run: its encoder is fed as it was pre-trained, or few clips would shift its input."""
+    """The standardisation of the stage-1 model in `start`; None for other models.
+
+    The encoder gets the input scale that it was pre-trained with. Statistics of a few clips would shift it.
+    """
     if start is None or read_card(start).get("stage") != "pretrain":
         return None
     tensors, _ = load_tensors(start / WEIGHTS)
@@ -57,15 +60,15 @@ def standardisation_of(start: Path | None) -> tuple[np.ndarray, np.ndarray] | No
 
 
 def load_encoder(recogniser: Recogniser, folder: Path) -> None:
-    """Puts another model's encoder weights in. Raises BadInput naming what does not fit."""
-    card, own = read_card(folder), recogniser.encoder.spec
-    theirs = card.get("encoder", {})
+    """Copies the encoder weights of another model. Raises BadInput if the architectures differ or the weights are damaged."""
+    card, spec = read_card(folder), recogniser.encoder.spec
+    stored = card.get("encoder", {})
     for key in ("kind", "inputs", "hidden", "layers", "causal"):
-        if theirs.get(key) != getattr(own, key):
+        if stored.get(key) != getattr(spec, key):
             raise BadInput(
-                f"the encoder in {folder} does not fit: its {key} is {theirs.get(key)}, here {getattr(own, key)}",
+                f"the encoder in {folder} does not fit: its {key} is {stored.get(key)}, not {getattr(spec, key)}",
                 "train both with the same --encoder, --causal, --hidden, --layers and --features "
-                f"(there: --hidden {theirs.get('hidden')} --layers {theirs.get('layers')})",
+                f"(that model has --hidden {stored.get('hidden')} --layers {stored.get('layers')})",
             )
     tensors, _ = load_tensors(folder / WEIGHTS)
     try:

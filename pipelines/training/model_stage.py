@@ -1,4 +1,4 @@
-"""What every stage that makes a model does around its work: the plan, the decision, and the folder of a run."""
+"""Shared by all stages that make a model: the plan, the decision to run, and the folder of a run."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from asl.pipelines.workspace.files import file_hash, write_json
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 
-#: Settings that nothing of a model follows from.
-WHERE_IT_RUNS = ("device", "threads", "devices", "nodes")
+#: Settings that do not affect the resulting model.
+HARDWARE_SETTINGS = ("device", "threads", "devices", "nodes")
 
 
 def begin(folder: Path, plan: Plan, *, anew: bool = False) -> None:
-    """Makes a run's folder; checkpoints of other settings or data (or all, `anew`) are deleted."""
+    """Creates a run's folder. Deletes checkpoints of other settings or data, or all checkpoints if `anew`."""
     if anew or other_run(folder, plan):
         forget(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,17 +28,20 @@ def forget(folder: Path) -> None:
 
 
 def plan_of(stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapping[str, str], code: int) -> Plan:
-    """The plan of a stage that makes a model of the clips and `inputs`. parts: its settings; where it computes is none."""
-    settings = {key: value for key, value in settings_of(*parts).items() if key not in WHERE_IT_RUNS}
+    """The plan of a stage that makes a model from the clips and `inputs`. parts: its settings, without HARDWARE_SETTINGS."""
+    settings = {key: value for key, value in settings_of(*parts).items() if key not in HARDWARE_SETTINGS}
     return Plan(stage, settings, {"clips": file_hash(workspace.clips_file), **inputs}, code)
 
 
-def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool, what: str = "model") -> Decision:
-    """Whether a stage that makes a model (or `what` its record calls it) has to run: also where it made one of another name."""
+def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool, output: str = "model") -> Decision:
+    """Whether a stage has to run, which is also the case if its last output has another name.
+
+    output: the key in the stage's recorded metrics that names its output.
+    """
     decision = workspace.decide(plan, force=force)
-    recorded = workspace.state(plan.stage).get("metrics", {}).get(what)
+    recorded = workspace.state(plan.stage).get("metrics", {}).get(output)
     if not decision.run and recorded != folder.name:
-        return Decision(True, f"the record is of {recorded}")
+        return Decision(True, f"the last run made {recorded}")
     return decision
 
 

@@ -1,4 +1,4 @@
-"""`asl pretrain`: stage 1, an encoder and codebooks from clips without glosses (SPEC §4, §6)."""
+"""`asl pretrain`: stage 1, which trains an encoder and codebooks on unlabelled clips (SPEC §4, §6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ CODE = 3
 
 @dataclass
 class PretrainResult:
-    """What `asl pretrain` did. folder: the model's; metrics: flat figures; report: the page."""
+    """Result of `asl pretrain`. folder: of the model; metrics: flat figures; report: path of the page."""
 
     decision: Decision
     folder: str = ""
@@ -43,14 +43,15 @@ def run_pretrain(
 ) -> PretrainResult:
     """Pre-trains on the train split, labelled or not, and writes models/<name> and reports/pretrain.html.
 
-    A killed run goes on from its last epoch. Raises BadInput: features without phonology, or nothing to learn from.
+    An interrupted run resumes from its last epoch. Raises BadInput if the features have no phonological part, or if there are
+    too few clips.
     """
     pretrain, features, encoder, phonology = (
         workspace.settings(section, flags) for section in ("pretrain", "features", "encoder", "phonology")
     )
     if not FEATURE_SETS[features.features].phonological:
         raise BadInput(
-            f"the codebooks are on the phonological features, which '{features.features}' does not hold",
+            f"the codebooks quantise phonological features, but '{features.features}' has none",
             "use --features phon36 or phon36+landmarks",
         )
     choose_device(pretrain.device)
@@ -67,11 +68,11 @@ def run_pretrain(
         begin(folder, plan, anew=force)
         started = datetime.now().astimezone()
         store = open_features(workspace, clips, features, progress)
-        made = pretrain_model(folder, pretrain, encoder, store, phonology.asl_lex, plan.fingerprint, progress)
+        pretrained = pretrain_model(folder, pretrain, encoder, store, phonology.asl_lex, plan.fingerprint, progress)
         from asl.pipelines.training.pretrain_report import write_report
 
-        shown = [clips[i] for i in made.chosen]
-        write_report(page, workspace, shown, made.model, made.data, made.history, made.books, made.metrics, store.fps)
+        train_clips = [clips[i] for i in pretrained.train_indices]
+        write_report(page, workspace, train_clips, pretrained, store.fps)
         files = (folder / WEIGHTS, folder / CARD, page)
-        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, made.metrics)
-        return PretrainResult(decision, str(folder), made.metrics, str(page))
+        workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, pretrained.metrics)
+        return PretrainResult(decision, str(folder), pretrained.metrics, str(page))

@@ -1,4 +1,4 @@
-"""Training the recognisers of one model, whichever stage or study asks for it (SPEC §5, §7)."""
+"""Trains the recognisers of one model, for the stage and for studies (SPEC §5, §7)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from asl.pipelines.corpus.labels import table_of
 from asl.pipelines.recogniser.torch_model import save_model
 from asl.pipelines.training.clip_selection import ClipSelection
 from asl.pipelines.training.ctc_loop import CtcRun, TrainingOutcome
-from asl.pipelines.training.distributed import ALONE, Ranks
+from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks
 from asl.pipelines.training.examples import examples_of
 from asl.pipelines.training.initialisation import build, choose_device, load_encoder, standardisation_of
 from asl.pipelines.training.model_stage import forget
@@ -25,14 +25,15 @@ from asl.pipelines.workspace.settings.clips import FeatureSettings
 from asl.pipelines.workspace.settings.training import EncoderSettings, PhonologySettings, TrainSettings
 
 STAGE = "train-ctc"
-MOST_PARAMETERS_PER_CLIP = 1000
-#: How far the seeds of two members of a model lie apart: farther than anybody's series of seeds.
-MEMBER_SEEDS = 100_003
+#: Above this many parameters per training clip, a model is likely to overfit (SPEC §5).
+MAX_PARAMETERS_PER_CLIP = 1000
+#: Distance between the seeds of two members of a model. It is larger than any series of seeds in a study.
+MEMBER_SEED_STEP = 100_003
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The settings that a recogniser follows from."""
+    """The settings that determine a recogniser."""
 
     train: TrainSettings
     features: FeatureSettings
@@ -56,11 +57,11 @@ def train_model(
     start: Path | None,
     fingerprint: str,
     progress: Progress,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_PROCESS,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Trains the recognisers of a model, resuming what the folder holds, and writes it there; its figures and warnings.
+    """Trains the recognisers of a model, resuming from the checkpoints in `folder`, and writes the model there.
 
-    start: the folder of the model whose encoder they start from.
+    start: folder of a model whose encoder weights are the starting point. Returns metrics and warnings, empty except on rank 0.
     """
     train, clips = choice.train, store.clips
     if train.threads and ranks.size == 1:
@@ -69,13 +70,14 @@ def train_model(
     data = examples_of(store, corpus, table, standardisation_of(start))
     outcomes = []
     for number in range(train.members):
-        own = replace(train, seed=train.seed + MEMBER_SEEDS * number)
-        recogniser = build(data.feature_set, len(corpus.alphabet), choice.encoder, own, table.tiers)
+        settings = replace(train, seed=train.seed + MEMBER_SEED_STEP * number)
+        recogniser = build(data.feature_set, len(corpus.alphabet), choice.encoder, settings, table.tiers)
         if start:
             load_encoder(recogniser, start)
-        place = folder / f"member{number}" if number else folder
-        place.mkdir(exist_ok=True)
-        outcomes.append(CtcRun(recogniser, data, own, place, ranks.device(choose_device(train.device)), ranks).run(progress))
+        member_folder = folder / f"member{number}" if number else folder
+        member_folder.mkdir(exist_ok=True)
+        device = ranks.device(choose_device(train.device))
+        outcomes.append(CtcRun(recogniser, data, settings, member_folder, device, ranks).run(progress))
     if ranks.rank:
         return {}, []
     metrics = _metrics(corpus, clips, outcomes, folder)
@@ -89,12 +91,12 @@ def train_model(
 
 
 def _metrics(corpus: ClipSelection, clips: Sequence[Clip], outcomes: Sequence[TrainingOutcome], folder: Path) -> dict[str, Any]:
-    """Flat figures; those of losses and validation are means over the members."""
-    kept = [outcome.history[outcome.best_epoch] for outcome in outcomes]
+    """Flat figures. Losses and validation scores are means over the members, at the epoch that each kept."""
+    best_epochs = [outcome.history[outcome.best_epoch] for outcome in outcomes]
     parameters = outcomes[0].model.parameter_count()
 
     def mean(key: str) -> float | None:
-        return round(float(np.mean([figures[key] for figures in kept])), 4) if key in kept[0] else None
+        return round(float(np.mean([figures[key] for figures in best_epochs])), 4) if key in best_epochs[0] else None
 
     return {
         "model": folder.name,
@@ -116,8 +118,8 @@ def _metrics(corpus: ClipSelection, clips: Sequence[Clip], outcomes: Sequence[Tr
 
 
 def _size_warnings(metrics: Mapping[str, Any]) -> list[str]:
-    if metrics["parameters_per_clip"] <= MOST_PARAMETERS_PER_CLIP:
+    if metrics["parameters_per_clip"] <= MAX_PARAMETERS_PER_CLIP:
         return []
     return [
-        f"{metrics['parameters_per_clip']:.0f} parameters a training clip; above {MOST_PARAMETERS_PER_CLIP} expect overfitting"
+        f"{metrics['parameters_per_clip']:.0f} parameters per training clip; above {MAX_PARAMETERS_PER_CLIP} expect overfitting"
     ]

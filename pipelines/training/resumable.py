@@ -1,4 +1,4 @@
-"""What all training loops share: epochs that can be killed and taken up again with the same result."""
+"""Shared by all training loops: epochs, checkpoints, and resuming with bit-identical results."""
 
 import json
 import math
@@ -12,28 +12,28 @@ from torch import Tensor, nn
 
 from asl.models.features.tiers import UNKNOWN
 from asl.pipelines.corpus.labels import Labels
-from asl.pipelines.training.distributed import ALONE, Ranks
+from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.tensor_files import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
 
 WARM_UP_SHARE = 0.15
-#: Clips are varied and sorted by length in windows of this many batches.
+#: Clips are augmented and sorted by length in windows of this many batches.
 LENGTH_WINDOW = 8
 
 
 class ResumableRun:
-    """A model trained epoch by epoch in a folder: checkpoint.safetensors and metrics.jsonl are written after each.
+    """A training run in a folder. checkpoint.safetensors and metrics.jsonl are written after each epoch.
 
-    settings: with epochs, learning_rate, weight_decay, clip_gradient, seed. ranks: the processes that train it together; all
-    compute the same, and the first writes.
+    settings: has epochs, learning_rate, weight_decay, clip_gradient and seed. ranks: the processes that train together; all
+    hold the same weights, and only rank 0 writes.
     """
 
-    def __init__(self, model: nn.Module, settings: Any, folder: Path, device: torch.device, ranks: Ranks = ALONE):
+    def __init__(self, model: nn.Module, settings: Any, folder: Path, device: torch.device, ranks: Ranks = SINGLE_PROCESS):
         self.model, self.settings, self.folder, self.device = model.to(device), settings, folder, device
         self.ranks = ranks
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=half(device) is torch.float16)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half_precision(device) is torch.float16)
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -41,7 +41,7 @@ class ResumableRun:
         return self.folder / "checkpoint.safetensors"
 
     def train(self, name: str, progress: Progress) -> None:
-        """To the last epoch, or until `done`."""
+        """Trains to the last epoch, or until `done`. name: title of the progress bar."""
         self._resume(progress)
         progress.start(name, self.settings.epochs)
         progress.advance(len(self.history))
@@ -49,32 +49,36 @@ class ResumableRun:
             self.history.append(self.epoch(len(self.history)))
             if self.ranks.rank == 0:
                 self._save()
-            progress.advance(1, self.note(self.history[-1]))
+            progress.advance(1, self.progress_note(self.history[-1]))
 
-    # What a loop is, beside that -------------------------------------------------------------------------------------
+    # Overridden by each loop -----------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
-        """One pass; returns its figures. All randomness hangs on (seed, number), so that a resumed run draws the same."""
+        """Trains one epoch and returns its figures.
+
+        All randomness must depend only on (seed, number), so that a resumed run draws the same numbers.
+        """
         raise NotImplementedError
 
     def done(self) -> bool:
+        """Whether to stop before the last epoch."""
         return False
 
-    def note(self, figures: dict[str, Any]) -> str:
-        """What is shown beside the progress bar."""
+    def progress_note(self, figures: dict[str, Any]) -> str:
+        """The text beside the progress bar after an epoch."""
         raise NotImplementedError
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What else has to be kept: tensors by name, and plain values."""
+        """Further state for the checkpoint: tensors by name, and JSON values."""
         return {}, {}
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        """Puts back what `state` gave."""
+        """Restores the state that `state` returned."""
 
     # Steps -----------------------------------------------------------------------------------------------------------
-    def step(self, share: float) -> None:
-        """One step of the optimiser with the gradients at hand; share: how much of the run is over."""
+    def step(self, completed: float) -> None:
+        """Takes one optimiser step with the current gradients. completed: share of the run that is over, 0…1."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * learning_rate_share(share)
+            group["lr"] = self.settings.learning_rate * learning_rate_share(completed)
         self.scaler.unscale_(self.optimiser)
         if self.settings.clip_gradient:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
@@ -83,10 +87,10 @@ class ResumableRun:
         self.optimiser.zero_grad(set_to_none=True)
 
     def autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, half(self.device), enabled=self.device.type == "cuda")
+        return torch.autocast(self.device.type, half_precision(self.device), enabled=self.device.type == "cuda")
 
     def randomness(self, epoch: int) -> np.random.Generator:
-        """Seeds torch for an epoch and returns NumPy's generator for it."""
+        """Seeds torch for an epoch, and returns a NumPy generator for it."""
         torch.manual_seed(1_000_003 * self.settings.seed + epoch)
         return np.random.default_rng([self.settings.seed, epoch])
 
@@ -109,40 +113,43 @@ class ResumableRun:
         self.scaler.load_state_dict(record["scaler"])
         self.history = record["history"]
         self.restore(tensors, record)
-        progress.say(f"goes on after epoch {len(self.history)}")
+        progress.say(f"resuming after epoch {len(self.history)}")
 
 
 def windows(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """Clip indices, cut into windows of LENGTH_WINDOW batches: what is varied and sorted by length at a time."""
+    """Splits clip indices into windows of LENGTH_WINDOW batches, which are augmented and sorted by length at a time."""
     window = size * LENGTH_WINDOW
     return [order[start : start + window] for start in range(0, len(order), window)]
 
 
 def make_batches(lengths: Sequence[int], size: int, rng: np.random.Generator) -> list[list[int]]:
-    """Batches of like lengths in random order, every index once."""
+    """Batches of indices with similar lengths, in random order; every index occurs once."""
     order = sorted(range(len(lengths)), key=lambda i: lengths[i])
     batches = [order[i : i + size] for i in range(0, len(order), size)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def collate(inputs: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Clips of (T, D) → (N, longest T, D) padded with 0, and lengths (N,)."""
-    lengths = torch.tensor([len(one) for one in inputs])
+    """Pads (T, D) inputs with 0 to one (N, max T, D) tensor; returns it and the lengths (N,)."""
+    lengths = torch.tensor([len(values) for values in inputs])
     padded = torch.zeros(len(inputs), int(lengths.max()), inputs[0].shape[1])
-    for row, one in zip(padded, inputs, strict=True):
-        row[: len(one)] = torch.from_numpy(one)
+    for row, values in zip(padded, inputs, strict=True):
+        row[: len(values)] = torch.from_numpy(values)
     return padded, lengths
 
 
-def learning_rate_share(share: float) -> float:
-    """Of the peak, at this share of the run: up a line over the first WARM_UP_SHARE, then down a half cosine."""
-    if share < WARM_UP_SHARE:
-        return 0.04 + 0.96 * share / WARM_UP_SHARE
-    return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
+def learning_rate_share(completed: float) -> float:
+    """Learning rate as a share of its peak: linear warm-up over the first WARM_UP_SHARE of the run, then cosine decay.
+
+    completed: share of the run that is over, 0…1.
+    """
+    if completed < WARM_UP_SHARE:
+        return 0.04 + 0.96 * completed / WARM_UP_SHARE
+    return 0.5 * (1 + math.cos(math.pi * (completed - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
 
 
-def half(device: torch.device) -> torch.dtype:
-    """bfloat16 where the card computes in it (compute capability 8 and up), else float16 with loss scaling."""
+def half_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 if the GPU supports it (compute capability 8 or higher), else float16, which needs loss scaling."""
     if device.type != "cuda":
         return torch.bfloat16
     return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
@@ -155,16 +162,16 @@ def weighted_mean(pairs: Sequence[tuple[float, int]]) -> float:
 def collate_labels(
     labels: Sequence[Labels], sources: Sequence[np.ndarray], device: torch.device
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Labels of a batch's clips: tier → (N, T) of frames and tier → (N,) of clips, UNKNOWN where there is none.
+    """Labels of a batch by tier: (N, T) frame labels and (N,) clip labels, UNKNOWN where there is none.
 
-    sources: of each clip the frames (T',) of its features that the batch's frames came from.
+    sources: for each clip (T',), the feature frame that each frame of the batch came from.
     """
     longest = max(map(len, sources))
     frames: dict[str, Tensor] = {}
-    for row, (one, source) in enumerate(zip(labels, sources, strict=True)):
-        for tier, values in one.frames.items():
+    for row, (of_clip, source) in enumerate(zip(labels, sources, strict=True)):
+        for tier, values in of_clip.frames.items():
             frames.setdefault(tier, torch.full((len(labels), longest), UNKNOWN))
             frames[tier][row, : len(source)] = torch.from_numpy(values[source])
-    tiers = {tier for one in labels for tier in one.clip}
-    clips = {tier: torch.tensor([one.clip.get(tier, UNKNOWN) for one in labels]) for tier in sorted(tiers)}
+    tiers = {tier for of_clip in labels for tier in of_clip.clip}
+    clips = {tier: torch.tensor([of_clip.clip.get(tier, UNKNOWN) for of_clip in labels]) for tier in sorted(tiers)}
     return {t: v.to(device) for t, v in frames.items()}, {t: v.to(device) for t, v in clips.items()}

@@ -1,4 +1,4 @@
-"""`asl train-ctc`: a recogniser from the workspace's clips (SPEC §5, §7)."""
+"""`asl train-ctc`: trains a recogniser on the clips of the workspace (SPEC §5, §7)."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.corpus.labels import lexicon_input
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model
 from asl.pipelines.training.clip_selection import ClipSelection, select_clips
-from asl.pipelines.training.distributed import ALONE, Ranks, join, shards_of
+from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks, join, shards_of
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.training.model_stage import begin, decide, plan_of
 from asl.pipelines.training.recogniser_training import STAGE, Choice, train_model
@@ -26,9 +26,9 @@ CODE = 5
 
 @dataclass
 class TrainingResult:
-    """What `asl train-ctc` did. folder: the model's; metrics: flat figures; warnings: for a person.
+    """Result of `asl train-ctc`. folder: of the model; metrics: flat figures; warnings: messages to show.
 
-    leads: whether this process is the one that writes and speaks, among those that train together.
+    leads: whether this is rank 0, the only process that writes and reports.
     """
 
     decision: Decision
@@ -50,34 +50,34 @@ def run_train_ctc(
 ) -> TrainingResult:
     """Trains on the train split, validates on the validation split if there is one, and writes models/<name>.
 
-    pretrained: a model folder whose encoder weights are the start. A killed run goes on from its last epoch. Of several
-    processes that train together only the first writes; what the others return is of no use.
+    pretrained: name or folder of a model whose encoder weights are the starting point. An interrupted run resumes from its
+    last epoch. With several processes only rank 0 writes, and the results of the other ranks are empty.
     """
     choice = Choice.of(workspace, flags)
     device = choose_device(choice.train.device)
-    ranks = ALONE if dry_run else join(device, choice.train.devices, choice.train.nodes, choice.train.threads)
+    ranks = SINGLE_PROCESS if dry_run else join(device, choice.train.devices, choice.train.nodes, choice.train.threads)
     choice = replace(choice, train=replace(choice.train, accumulate=shards_of(choice.train.accumulate, ranks)))
     if ranks.rank:
-        return _follow(workspace, choice, pretrained, ranks)
-    with ExitStack() as held:
+        return _train_on_other_rank(workspace, choice, pretrained, ranks)
+    with ExitStack() as locks:
         ready = None
         try:
-            held.enter_context(workspace.locked("asl train-ctc"))
+            locks.enter_context(workspace.locked("asl train-ctc"))
             ready = _prepare(workspace, choice, pretrained, name, progress, force=force, dry_run=dry_run)
-        finally:  # the others wait for it, whatever comes
-            ranks.tell(ready.folder if isinstance(ready, _Ready) else None)
+        finally:  # the other ranks wait for this message, even if the preparation fails
+            ranks.broadcast(ready.folder if isinstance(ready, _PreparedTraining) else None)
         if isinstance(ready, TrainingResult):
             return ready
         folder, plan = ready.folder, ready.plan
         metrics, warnings = train_model(folder, choice, ready.store, ready.corpus, ready.start, plan.fingerprint, progress, ranks)
-        outputs = {workspace.relative(folder / part_): file_hash(folder / part_) for part_ in (WEIGHTS, CARD)}
+        outputs = {workspace.relative(folder / name): file_hash(folder / name) for name in (WEIGHTS, CARD)}
         workspace.record(plan, ready.started, outputs, metrics)
         return TrainingResult(ready.decision, str(folder), metrics, warnings)
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """All that a training needs."""
+class _PreparedTraining:
+    """Everything that the training needs."""
 
     decision: Decision
     plan: Plan
@@ -91,8 +91,8 @@ class _Ready:
 def _prepare(
     workspace: Workspace, choice: Choice, pretrained: str | None, name: str | None, progress: Progress, *, force: bool,
     dry_run: bool,
-) -> _Ready | TrainingResult:  # fmt: skip
-    """Decides, and makes what the training needs; where nothing is to be trained, what there is to say."""
+) -> _PreparedTraining | TrainingResult:  # fmt: skip
+    """Prepares the training, or returns the result if there is nothing to train."""
     clips = read_clips(workspace.clips_file)
     corpus = select_clips(clips, choice.train.min_clips)
     start = find_model(workspace, pretrained) if pretrained else None
@@ -106,15 +106,15 @@ def _prepare(
     begin(folder, plan, anew=force)
     started = datetime.now().astimezone()
     store = open_features(workspace, clips, choice.features, progress)
-    return _Ready(decision, plan, folder, store, corpus, start, started)
+    return _PreparedTraining(decision, plan, folder, store, corpus, start, started)
 
 
-def _follow(workspace: Workspace, choice: Choice, pretrained: str | None, ranks: Ranks) -> TrainingResult:
-    """Trains with the others what the first has prepared, and writes nothing."""
-    folder = ranks.tell(None)
+def _train_on_other_rank(workspace: Workspace, choice: Choice, pretrained: str | None, ranks: Ranks) -> TrainingResult:
+    """Takes part in the training that rank 0 has prepared, and writes nothing."""
+    folder = ranks.broadcast(None)
     if folder is not None:
         clips = read_clips(workspace.clips_file)
         start = find_model(workspace, pretrained) if pretrained else None
         store = open_features(workspace, clips, choice.features, Silent())
         train_model(folder, choice, store, select_clips(clips, choice.train.min_clips), start, "", Silent(), ranks)
-    return TrainingResult(Decision(False, "the first process has the word"), leads=False)
+    return TrainingResult(Decision(False, "only rank 0 reports"), leads=False)

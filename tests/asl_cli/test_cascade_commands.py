@@ -21,7 +21,7 @@ def test_a_cascade_is_built_evaluated_and_explains_itself(signed, tmp_path):
     again = run_asl("build-fst", "-w", signed, check=0)
     assert "nothing to do" in again.stderr
     named = run_asl("build-fst", "-w", signed, "--name", "named", "--dry-run", check=0)
-    assert "the record is of cascade-" in named.stderr
+    assert "the last run made cascade-" in named.stderr
     found = result(run_asl("evaluate", "-w", signed, "--decoder", "cascade", "--format", "json", check=0))["results"]
     assert found["wer_cascade"]["value"] < found["wer_greedy"]["value"]
     assert found["cascade_less_ctc_beam"]["low"] <= found["cascade_less_ctc_beam"]["value"]

@@ -6,7 +6,7 @@ import torch
 
 from asl.models.features.phon36 import PARTS
 from asl.pipelines.media.pose_files import write_pose
-from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, said_frames
+from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, predicted_frames
 from tests.made_up_signing import signing, write_corpus
 from tests.running_asl import result, run_asl
 
@@ -41,7 +41,7 @@ def test_what_it_says_of_frames_can_be_read_again(pretrained):
     folder, _ = pretrained
     model, tensors = load_stage_1(folder / "models/one")
     values = np.random.default_rng(0).normal(size=(7, len(tensors["mean"]) + 2)).astype(np.float32)
-    said = said_frames(model, values)
+    said = predicted_frames(model, values)
     assert said.shape == (7, 36)  # no tiers here: near what each part of phon36 lies, and nothing else
     encoded = torch.from_numpy(encoded_frames(model, values))
     expected = torch.cat([encoded @ tensors[f"parts.{part}.weight"].T + tensors[f"parts.{part}.bias"] for part in PARTS], dim=1)
@@ -54,7 +54,7 @@ def test_it_is_done_once_and_can_be_taken_up(pretrained, asl):
     assert not again["ran"]
     assert "would run" in asl("pretrain", "-w", folder, "--epochs", "4", "--dry-run", check=0).stderr
     other = asl("pretrain", "-w", folder, "--epochs", "3", "--name", "two", "--threads", "1", "--dry-run", check=0)
-    assert "the record is of one" in other.stderr
+    assert "the last run made one" in other.stderr
 
 
 def test_training_starts_from_it_and_names_what_does_not_fit(pretrained, asl):

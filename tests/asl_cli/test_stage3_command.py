@@ -47,7 +47,7 @@ def test_what_is_confused_is_learned_and_a_killed_run_goes_on(signed, tmp_path):
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     resumed = run_asl("train-stage3", "-w", again, *SHORT, check=0)
-    assert "goes on after epoch" in resumed.stderr
+    assert "resuming after epoch" in resumed.stderr
     assert figures(again / "models" / "better") == history
 
 

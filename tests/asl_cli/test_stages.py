@@ -195,7 +195,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(copy, asl):
             assert running.returncode == 130
             assert "interrupted" in said
         done = asl(*train, "--name", how.name, check=0)
-        assert "goes on after epoch" in done.stderr
+        assert "resuming after epoch" in done.stderr
         whole, cut = ((copy / "models" / name / "model.safetensors").read_bytes() for name in ("whole", how.name))
         assert whole == cut, how.name
 

@@ -39,43 +39,43 @@ GLOSSES = 4
 
 
 def examples(seeds) -> list[Example]:
-    made = []
-    for kind in range(GLOSSES):
+    result = []
+    for sign in range(GLOSSES):
         for seed in seeds:
-            features, _ = clip_features(signing(kind, seed), PHON36, 25.0)
-            made.append(Example(features, (kind + 1,)))
-    return made
+            features, _ = clip_features(signing(sign, seed), PHON36, 25.0)
+            result.append(Example(features, (sign + 1,)))
+    return result
 
 
 def sentences(seeds) -> list[Example]:
-    made = []
+    result = []
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(GLOSSES)[:2]
-        parts = [clip_features(signing(int(kind), seed), PHON36, 25.0)[0] for kind in order]
-        made.append(Example(np.concatenate(parts), tuple(int(kind) + 1 for kind in order)))
-    return made
+        parts = [clip_features(signing(int(sign), seed), PHON36, 25.0)[0] for sign in order]
+        result.append(Example(np.concatenate(parts), tuple(int(sign) + 1 for sign in order)))
+    return result
 
 
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
     train, validation = examples(range(5)), examples((50, 51))
-    return TrainingData(PHON36, train, validation, *standardisation([one.features for one in train]))
+    return TrainingData(PHON36, train, validation, *standardisation([example.features for example in train]))
 
 
 def run(data: TrainingData, folder: Path, hidden: int = 24, **settings) -> ctc_loop.TrainingOutcome:
-    chosen = TrainSettings(**({"epochs": 6, "batch_size": 8} | settings))
+    train = TrainSettings(**({"epochs": 6, "batch_size": 8} | settings))
     torch.set_num_threads(1)
-    torch.manual_seed(chosen.seed)
-    model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, hidden, 1, chosen.dropout), GLOSSES, chosen.label_prior)
+    torch.manual_seed(train.seed)
+    model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, hidden, 1, train.dropout), GLOSSES, train.label_prior)
     folder.mkdir(parents=True, exist_ok=True)
-    return CtcRun(model, data, chosen, folder, torch.device("cpu")).run(Silent())
+    return CtcRun(model, data, train, folder, torch.device("cpu")).run(Silent())
 
 
 def weights(outcome: ctc_loop.TrainingOutcome) -> bytes:
     return b"".join(tensor.numpy().tobytes() for tensor in outcome.model.state_dict().values())
 
 
-def test_a_small_model_learns_signs_of_unseen_takes(data, tmp_path):
+def test_a_small_model_recognises_unseen_recordings(data, tmp_path):
     outcome = run(data, tmp_path, epochs=25)
     assert outcome.history[outcome.best_epoch]["validation_score"] == 1
     assert outcome.history[-1]["loss"] < 0.5 * outcome.history[0]["loss"]
@@ -83,19 +83,19 @@ def test_a_small_model_learns_signs_of_unseen_takes(data, tmp_path):
 
 @pytest.fixture(scope="module")
 def taught(data, tmp_path_factory) -> ctc_loop.TrainingOutcome:
-    """A model taught single signs and sentences."""
+    """A model trained on single signs and sentences."""
     mixed = TrainingData(PHON36, examples(range(5)) + sentences(range(16)), sentences((70, 71, 72)), data.mean, data.deviation)
     return run(mixed, tmp_path_factory.mktemp("taught"), epochs=60, hidden=32, discriminative=0.0, patience=0)
 
 
-def test_it_learns_sentences_and_reads_them(taught):
+def test_a_model_learns_sentences(taught):
     assert taught.history[taught.best_epoch]["validation_score"] > 0.6
-    # Plain CTC on as little data never gets beyond saying blank: this is what the label prior is for.
+    # Plain CTC on this little data outputs only blanks; the label prior prevents that.
     assert taught.history[-1]["blank_share"] < 0.8
 
 
-def test_a_run_stopped_after_any_epoch_ends_in_the_same_bits(data, tmp_path, monkeypatch):
-    whole = run(data, tmp_path / "whole")
+def test_a_run_resumed_after_any_epoch_gives_the_same_bits(data, tmp_path, monkeypatch):
+    uninterrupted = run(data, tmp_path / "uninterrupted")
     epoch = CtcRun.epoch
 
     def killed_at(number):
@@ -112,17 +112,17 @@ def test_a_run_stopped_after_any_epoch_ends_in_the_same_bits(data, tmp_path, mon
             run(data, tmp_path / f"cut{number}")
         monkeypatch.setattr(CtcRun, "epoch", epoch)
         resumed = run(data, tmp_path / f"cut{number}")
-        assert weights(resumed) == weights(whole)
+        assert weights(resumed) == weights(uninterrupted)
         lines = [json.loads(line) for line in (tmp_path / f"cut{number}" / "metrics.jsonl").read_text().splitlines()]
-        assert [line["loss"] for line in lines] == [figures["loss"] for figures in whole.history]
+        assert [line["loss"] for line in lines] == [figures["loss"] for figures in uninterrupted.history]
 
 
-def test_the_seed_decides(data, tmp_path):
+def test_the_seed_determines_the_weights(data, tmp_path):
     assert weights(run(data, tmp_path / "a", epochs=1)) == weights(run(data, tmp_path / "b", epochs=1))
     assert weights(run(data, tmp_path / "c", epochs=1, seed=1)) != weights(run(data, tmp_path / "d", epochs=1))
 
 
-def test_accumulated_batches_equal_one_large_one(data, tmp_path):
+def test_accumulated_batches_equal_one_large_batch(data, tmp_path):
     plain = {
         "dropout": 0.0,
         "noise": 0.0,
@@ -146,19 +146,19 @@ def test_training_stops_when_validation_no_longer_improves(data, tmp_path):
     assert outcome.best_epoch == 0
 
 
-def test_a_collapse_is_called_by_its_name(data, tmp_path):
-    silent = [{"epoch": i, "loss": 1.0, "blank_share": 1.0} for i in range(12)]
+def test_blank_collapse_is_reported(data, tmp_path):
+    history = [{"epoch": i, "loss": 1.0, "blank_share": 1.0} for i in range(12)]
     collapsed = CtcRun(Recogniser(EncoderSpec("bilstm", 38, 8, 1), GLOSSES), data, TrainSettings(), tmp_path, torch.device("cpu"))
-    collapsed.history = silent
+    collapsed.history = history
     assert "blank collapse" in collapsed._warnings()[0]
 
 
-def test_an_infinite_loss_ends_the_run_with_words(data, tmp_path):
+def test_an_infinite_loss_ends_the_run_with_a_message(data, tmp_path):
     with pytest.raises(AslError, match="is not a number"):
         run(data, tmp_path, learning_rate=1e30, clip_gradient=0.0)
 
 
-def test_batches_hold_every_clip_once_and_like_lengths_together():
+def test_batches_contain_every_clip_once_and_group_similar_lengths():
     lengths = list(np.random.default_rng(0).integers(5, 200, 300))
     batches = make_batches(lengths, 16, np.random.default_rng(1))
     assert sorted(i for batch in batches for i in batch) == list(range(300))
@@ -167,19 +167,19 @@ def test_batches_hold_every_clip_once_and_like_lengths_together():
 
 
 def test_the_learning_rate_rises_and_falls():
-    rates = [learning_rate_share(share) for share in np.linspace(0, 1, 101)]
+    rates = [learning_rate_share(completed) for completed in np.linspace(0, 1, 101)]
     assert max(rates) == pytest.approx(1, abs=0.02)
     assert rates[0] < 0.1
     assert rates[-1] < 0.01
     assert int(np.argmax(rates)) == 15
 
 
-def test_damaged_checkpoints_are_refused_with_words(tmp_path):
+def test_damaged_checkpoints_are_refused(tmp_path):
     file = tmp_path / "x.safetensors"
     save_tensors(file, {"a": torch.ones(3)}, {"b": 1})
     assert load_tensors(file)[1] == {"b": 1}
-    for data_ in (b"", file.read_bytes()[:-5], b"\x80\x04pickle"):
-        file.write_bytes(data_)
+    for content in (b"", file.read_bytes()[:-5], b"\x80\x04pickle"):
+        file.write_bytes(content)
         with pytest.raises(AslError, match="damaged"):
             load_tensors(file)
 
@@ -192,16 +192,16 @@ def model(data, taught, tmp_path_factory):
 
 
 def test_a_saved_model_reads_unseen_clips(model):
-    for kind in range(GLOSSES):
-        reading = read_landmarks(model, signing(kind, 90), mirror=True)
-        assert isolated_token(model, reading, 2).gloss == "ABCD"[kind]
+    for sign in range(GLOSSES):
+        reading = read_landmarks(model, signing(sign, 90), mirror=True)
+        assert isolated_token(model, reading, 2).gloss == "ABCD"[sign]
         posterior = np.exp(rank_signs(reading))
         assert posterior.sum() == pytest.approx(1)
         assert len(reading.views) == 2
 
 
-def test_tokens_have_times_in_order_and_confidences(model):
-    parts = [clip_features(signing(kind, 91), PHON36, 25.0)[0] for kind in (0, 2)]
+def test_tokens_have_ordered_times_and_confidences(model):
+    parts = [clip_features(signing(sign, 91), PHON36, 25.0)[0] for sign in (0, 2)]
     reading = read_features(model, np.concatenate(parts), mirror=False)
     for decoder in ("greedy", "ctc-beam"):
         settings = DecodeSettings(decoder=decoder, insertion_penalty=0.0)
@@ -224,10 +224,10 @@ def test_the_beam_is_never_less_likely_than_greedy(model):
         assert sequence_score(reading, beam) >= sequence_score(reading, greedy) - 1e-5
 
 
-def test_mirrored_averaging_makes_left_handers_count_the_same(model):
+def test_mirror_averaging_gives_left_handed_signers_the_same_scores(model):
     features, _ = clip_features(signing(1, 92), PHON36, 25.0)
-    one, other = (rank_signs(read_features(model, f, mirror=True)) for f in (features, PHON36.mirror(features)))
-    np.testing.assert_allclose(one, other, atol=1e-5)
+    scores, mirrored = (rank_signs(read_features(model, f, mirror=True)) for f in (features, PHON36.mirror(features)))
+    np.testing.assert_allclose(scores, mirrored, atol=1e-5)
 
 
 def test_a_damaged_or_newer_model_is_refused(model, tmp_path):
@@ -241,42 +241,42 @@ def test_a_damaged_or_newer_model_is_refused(model, tmp_path):
         (json.dumps(card | {"glosses": ["A", "B"]}), weights_, "damaged"),
         (json.dumps(card), weights_[:100], "damaged"),
     ]
-    for text, data_, words in cases:
-        (tmp_path / "model.json").write_text(text)
-        (tmp_path / "model.safetensors").write_bytes(data_)
-        with pytest.raises(BadInput, match=words):
+    for card_text, weight_bytes, message in cases:
+        (tmp_path / "model.json").write_text(card_text)
+        (tmp_path / "model.safetensors").write_bytes(weight_bytes)
+        with pytest.raises(BadInput, match=message):
             load_model(tmp_path)
 
 
-def test_the_kept_weights_can_be_the_mean_of_the_last_epochs(data, tmp_path, monkeypatch):
-    kept = []
+def test_the_final_weights_can_be_the_mean_of_the_last_epochs(data, tmp_path, monkeypatch):
+    recorded = []
     add = CtcRun._add_weights
 
     def spy(self):
         add(self)
-        kept.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
+        recorded.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
 
     monkeypatch.setattr(CtcRun, "_add_weights", spy)
     outcome = run(data, tmp_path / "whole", epochs=6, average=0.5, patience=0)
-    assert len(kept) == 3
+    assert len(recorded) == 3
     for name, tensor in outcome.model.state_dict().items():
-        torch.testing.assert_close(tensor, sum(one[name] for one in kept) / 3)
+        torch.testing.assert_close(tensor, sum(weights[name] for weights in recorded) / 3)
     assert outcome.best_epoch == 5
 
 
-def test_adversarial_weights_are_put_back_and_change_the_step(data, tmp_path):
+def test_adversarial_perturbation_is_undone_and_changes_the_step(data, tmp_path):
     same = {"dropout": 0.0, "epochs": 1, "late_from": 0.0}
-    plain, moved = run(data, tmp_path / "a", **same), run(data, tmp_path / "b", adversarial=0.1, **same)
-    assert weights(plain) != weights(moved)
-    for a, b in zip(plain.model.parameters(), moved.model.parameters(), strict=True):
+    plain, adversarial = run(data, tmp_path / "a", **same), run(data, tmp_path / "b", adversarial=0.1, **same)
+    assert weights(plain) != weights(adversarial)
+    for a, b in zip(plain.model.parameters(), adversarial.model.parameters(), strict=True):
         assert (a - b).abs().max() < 0.1
 
 
 def test_every_part_of_the_strong_recipe_learns_and_resumes(data, tmp_path, monkeypatch):
-    """A short run of everything at once: it learns, and a kill in its middle changes no bit."""
+    """A short run with all parts: the loss falls, and an interruption changes no bit of the result."""
     recipe = RECIPES["strong"] | {"epochs": 8, "adversarial": 0.05, "late_dropout": 0.2}
-    whole = run(data, tmp_path / "whole", **recipe)
-    assert whole.history[-1]["loss"] < whole.history[0]["loss"]
+    uninterrupted = run(data, tmp_path / "uninterrupted", **recipe)
+    assert uninterrupted.history[-1]["loss"] < uninterrupted.history[0]["loss"]
     epoch = CtcRun.epoch
 
     def stop(self, index):
@@ -288,78 +288,83 @@ def test_every_part_of_the_strong_recipe_learns_and_resumes(data, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path / "cut", **recipe)
     monkeypatch.setattr(CtcRun, "epoch", epoch)
-    assert weights(run(data, tmp_path / "cut", **recipe)) == weights(whole)
+    assert weights(run(data, tmp_path / "cut", **recipe)) == weights(uninterrupted)
 
 
-def test_a_clip_whose_features_are_no_numbers_is_named(data, tmp_path, monkeypatch):
+def test_a_clip_with_features_that_are_not_finite_is_named(data, tmp_path, monkeypatch):
     broken = Example(data.train[3].features, data.train[3].glosses, "signer/BOOK-7")
-    with_it = TrainingData(PHON36, [*data.train[:3], broken], [], data.mean, data.deviation)
+    with_broken = TrainingData(PHON36, [*data.train[:3], broken], [], data.mean, data.deviation)
     plain = ctc_loop.augmented_input
 
-    def poisoned(features, *how):
-        values, source = plain(features, *how)
+    def with_nan(features, *arguments):
+        values, source = plain(features, *arguments)
         return (values * np.nan if features is broken.features else values), source
 
-    monkeypatch.setattr(ctc_loop, "augmented_input", poisoned)
+    monkeypatch.setattr(ctc_loop, "augmented_input", with_nan)
     with pytest.raises(AslError, match="signer/BOOK-7"):
-        run(with_it, tmp_path)
+        run(with_broken, tmp_path)
 
 
-def test_phonology_and_boundaries_are_learned_beside_the_glosses(tmp_path):
-    """Labels that follow from the features: the heads find them on unseen clips."""
+def test_phonology_and_boundaries_are_learned_with_the_glosses(tmp_path):
+    """The labels are functions of the features, and the heads predict them on unseen clips."""
 
-    def labelled(one: Example) -> Example:
-        high = (np.nan_to_num(one.features[:, 14]) > 0).astype(np.int64)
+    def labelled(example: Example) -> Example:
+        high = (np.nan_to_num(example.features[:, 14]) > 0).astype(np.int64)
         change = np.abs(np.diff(high, prepend=high[:1]))
-        return Example(
-            one.features, one.glosses, labels=Labels({"location": high, BOUNDARY: change}, {"sign type": one.glosses[0] % 2})
-        )
+        labels = Labels({"location": high, BOUNDARY: change}, {"sign type": example.glosses[0] % 2})
+        return Example(example.features, example.glosses, labels=labels)
 
-    train, held = [labelled(one) for one in examples(range(6))], [labelled(one) for one in examples((60, 61))]
-    mean, deviation = standardisation([one.features for one in train])
-    chosen = TrainSettings(epochs=30, batch_size=8, phonology=1.0, patience=0, mirror=0.0)
+    train = [labelled(example) for example in examples(range(6))]
+    validation = [labelled(example) for example in examples((60, 61))]
+    mean, deviation = standardisation([example.features for example in train])
+    settings = TrainSettings(epochs=30, batch_size=8, phonology=1.0, patience=0, mirror=0.0)
     torch.manual_seed(0)
     tiers = {"location": ("low", "high"), "sign type": ("even", "odd"), BOUNDARY: ("boundary",)}
     model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, 24, 1, 0.2), GLOSSES, 0.3, tiers)
-    outcome = CtcRun(model, TrainingData(PHON36, train, [], mean, deviation), chosen, tmp_path, torch.device("cpu")).run(Silent())
+    data = TrainingData(PHON36, train, [], mean, deviation)
+    outcome = CtcRun(model, data, settings, tmp_path, torch.device("cpu")).run(Silent())
     save_model(tmp_path, [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), mean, deviation, {})
     saved = load_model(tmp_path)
-    right, kinds = [], []
-    for one in held:
-        reading = read_features(saved, one.features, mirror=False)
-        right.append(reading.phonology["location"].argmax(axis=1) == one.labels.frames["location"])
+    frames_correct, clips_correct = [], []
+    for example in validation:
+        reading = read_features(saved, example.features, mirror=False)
+        frames_correct.append(reading.phonology["location"].argmax(axis=1) == example.labels.frames["location"])
         token = isolated_token(saved, reading, 1)
-        found = {tier: value for tier, value, _ in token.phonology}
-        kinds.append(found["sign type"] == ("even", "odd")[one.labels.clip["sign type"]])
-        assert BOUNDARY not in found
-    assert np.concatenate(right).mean() > 0.8
-    assert np.mean(kinds) > 0.8
+        phonology = {tier: value for tier, value, _ in token.phonology}
+        clips_correct.append(phonology["sign type"] == ("even", "odd")[example.labels.clip["sign type"]])
+        assert BOUNDARY not in phonology
+    assert np.concatenate(frames_correct).mean() > 0.8
+    assert np.mean(clips_correct) > 0.8
 
 
-def test_the_gloss_of_every_frame_is_learned_where_signs_are_marked(data, tmp_path):
-    """Two signs a clip, nothing between: without `frames` CTC names each once, with it all along."""
+def test_frame_glosses_are_learned_from_marked_signs(data, tmp_path):
+    """Two signs per clip without a gap. Plain CTC marks each sign briefly; with `frames` the model marks all its frames."""
 
-    def marked(one: Example) -> Example:
-        half = len(one.features) // 2
-        frames = np.repeat(one.glosses, (half, len(one.features) - half)).astype(np.int64)
-        return Example(one.features, one.glosses, labels=Labels({GLOSS_TIER: frames}))
+    def marked(example: Example) -> Example:
+        half = len(example.features) // 2
+        frames = np.repeat(example.glosses, (half, len(example.features) - half)).astype(np.int64)
+        return Example(example.features, example.glosses, labels=Labels({GLOSS_TIER: frames}))
 
-    train, held = [marked(one) for one in sentences(range(16))], [marked(one) for one in sentences((70, 71))]
-    named = {}
+    train = [marked(example) for example in sentences(range(16))]
+    validation = [marked(example) for example in sentences((70, 71))]
+    accuracy = {}
     for weight in (0.0, 1.0):
-        own = TrainingData(PHON36, train, [], data.mean, data.deviation)
-        outcome = run(own, tmp_path / str(weight), epochs=30, frames=weight, patience=0, mirror=0.0)
+        marked_data = TrainingData(PHON36, train, [], data.mean, data.deviation)
+        outcome = run(marked_data, tmp_path / str(weight), epochs=30, frames=weight, patience=0, mirror=0.0)
         save_model(tmp_path / "m", [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
         model = load_model(tmp_path / "m")
-        said = [read_features(model, one.features, mirror=False).views[0].argmax(axis=1) for one in held]
-        named[weight] = np.concatenate([a == one.labels.frames[GLOSS_TIER] for a, one in zip(said, held, strict=True)]).mean()
-    assert named[1.0] > 0.8
-    assert named[1.0] > named[0.0]
+        correct = [
+            read_features(model, example.features, mirror=False).views[0].argmax(axis=1) == example.labels.frames[GLOSS_TIER]
+            for example in validation
+        ]
+        accuracy[weight] = np.concatenate(correct).mean()
+    assert accuracy[1.0] > 0.8
+    assert accuracy[1.0] > accuracy[0.0]
 
 
-def test_members_are_averaged_and_resume(data, taught, tmp_path):
-    other = Recogniser(taught.model.encoder.spec, GLOSSES, 0.3)
-    for name, members in (("one", [taught.model]), ("two", [taught.model, other])):
+def test_members_are_saved_and_averaged(data, taught, tmp_path):
+    second = Recogniser(taught.model.encoder.spec, GLOSSES, 0.3)
+    for name, members in (("one", [taught.model]), ("two", [taught.model, second])):
         save_model(tmp_path / name, members, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
     one, two = load_model(tmp_path / "one"), load_model(tmp_path / "two")
     assert (len(one.recognisers), len(two.recognisers)) == (1, 2)
