@@ -306,7 +306,7 @@ class Comparison(TypedDict):
 
 
 class AblateResults(TypedDict):
-    """Results of an ablation. With `--dry-run` only `to_run`, with `--modalities` other ones."""
+    """Results of an ablation. With `--dry-run` only `to_run`."""
 
     metric: NotRequired[Annotated[dict[str, str], "`name`, `title`, and whether `higher` or `lower` is better."]]
     imported: NotRequired[Annotated[str, "With `--import`: the file."]]
@@ -324,10 +324,40 @@ class AblateResults(TypedDict):
     to_run: NotRequired[Annotated[list[str], "With `--dry-run`: the runs that would be made."]]
 
 
+class Modality(TypedDict):
+    """What a modality adds to those before it; intervals are over seeds and clips."""
+
+    modality: Annotated[str, "`hands`, `face` or `body`."]
+    seen: Annotated[str, "What the recogniser sees: this modality and those before it."]
+    information: Annotated[Interval, "Information about the gloss that it adds, bits."]
+    cross_entropy: Annotated[float, "Cross-entropy of the gloss, bits."]
+    error: Annotated[Interval, "Top-1 error, percent."]
+    saved: Annotated[Interval | None, "Reduction of the error by this modality, points; null for the first."]
+    fano: Annotated[float, "Fano's bound: the least possible error with this much information, percent."]
+    milliseconds: Annotated[float, "Cost of the modality per frame."]
+    worth: Annotated[str, "Whether to keep it, by the rule of `--worth`."]
+
+
+class ModalitiesResults(TypedDict):
+    """Results of `asl ablate --modalities`."""
+
+    entropy: Annotated[float, "Entropy of the glosses, bits."]
+    glosses: Annotated[int, "Glosses of the test clips."]
+    test_clips: Annotated[int, "Test clips."]
+    worth: Annotated[float, "Points of error that a millisecond per frame has to save."]
+    steps: Annotated[list[Modality], "The modalities, in the order in which they are added."]
+    seeds: Annotated[list[int], "The seeds."]
+    features: Annotated[str, "The feature set."]
+    split: Annotated[str, "The split that was tested on."]
+    split_by: Annotated[str, "How the clips were split."]
+    synthetic: Annotated[bool, "Whether test clips are synthetic."]
+    failed: Annotated[list[str], "Runs that failed, with reasons."]
+
+
 class AblateOutput(StudyOutput):
     """`asl ablate`"""
 
-    results: Annotated[AblateResults, "The results; also in a JSON file beside the page."]
+    results: Annotated[AblateResults | ModalitiesResults, "The results; also in a JSON file beside the page."]
 
 
 class Size(TypedDict):
