@@ -15,7 +15,7 @@ from asl.pipelines.corpus.feature_store import features_of
 from asl.pipelines.media import pose_files
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame
-from asl.pipelines.recogniser.bundle import find_any, load_any
+from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle
 from asl.pipelines.translation.live_reading import LiveReader, LiveWord
 from asl.pipelines.translation.reader import Reader, reader_for
 from asl.pipelines.translation.result import Translation
@@ -39,7 +39,7 @@ def load(model: str | Path | None = None, workspace: str | Path | None = None) -
     Raises BadInput if there is no such model or workspace, or it is damaged.
     """
     opened = open_workspace(Path(workspace)) if workspace is not None else None
-    return Recogniser(Reader(load_any(find_any(opened, None if model is None else str(model))), _decoding(opened)), opened)
+    return Recogniser(Reader(load_model_or_bundle(find_model_or_bundle(opened, None if model is None else str(model))), _decoding(opened)), opened)
 
 
 class Recogniser:

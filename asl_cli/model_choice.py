@@ -1,4 +1,4 @@
-"""The model that a command reads with: found with or without a workspace, and introduced to the person."""
+"""The model of a command: found with or without a workspace, and described to the user."""
 
 import os
 
@@ -7,19 +7,19 @@ from asl.pipelines.workspace.errors import BadInput
 
 
 def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
-    """The reader that was asked for, and MediaPipe's settings; there need not be a workspace."""
-    from asl.pipelines.recogniser.bundle import find_any, load_any
+    """The reader for the model and decoder options, and the landmark settings. Needs no workspace."""
+    from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle
     from asl.pipelines.translation.reader import reader_for
     from asl.pipelines.workspace.settings.sections import resolve
 
     workspace = optional_workspace(call)
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
     decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
-    return reader_for(workspace, load_any(find_any(workspace, model)), decode, graph), landmarks
+    return reader_for(workspace, load_model_or_bundle(find_model_or_bundle(workspace, model)), decode, graph), landmarks
 
 
 def optional_workspace(call: Call):
-    """The workspace; None where none is named and there is none here."""
+    """The workspace, or None if none was given and none was found."""
     try:
         return call.find_workspace()
     except BadInput:
@@ -28,13 +28,13 @@ def optional_workspace(call: Call):
         return None
 
 
-def say_what_model(model, progress) -> None:
-    """What somebody has to know of the model before they believe it."""
+def describe_model(model, progress) -> None:
+    """Prints what a user must know about the model to judge its output."""
     from asl.pipelines.recogniser.bundle import default_bundle
 
     if model.only_synthetic:
-        progress.warn("this model was trained on synthetic signing only: nobody knows how well it reads people")
+        progress.warn("this model was trained on synthetic signing only; its accuracy on real signers is unknown")
     if model.folder == default_bundle():
-        progress.say(f"no model of your own: this is asl's, for {len(model.alphabet)} isolated signs and letters")
+        progress.say(f"no model of your own was found; using asl's, for {len(model.alphabet)} isolated signs and letters")
         for line in model.card.get("accuracy", []):
             progress.say(f"  {line}")

@@ -177,7 +177,7 @@ def report(seeds: list[dict[str, list]]) -> None:
         )
     for first, other in (("cascade", "greedy"), ("cascade", "ctc-beam"), (STAGE_3, "cascade")):
         if first in errors:
-            less = errors[first].less(errors[other])
+            less = errors[first].minus(errors[other])
             print(f"{first} less {other}: {100 * less.value:+.1f} points [{100 * less.low:+.1f}, {100 * less.high:+.1f}]")
     print(f"{len(seen)} sentences, {seen.sum()} of them in training; {len(seeds)} seeds", flush=True)
 

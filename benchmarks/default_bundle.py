@@ -22,7 +22,7 @@ from twenty import asl
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.bundle import load_bundle
 from asl.pipelines.recogniser.measures import bootstrap_mean, ranks, top_k
-from asl.pipelines.recogniser.reading import rank_signs, read_landmarks
+from asl.pipelines.recogniser.reading import sign_log_posteriors, read_landmarks
 
 PER_GLOSS = 40
 #: One gloss for what the sources name differently.
@@ -86,7 +86,7 @@ def tested(bundle: Path, data: Path) -> Tested:
     for file in sorted((data / "twenty").glob("*.pose")):
         source, gloss, _ = file.stem.split("__")
         if source != SEEN_SOURCE and named(gloss) in model.alphabet:
-            scores = rank_signs(read_landmarks(model, read_pose(file), mirror=True))
+            scores = sign_log_posteriors(read_landmarks(model, read_pose(file), mirror=True))
             rows.append((named(gloss), source, ranks(scores[None], np.array([model.alphabet.label(named(gloss)) - 1]))[0]))
     return Tested(*map(np.array, zip(*rows, strict=True)))
 

@@ -68,7 +68,7 @@ def main() -> None:
             print(f"{decoder:9s} WER {100 * one.value:.1f} % [{100 * one.low:.1f}, {100 * one.high:.1f}], S/D/I {kinds}")
         for one in read:
             print(f"  {one['reference']:28s} | {one['read_as']}")
-        less = errors["cascade"].less(errors["ctc-beam"])
+        less = errors["cascade"].minus(errors["ctc-beam"])
         print(f"cascade less ctc-beam: {100 * less.value:+.1f} points [{100 * less.low:+.1f}, {100 * less.high:+.1f}]")
         unknown = sorted({word for words in truth for word in words} - known)
         counts = f"{len(truth)} sentences, {sum(map(len, truth))} words, {len(known)} glosses known"

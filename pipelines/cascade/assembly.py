@@ -81,7 +81,7 @@ class Assembly:
         encoder = {gloss: self.model.alphabet.label(gloss) for gloss in self.glosses if gloss in self.model.alphabet}
         return cascade_signs(
             self.inventory, self.glosses, encoder, labels_per_sign=settings.encoder_weight > 0 or settings.tune,
-            every_frame=self.model.names_every_frame, nouns=nouns_of(self.alignments.sentences), loci=self.loci,
+            every_frame=self.model.trained_on_frames, nouns=nouns_of(self.alignments.sentences), loci=self.loci,
             margin=settings.fusion_margin, fused_shares=fused_shares(self.alignments.clip_segments),
             coarticulation=self.coarticulation(settings), letter_cost=settings.letter_cost if settings.letters else 0.0,
         )  # fmt: skip

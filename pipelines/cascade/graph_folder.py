@@ -13,7 +13,7 @@ from asl.models.units import part_scores
 from asl.pipelines.cascade.units.codebooks import Coder, coder_from_arrays
 from asl.pipelines.cascade.units.frame_labels import NO_GLOSS, FrameLabels
 from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, emissions_from_arrays
-from asl.pipelines.recogniser.model import Model, made_folder
+from asl.pipelines.recogniser.model import Model, find_made_folder
 from asl.pipelines.recogniser.reading import Reading
 from asl.pipelines.workspace.errors import AslError, BadInput, StageMissing
 from asl.pipelines.workspace.files import file_hash, write_json
@@ -266,7 +266,7 @@ def find_graph(workspace: Workspace | None, given: str | None, stages: Sequence[
     Raises BadInput or StageMissing if there is none.
     """
     if given:
-        return made_folder(workspace.graphs if workspace else None, given, CARD, "graph", "build one: asl build-fst")
+        return find_made_folder(workspace.graphs if workspace else None, given, CARD, "graph", "build one: asl build-fst")
     newest = workspace.newest(stages, "graph") if workspace else ""
     if not newest:
         raise StageMissing("no cascade has been built yet", "asl build-fst")

@@ -1,4 +1,4 @@
-"""`asl profile` as a whole: which clips, which engines, and the report."""
+"""`asl profile`: chooses clips and engines, measures, and writes the report."""
 
 import json
 import tempfile
@@ -20,8 +20,8 @@ from asl.pipelines.workspace.files import write_json
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
-#: Frames of each video that are looked at, at most.
-MOST_FRAMES = 250
+#: Frames that are tracked per video, at most.
+MAX_FRAMES = 250
 MAX_PROFILE_BYTES = 16 << 20
 
 
@@ -29,9 +29,10 @@ def run_profile(
     videos: Sequence[Path], reader: Reader, landmarks: LandmarkSettings, progress: Progress, *, device: str = "cpu",
     page: Path | None = None, compare: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Measures every step on the videos, or on a synthetic signer without any; writes `page` and a .json beside it.
+    """Measures every step on the videos, or on a synthetic signer if there are none. Writes `page` and a .json beside it.
 
-    compare: the .json of an earlier profile. Raises AslError: device is cuda and there is none; BadInput: no video can be read.
+    compare: the .json of an earlier profile. Raises AslError if device is cuda and there is no GPU, BadInput if a video cannot be
+    read.
     """
     earlier = read_profile(compare) if compare else None
     if device == "cuda":
@@ -39,85 +40,85 @@ def run_profile(
     for path in videos:
         if not path.is_file():
             raise BadInput(f"there is no {path}", "name a video")
-    with ExitStack() as open_:
-        folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="asl-")))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asl-")))
         videos = list(videos) or [_rendered(folder, progress)]
-        seen = step_times.look(videos, landmarks, MOST_FRAMES, progress)
-        readers = engines(reader, folder, device, progress)
-        found = step_times.variants(readers, seen.clips, progress)
-        main = step_times.main_variant(found, reader.settings.decoder)
+        tracked = step_times.track_videos(videos, landmarks, MAX_FRAMES, progress)
+        readers = readers_by_engine(reader, folder, device, progress)
+        variants = step_times.time_engines(readers, tracked.clips, progress)
+        main = step_times.main_variant(variants, reader.settings.decoder)
         cold = None if device == "cuda" else step_times.cold_start(videos[0].resolve(), reader.model.folder.resolve())
-        made = step_times.record(seen, found, main, device, cold)
-        made["model"] = {"name": reader.model.folder.name, "glosses": len(reader.model.alphabet)}
-        made["throughput"] = {name: step_times.throughput(one.model) for name, one in readers.items()}
-        made["complexities"] = by_complexity(videos, landmarks, seen, progress)
-        made["videos"] = [{"name": path.name, **vars(probe(path))} for path in videos]
+        profile = step_times.profile_record(tracked, variants, main, device, cold)
+        profile["model"] = {"name": reader.model.folder.name, "glosses": len(reader.model.alphabet)}
+        profile["throughput"] = {engine: step_times.throughput(reader.model) for engine, reader in readers.items()}
+        profile["complexities"] = by_complexity(videos, landmarks, tracked, progress)
+        profile["videos"] = [{"name": path.name, **vars(probe(path))} for path in videos]
     if page:
         from asl.pipelines.deployment.profiling_report import write_report
 
-        write_json(page.with_suffix(".json"), made)
-        write_report(page, made, earlier)
-    return made
+        write_json(page.with_suffix(".json"), profile)
+        write_report(page, profile, earlier)
+    return profile
 
 
 def by_complexity(
-    videos: Sequence[Path], landmarks: LandmarkSettings, seen: step_times.Seen, progress: Progress
+    videos: Sequence[Path], landmarks: LandmarkSettings, tracked: step_times.TrackedVideos, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """Milliseconds of keypoints a frame with every complexity of MediaPipe whose files are here."""
-    own = {landmarks.complexity: seen.times["keypoints"]}
-    for number in complexities():
-        if number not in own:
-            other = step_times.look(videos, replace(landmarks, complexity=number), MOST_FRAMES, progress)
-            own[number] = other.times["keypoints"]
-    return {str(number): step_times.marks(own[number]) for number in sorted(own)}
+    """Percentiles of the milliseconds per frame of keypoints, for each complexity of MediaPipe whose files are installed."""
+    times = {landmarks.complexity: tracked.times["keypoints"]}
+    for complexity in complexities():
+        if complexity not in times:
+            again = step_times.track_videos(videos, replace(landmarks, complexity=complexity), MAX_FRAMES, progress)
+            times[complexity] = again.times["keypoints"]
+    return {str(complexity): step_times.percentiles(times[complexity]) for complexity in sorted(times)}
 
 
 def _check_cuda(model: Model) -> None:
     try:
         import torch
 
-        found = torch.cuda.is_available()
+        available = torch.cuda.is_available()
     except ModuleNotFoundError:
-        found = False
-    if not found:
-        raise AslError("there is no CUDA device here, or no torch to use it; nothing was profiled", "asl profile --device cpu")
+        available = False
+    if not available:
+        raise AslError("there is no CUDA device, or no torch to use it; nothing was profiled", "asl profile --device cpu")
     if isinstance(model, Bundle):
-        raise BadInput("a bundle runs on the CPU; on CUDA it is torch that is profiled", "name a trained model with --model")
+        raise BadInput("a bundle runs on the CPU; only torch is profiled on CUDA", "name a trained model with --model")
 
 
-def engines(reader: Reader, folder: Path, device: str, progress: Progress) -> dict[str, Reader]:
-    """Engine → the reader by it, what is asked for first.
+def readers_by_engine(reader: Reader, folder: Path, device: str, progress: Progress) -> dict[str, Reader]:
+    """Engine → a reader that runs on it, the given one first.
 
-    On CUDA torch alone; else torch, ONNX, INT8 and what `asl export --prune` made of the model, or just the bundle.
+    For a trained model torch, ONNX, INT8 and its pruned versions, or torch alone on CUDA. For a bundle ONNX. folder: for exports.
     """
     if device == "cuda":
-        return {"torch": replace(reader, model=reader.model.on("cuda"))}
+        return {"torch": replace(reader, model=reader.model.to("cuda"))}
     if isinstance(reader.model, Bundle):
         return {"onnx": reader}
     from asl.pipelines.deployment.bundle_writer import write_bundle
     from asl.pipelines.recogniser.torch_model import load_model
     from asl.pipelines.workspace.settings.studies import ExportSettings
 
-    found = {"torch": reader}
+    readers = {"torch": reader}
     for name, int8 in (("onnx", False), ("int8", True)):
         settings = ExportSettings(int8=int8, most_drop=100.0)
         write_bundle(folder / name, reader.model, reader.graph.folder if reader.graph else None, settings, None, {}, progress)
         bundle = load_bundle(folder / name)
         graph = load_graph(bundle.graph, bundle) if bundle.graph else None
-        found[name] = Reader(bundle, reader.settings, graph)
+        readers[name] = Reader(bundle, reader.settings, graph)
     name = reader.model.folder.name
     for pruned in filter(is_model, sorted(reader.model.folder.parent.glob(f"{name}-pruned*"))):
-        own = pruned.name.removeprefix(f"{name}-")
-        write_bundle(folder / own, load_model(pruned), None, ExportSettings(), None, {}, progress)
-        found[own] = Reader(load_bundle(folder / own), reader.settings)
-    return found
+        engine = pruned.name.removeprefix(f"{name}-")
+        write_bundle(folder / engine, load_model(pruned), None, ExportSettings(), None, {}, progress)
+        readers[engine] = Reader(load_bundle(folder / engine), reader.settings)
+    return readers
 
 
 def _rendered(folder: Path, progress: Progress) -> Path:
-    """A sign of a synthetic signer as a video: people are not at hand everywhere."""
+    """Renders a sign of a synthetic signer as a video."""
     from asl.pipelines.synthetic import performances
 
-    progress.say("no video named: a synthetic signer is rendered")
+    progress.say("no video given: rendering a synthetic signer")
     recipe = performances.Recipe("everyday", 0, "HELLO", 0, 900, 0, 25.0, noise=False)
     path = folder / "HELLO.mp4"
     performances.render(recipe, path)
@@ -125,14 +126,14 @@ def _rendered(folder: Path, progress: Progress) -> Path:
 
 
 def read_profile(path: Path) -> Mapping[str, Any]:
-    """The .json of an earlier profile. Raises BadInput: none, or of a newer asl."""
+    """The .json of an earlier profile. Raises BadInput if it is not one, or was written by a newer asl."""
     try:
         if path.stat().st_size > MAX_PROFILE_BYTES:
             raise ValueError("it is too large")
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["version"] > step_times.SCHEMA_VERSION:
-            raise BadInput(f"{path} is of a newer asl", "update asl")
-        float(found["steps"]["total"]["p50"]), found["variants"], found["main"]["engine"]
+        profile = json.loads(path.read_text(encoding="utf-8"))
+        if profile["version"] > step_times.SCHEMA_VERSION:
+            raise BadInput(f"{path} was written by a newer asl", "update asl")
+        float(profile["steps"]["total"]["p50"]), profile["variants"], profile["main"]["engine"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{path} is no profile: {error}", "name the .json that asl profile wrote") from error
-    return found
+        raise BadInput(f"{path} is not a profile: {error}", "name a .json file that asl profile wrote") from error
+    return profile

@@ -1,1 +1,1 @@
-"""A model on disk, whichever engine runs it (torch or ONNX), and what it says of a clip."""
+"""Models on disk, run by torch or by ONNX Runtime, and their output for a clip."""

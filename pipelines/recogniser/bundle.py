@@ -1,7 +1,7 @@
-"""A bundle: all that a program needs to translate, without torch and Pynini.
+"""A bundle: everything that is needed to translate, without torch and Pynini.
 
-A folder of bundle.json (what it is, and the hash of every other file), encoder.onnx, for causal encoders stream.onnx with its
-memory as explicit state, arrays.safetensors with the standardisation, README.md, the card for people, and graph/, the cascade.
+It is a folder with bundle.json (the model card and the hash of every other file), encoder.onnx, for causal encoders stream.onnx
+with explicit state tensors, arrays.safetensors with the standardisation, README.md, and the cascade in graph/.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ CARD, README, GRAPH = "bundle.json", "README.md", "graph"
 ENCODER, STREAM, ARRAYS = "encoder.onnx", "stream.onnx", "arrays.safetensors"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES, MAX_FILE_BYTES = 64 << 20, 4 << 30
-MAX_STATE = 1 << 24
+MAX_STATE_VALUES = 1 << 24
 EXPORT_AGAIN = "export it again: asl export"
 
 
 @dataclass(frozen=True)
 class Bundle(Model):
-    """A model that onnxruntime runs. threads: of one inference, 0 leaves the choice to it."""
+    """A model that ONNX Runtime runs. threads: per inference; 0 leaves the number to ONNX Runtime."""
 
     threads: int = 0
 
@@ -47,13 +47,13 @@ class Bundle(Model):
 
     @property
     def graph(self) -> Path | None:
-        """The folder of its cascade."""
+        """The folder of its cascade, None if it has none."""
         return self.folder / GRAPH if self.card.get("graph") else None
 
     def read(self, inputs: np.ndarray) -> Output:
         lengths = np.full(len(inputs), inputs.shape[1], dtype=np.int64)
         views, *tiers = self._encoder.run(None, {"features": inputs, "lengths": lengths})
-        return Output(tuple(views.reshape(-1, *views.shape[2:])), self._named(tiers))
+        return Output(tuple(views.reshape(-1, *views.shape[2:])), self._by_tier(tiers))
 
     @property
     def streams(self) -> bool:
@@ -62,7 +62,7 @@ class Bundle(Model):
     def _stream(self, count: int) -> "OnnxStream":
         return OnnxStream(self, count)
 
-    def _named(self, tiers: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    def _by_tier(self, tiers: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         names = [name for name in self.tiers if name in self.card["outputs"]]
         return {name: values.mean(axis=0) for name, values in zip(names, tiers, strict=True)}
 
@@ -76,25 +76,26 @@ class Bundle(Model):
 
 
 class OnnxStream:
-    """A bundle's encoder on frames as they come."""
+    """A bundle's encoder, applied to frames as they arrive."""
 
     def __init__(self, bundle: Bundle, count: int):
         self._bundle = bundle
         shapes = bundle.card["stream"]["states"]
-        if sum(int(np.prod(shape)) for _, shape in shapes) > MAX_STATE:
+        if sum(int(np.prod(shape)) for _, shape in shapes) > MAX_STATE_VALUES:
             raise BadInput(f"the states of {bundle.folder.name} are too large", EXPORT_AGAIN)
         self._states = {name: np.zeros((count, *shape), dtype=np.float32) for name, shape in shapes}
 
     def read(self, inputs: np.ndarray) -> Output:
-        """(N, t, D) the next frames → what the model says of them."""
-        out = self._bundle._streaming.run(None, {"features": inputs} | self._states)
-        tiers = len(out) - 1 - len(self._states)
-        self._states = dict(zip(self._states, out[1 + tiers :], strict=True))
-        return Output(tuple(out[0].reshape(-1, *out[0].shape[2:])), self._bundle._named(out[1 : 1 + tiers]))
+        """Output for the next t frames, from (N, t, D) encoder inputs."""
+        outputs = self._bundle._streaming.run(None, {"features": inputs} | self._states)
+        tiers = len(outputs) - 1 - len(self._states)
+        self._states = dict(zip(self._states, outputs[1 + tiers :], strict=True))
+        views = outputs[0].reshape(-1, *outputs[0].shape[2:])
+        return Output(tuple(views), self._bundle._by_tier(outputs[1 : 1 + tiers]))
 
 
 def session(path: Path, threads: int = 0):
-    """An onnxruntime session on the CPU. Raises BadInput: not a model that it can run, such as one with unknown operators."""
+    """An ONNX Runtime session on the CPU. Raises BadInput if it cannot run the model, for example for unknown operators."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -102,8 +103,8 @@ def session(path: Path, threads: int = 0):
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common type of their own
-        raise BadInput(f"onnxruntime cannot run {path}: {_first_line(error)}", "update asl, or " + EXPORT_AGAIN) from error
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
+        raise BadInput(f"ONNX Runtime cannot run {path}: {_first_line(error)}", "update asl, or " + EXPORT_AGAIN) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -115,25 +116,25 @@ def is_bundle(folder: Path) -> bool:
 
 
 def load_bundle(folder: Path, threads: int = 0) -> Bundle:
-    """Raises BadInput: no bundle, damaged, or of a newer asl."""
+    """Loads a bundle. Raises BadInput if the folder is not a bundle, is damaged, or was written by a newer asl."""
     card = read_record(folder / CARD, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=EXPORT_AGAIN)
     try:
         for name, digest in card["files"].items():
             path = (folder / name).resolve()
             if not path.is_relative_to(folder.resolve()):
-                raise ValueError(f"'{name}' leads out of the bundle")
+                raise ValueError(f"'{name}' is outside the bundle")
             if path.stat().st_size > MAX_FILE_BYTES or file_hash(path) != digest:
-                raise ValueError(f"{name} is not what it was exported as")
+                raise ValueError(f"{name} has changed since the export")
         if ENCODER not in card["files"] or ARRAYS not in card["files"] or (card["stream"] and STREAM not in card["files"]):
             raise ValueError("it has no encoder")
         arrays = load_arrays(folder / ARRAYS)
         features = FeatureSettings(**card["features"])
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
         _check_outputs(card)
-        made = Bundle(alphabet, features, arrays["mean"], arrays["deviation"], folder, card, threads)
-        if made.mean.shape != (made.feature_set.expanded,) or made.deviation.shape != made.mean.shape:
-            raise ValueError(f"a standardisation of {made.mean.shape} for {features.features}")
-        return made
+        bundle = Bundle(alphabet, features, arrays["mean"], arrays["deviation"], folder, card, threads)
+        if bundle.mean.shape != (bundle.feature_set.expanded,) or bundle.deviation.shape != bundle.mean.shape:
+            raise ValueError(f"a standardisation of {bundle.mean.shape} does not fit {features.features}")
+        return bundle
     except OSError as error:
         raise BadInput(f"the bundle {folder} is damaged: {error.strerror}: {error.filename}", EXPORT_AGAIN) from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -143,24 +144,27 @@ def load_bundle(folder: Path, threads: int = 0) -> Bundle:
 
 
 def _check_outputs(card: Mapping[str, Any]) -> None:
-    """Raises ValueError, TypeError, AttributeError or KeyError where what the encoder gives is not said as it has to be."""
-    if not all(isinstance(one, str) for classes in card["tiers"].values() for one in classes):
-        raise ValueError("tiers of other things than classes")
+    """Raises ValueError, TypeError, AttributeError or KeyError if the card does not describe the encoder's outputs correctly."""
+    if not all(isinstance(name, str) for classes in card["tiers"].values() for name in classes):
+        raise ValueError("tiers with classes that are not names")
     if not set(card["outputs"]) <= set(card["tiers"]):
-        raise ValueError("outputs that are no tiers")
+        raise ValueError("outputs that are not tiers")
     states = card["stream"]["states"] if card["stream"] else []
     if not all(isinstance(name, str) and all(isinstance(size, int) and size > 0 for size in shape) for name, shape in states):
         raise ValueError("states without names or sizes")
 
 
 def default_bundle() -> Path:
-    """The bundle that the package ships."""
+    """The bundle shipped with the package."""
     with as_file(files("asl.pipelines.recogniser") / "shipped_bundle") as folder:
         return folder
 
 
-def find_any(workspace: Workspace | None, given: str | None) -> Path:
-    """The folder of a model or of a bundle: named, else the workspace's newest model, else the bundle that is shipped."""
+def find_model_or_bundle(workspace: Workspace | None, given: str | None) -> Path:
+    """Folder of a model or bundle: the given one, else the newest model of the workspace, else the shipped bundle.
+
+    given: a path, or a name below models/ or bundles/. Raises BadInput if it does not exist.
+    """
     if given and is_bundle(Path(given)):
         return Path(given)
     if given and workspace and is_bundle(workspace.bundles / given):
@@ -170,8 +174,8 @@ def find_any(workspace: Workspace | None, given: str | None) -> Path:
     return find_model(workspace, given)
 
 
-def load_any(folder: Path) -> Model:
-    """A bundle, or a trained model, for which torch is needed."""
+def load_model_or_bundle(folder: Path) -> Model:
+    """Loads a bundle, or a trained model, which needs torch."""
     if is_bundle(folder) and not (folder / MODEL_CARD).is_file():
         return load_bundle(folder)
     from asl.pipelines.recogniser.torch_model import load_model

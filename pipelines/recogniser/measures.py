@@ -1,4 +1,4 @@
-"""What results are measured with (SPEC §13): top-k, word error rate, bootstrap intervals."""
+"""Evaluation measures (SPEC §13): top-k accuracy, word error rate, bootstrap intervals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,15 @@ from scipy import optimize, special
 
 from asl.transducers.ctc_search import greedy
 
+#: Bootstrap resamples.
 RESAMPLES = 10_000
+#: Confidence level of all intervals.
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its bootstrap interval at LEVEL."""
+    """A value with its confidence interval at LEVEL."""
 
     value: float
     low: float
@@ -27,23 +29,23 @@ class Interval:
 
 
 def ranks(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N, V) scores and (N,) true columns → (N,) 0-based rank of the truth; ties count against it."""
-    own = scores[np.arange(len(truth)), truth]
-    return (scores >= own[:, None]).sum(axis=1) - 1
+    """(N,) 0-based ranks of the true columns `truth` (N,) in `scores` (N, V); ties count against the truth."""
+    true_scores = scores[np.arange(len(truth)), truth]
+    return (scores >= true_scores[:, None]).sum(axis=1) - 1
 
 
 def top_k(rank: np.ndarray, k: int) -> np.ndarray:
-    """(N,) ranks → (N,) 1.0 where the truth is among the first k."""
+    """(N,) 1.0 where the 0-based rank (N,) is among the first k, else 0.0."""
     return (rank < k).astype(float)
 
 
 def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Interval:
-    """Mean of (N,) values a clip, with the percentile interval over resampled clips."""
-    return bootstrap(len(values), lambda chosen: values[chosen].mean(axis=-1), seed)
+    """Mean of (N,) per-clip values, with its percentile interval over resampled clips."""
+    return bootstrap(len(values), lambda indices: values[indices].mean(axis=-1), seed)
 
 
 def bootstrap(count: int, statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> Interval:
-    """A statistic over `count` clips with its percentile interval (Efron 1979).
+    """A statistic over `count` clips, with its percentile interval (Efron 1979).
 
     statistic: (R, count) resampled clip indices → (R,) values.
     """
@@ -54,22 +56,22 @@ def bootstrap(count: int, statistic: Callable[[np.ndarray], np.ndarray], seed: i
 
 
 def calibrated_log_loss(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(N, V) log posteriors and (N,) true columns → (N,) nats, each clip's posterior sharpened or flattened by a temperature.
+    """(N,) log losses in nats of the true columns `truth` (N,), after temperature scaling of log posteriors (N, V).
 
-    The temperature is that of the best log loss on every other clip, for those between (Guo et al., ICML 2017): no clip has
-    a say in its own, so the mean is an honest cross-entropy. One clip alone keeps its posterior.
+    The temperature for the even clips minimises the log loss of the odd clips, and vice versa (Guo et al., ICML 2017). No
+    clip affects its own temperature, so the mean is a held-out cross-entropy. A single clip is not scaled.
     """
     if len(truth) < 2:
         return _log_loss(scores, truth, 1.0)
-    out = np.empty(len(truth))
+    losses = np.empty(len(truth))
     for half in (np.arange(len(truth)) % 2 == 0, np.arange(len(truth)) % 2 == 1):
-        out[half] = _log_loss(scores[half], truth[half], _temperature(scores[~half], truth[~half]))
-    return out
+        losses[half] = _log_loss(scores[half], truth[half], _temperature(scores[~half], truth[~half]))
+    return losses
 
 
 def _temperature(scores: np.ndarray, truth: np.ndarray) -> float:
-    found = optimize.minimize_scalar(lambda log: _log_loss(scores, truth, np.exp(log)).mean(), bounds=(-4, 6), method="bounded")
-    return float(np.exp(found.x))
+    best = optimize.minimize_scalar(lambda log: _log_loss(scores, truth, np.exp(log)).mean(), bounds=(-4, 6), method="bounded")
+    return float(np.exp(best.x))
 
 
 def _log_loss(scores: np.ndarray, truth: np.ndarray, temperature: float) -> np.ndarray:
@@ -78,7 +80,7 @@ def _log_loss(scores: np.ndarray, truth: np.ndarray, temperature: float) -> np.n
 
 @dataclass(frozen=True)
 class WordErrors:
-    """(N,) counts a clip: substitutions, deletions, insertions, and words in the reference."""
+    """Per-clip counts (N,): substitutions, deletions, insertions, and words of the reference."""
 
     substitutions: np.ndarray
     deletions: np.ndarray
@@ -90,16 +92,16 @@ class WordErrors:
         return self.substitutions + self.deletions + self.insertions
 
     def rate(self) -> Interval:
-        """Word error rate of all clips together, with its bootstrap interval over clips."""
+        """Word error rate over all clips, with its bootstrap interval over clips."""
         return _rate(self.errors, self.words)
 
-    def less(self, other: "WordErrors") -> Interval:
-        """This word error rate less another one's on the same clips, paired: clips are drawn for both at once."""
-        return _rate(self.errors - other.errors, self.words)
+    def minus(self, subtrahend: "WordErrors") -> Interval:
+        """Difference of this word error rate and another on the same clips, with its paired bootstrap interval."""
+        return _rate(self.errors - subtrahend.errors, self.words)
 
 
 def _rate(errors: np.ndarray, words: np.ndarray) -> Interval:
-    return bootstrap(len(words), lambda chosen: errors[chosen].sum(axis=-1) / np.maximum(words[chosen].sum(axis=-1), 1))
+    return bootstrap(len(words), lambda indices: errors[indices].sum(axis=-1) / np.maximum(words[indices].sum(axis=-1), 1))
 
 
 def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> WordErrors:
@@ -112,17 +114,17 @@ def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequen
 
 
 def word_distance(reference: Sequence[int], hypothesis: Sequence[int]) -> int:
-    """Fewest substitutions, deletions and insertions between two label sequences."""
-    return sum(_counts(*(" ".join(map(str, one)) for one in (reference, hypothesis)))) if reference else len(hypothesis)
+    """Edit distance of two label sequences: the fewest substitutions, deletions and insertions."""
+    return sum(_counts(*(" ".join(map(str, labels)) for labels in (reference, hypothesis)))) if reference else len(hypothesis)
 
 
 def _counts(reference: str, hypothesis: str) -> tuple[int, int, int]:
-    found = jiwer.process_words(reference, hypothesis)
-    return found.substitutions, found.deletions, found.insertions
+    result = jiwer.process_words(reference, hypothesis)
+    return result.substitutions, result.deletions, result.insertions
 
 
 def greedy_error_rate(references: Sequence[Sequence[int]], log_probs: Sequence[np.ndarray]) -> float:
-    """Word error rate of greedy readings of (T, V + 1) log-probabilities against label sequences."""
-    hypotheses = [[str(label) for label in greedy(one)] for one in log_probs]
-    errors = word_errors([[str(label) for label in one] for one in references], hypotheses)
+    """Word error rate of greedy decoding. log_probs: (T, V + 1) of each clip."""
+    hypotheses = [[str(label) for label in greedy(of_clip)] for of_clip in log_probs]
+    errors = word_errors([[str(label) for label in reference] for reference in references], hypotheses)
     return float(errors.errors.sum() / errors.words.sum())

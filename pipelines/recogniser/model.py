@@ -1,4 +1,4 @@
-"""What every model is, whoever runs it, and where models lie: readable without torch."""
+"""The interface of every model, and where models are stored. Nothing here needs torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,28 +18,31 @@ from asl.transducers.alphabet import Alphabet
 WEIGHTS, CARD = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 64 << 20
-#: What to do where a model cannot read streams.
+#: Hint for models that cannot process streams.
 STREAMING_HINT = "train one with --causal-features and --encoder tcn, or --encoder conv-attention --causal"
 
 
 @dataclass(frozen=True)
 class Output:
-    """views: (T, V + 1) log-probabilities of each view by each recogniser. phonology: tier → (T, classes) mean posteriors."""
+    """The output of a model.
+
+    views: (T, V + 1) log-probabilities for each view and recogniser. phonology: tier → (T, classes) mean posteriors.
+    """
 
     views: tuple[np.ndarray, ...]
     phonology: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Stream(Protocol):
-    """An encoder on frames as they come."""
+    """An encoder applied to frames as they arrive, with its state."""
 
     def read(self, inputs: np.ndarray) -> Output:
-        """(N, t, D) the next frames of N views → what the model says of them."""
+        """Output for the next t frames, from (N, t, D) encoder inputs of N views."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A recogniser with all that its input and output need. card: the rest of its record, for reports."""
+    """A recogniser with its vocabulary, feature settings and standardisation. card: its full record."""
 
     alphabet: Alphabet
     features: FeatureSettings
@@ -54,40 +57,40 @@ class Model:
 
     @property
     def tiers(self) -> dict[str, tuple[str, ...]]:
-        """The tiers of phonology (and boundaries) that it was taught, with their classes."""
+        """The phonology and boundary tiers that it was trained on, with their classes."""
         raise NotImplementedError
 
     @property
     def weights_hash(self) -> str:
-        """What a cascade names the model by that it was built for."""
+        """The hash by which a cascade refers to the model that it was built for."""
         raise NotImplementedError
 
     @property
     def graph(self) -> Path | None:
-        """The folder of a cascade that it carries with it."""
+        """The folder of the cascade that belongs to the model, None if it has none."""
         return None
 
     def read(self, inputs: np.ndarray) -> Output:
-        """(N, T, D) encoder inputs of N views of one clip → what it says of each frame."""
+        """Output for one clip, from (N, T, D) encoder inputs of N views."""
         raise NotImplementedError
 
     @property
     def streams(self) -> bool:
-        """Whether frames can be read as they come: a causal encoder on causal features."""
+        """Whether the model can process streams: a causal encoder on causal features."""
         raise NotImplementedError
 
     def stream(self, count: int) -> "Stream":
-        """What reads `count` views of a stream, with its memory. Raises BadInput: the encoder reads whole clips."""
+        """A new stream of `count` views. Raises BadInput if the encoder needs whole clips."""
         if not self.streams:
-            raise BadInput(f"the encoder of {self.folder.name} reads whole clips, not streams", STREAMING_HINT)
+            raise BadInput(f"the encoder of {self.folder.name} needs whole clips and cannot process streams", STREAMING_HINT)
         return self._stream(count)
 
     def _stream(self, count: int) -> "Stream":
         raise NotImplementedError
 
     @property
-    def names_every_frame(self) -> bool:
-        """Whether it was taught the gloss of each frame, and not only to name it once."""
+    def trained_on_frames(self) -> bool:
+        """Whether the gloss of every frame was a training target, and not only the gloss sequence."""
         training = self.card.get("training")
         return bool(training.get("frames")) if isinstance(training, dict) else False
 
@@ -95,8 +98,8 @@ class Model:
     def only_synthetic(self) -> bool:
         """Whether all training clips were made by synthetic signers."""
         metrics = self.card.get("metrics")
-        made = metrics.get("synthetic_clips") if isinstance(metrics, dict) else None
-        return bool(made) and made == metrics.get("train_clips")
+        synthetic = metrics.get("synthetic_clips") if isinstance(metrics, dict) else None
+        return bool(synthetic) and synthetic == metrics.get("train_clips")
 
 
 def is_model(folder: Path) -> bool:
@@ -104,7 +107,7 @@ def is_model(folder: Path) -> bool:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """model.json. Raises BadInput if the folder holds no model of a version known here."""
+    """The content of model.json. Raises BadInput if the folder holds no model, or one written by a newer asl."""
     file = folder / CARD
     if not file.is_file():
         raise BadInput(f"{folder} holds no model (no {CARD})", "name a folder below models/, or train one: asl train-ctc")
@@ -113,21 +116,29 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[str] = MODEL_STAGES) -> Path:
-    """The folder of the model: given by path or by name below models/, else the newest that one of these stages made."""
+    """Folder of a model: given by path or by name below models/, else the newest one that one of the stages made.
+
+    Raises BadInput if the given model does not exist, StageMissing if there is none yet.
+    """
     if given:
-        return made_folder(workspace.models if workspace else None, given, CARD, "model", "train one: asl train-ctc")
+        return find_made_folder(workspace.models if workspace else None, given, CARD, "model", "train one: asl train-ctc")
     if workspace is None:
-        raise StageMissing("no workspace, so no model", "name one with --model FOLDER, or work in a workspace (asl init)")
+        raise StageMissing(
+            "there is no workspace to take a model from", "name a model with --model FOLDER, or create a workspace with asl init"
+        )
     newest = workspace.newest(stages, "model")
     if not newest:
         raise StageMissing("no model has been trained in this workspace yet", "asl train-ctc")
     return workspace.inside(f"models/{newest}")
 
 
-def made_folder(parent: Path | None, given: str, card: str, what: str, make: str) -> Path:
-    """A folder with a card: given by name below `parent`, or by path. Raises BadInput: none; make: what to type for one."""
+def find_made_folder(parent: Path | None, given: str, card: str, kind: str, hint: str) -> Path:
+    """A folder with the file `card`, given by name below `parent` or by path.
+
+    kind: for messages, such as "model". hint: what to type if there is none. Raises BadInput if there is no such folder.
+    """
     for folder in (*([parent / given] if parent else []), Path(given)):
         if (folder / card).is_file():
             return folder
-    known = [path.parent.name for path in parent.glob(f"*/{card}")] if parent else []
-    raise BadInput(f"no {what} '{given}'", nearest_hint(Path(given).name, known) if known else make)
+    names = [path.parent.name for path in parent.glob(f"*/{card}")] if parent else []
+    raise BadInput(f"no {kind} '{given}'", nearest_hint(Path(given).name, names) if names else hint)

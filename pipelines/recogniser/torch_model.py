@@ -1,4 +1,4 @@
-"""A trained model's folder: model.safetensors with weights and standardisation, model.json with everything else."""
+"""A trained model in a folder: weights and standardisation in model.safetensors, everything else in model.json."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ MAX_GLOSSES, MAX_MEMBERS = 200_000, 32
 
 @dataclass(frozen=True)
 class TrainedModel(Model):
-    """Recognisers of one shape, whose readings are averaged."""
+    """One or more recognisers of the same architecture, whose outputs are averaged."""
 
     recognisers: tuple[Recogniser, ...]
 
@@ -43,9 +43,9 @@ class TrainedModel(Model):
     def device(self) -> torch.device:
         return self.recognisers[0].prior.device
 
-    def on(self, device: str) -> "TrainedModel":
-        """The same on another device."""
-        return replace(self, recognisers=tuple(copy.deepcopy(one).to(device) for one in self.recognisers))
+    def to(self, device: str) -> "TrainedModel":
+        """A copy of the model on a device."""
+        return replace(self, recognisers=tuple(copy.deepcopy(recogniser).to(device) for recogniser in self.recognisers))
 
     @torch.inference_mode()
     def read(self, inputs: np.ndarray) -> Output:
@@ -70,7 +70,7 @@ class TrainedModel(Model):
 
 
 class TorchStream:
-    """A model's encoder on frames as they come, by torch."""
+    """A model's encoder, applied by torch to frames as they arrive."""
 
     def __init__(self, model: TrainedModel, count: int):
         self._encoder = StreamingRecogniser(model.recognisers)
@@ -79,11 +79,11 @@ class TorchStream:
 
     @torch.inference_mode()
     def read(self, inputs: np.ndarray) -> Output:
-        """(N, t, D) the next frames → what the model says of them."""
+        """Output for the next t frames, from (N, t, D) encoder inputs."""
         tiers = self._encoder.tiers
-        views, *rest = self._encoder(torch.from_numpy(inputs).to(self._device), *self._states)
-        self._states = rest[len(tiers) :]
-        means = (one.mean(dim=0).cpu().numpy() for one in rest[: len(tiers)])
+        views, *tensors = self._encoder(torch.from_numpy(inputs).to(self._device), *self._states)
+        posteriors, self._states = tensors[: len(tiers)], tensors[len(tiers) :]
+        means = (values.mean(dim=0).cpu().numpy() for values in posteriors)
         return Output(tuple(views.flatten(0, 1).cpu().numpy()), dict(zip(tiers, means, strict=True)))
 
 
@@ -96,9 +96,11 @@ def save_model(
     deviation: np.ndarray,
     card: dict[str, Any],
 ) -> None:
-    """Writes models/<name>. recognisers: one or several of one shape; the first is the one that other stages start from."""
+    """Writes a model folder. recognisers: one or more of the same architecture; other stages start from the first."""
     tensors = {
-        f"{prefix(number)}{name}": tensor for number, one in enumerate(recognisers) for name, tensor in one.state_dict().items()
+        f"{tensor_prefix(number)}{name}": tensor
+        for number, recogniser in enumerate(recognisers)
+        for name, tensor in recogniser.state_dict().items()
     }
     recogniser = recognisers[0]
     tensors |= {"mean": torch.from_numpy(mean), "deviation": torch.from_numpy(deviation)}
@@ -110,26 +112,26 @@ def save_model(
 
 
 def load_model(folder: Path) -> TrainedModel:
-    """A model from its folder. Raises BadInput: not a model folder, from a newer asl, or parts that do not fit."""
+    """Loads a model. Raises BadInput if the folder holds no model, a damaged one, or one written by a newer asl."""
     card = read_card(folder)
     if card.get("stage") == "pretrain":
-        raise BadInput(f"{folder} is a pre-trained encoder, without glosses", f"asl train-ctc --pretrained {folder.name}")
+        raise BadInput(f"{folder} is a pre-trained encoder without glosses", f"asl train-ctc --pretrained {folder.name}")
     try:
         features, spec = FeatureSettings(**card["features"]), EncoderSpec(**card["encoder"])
         if spec.inputs != FEATURE_SETS[features.features].inputs:
-            raise ValueError(f"an encoder of {spec.inputs} inputs for '{features.features}'")
+            raise ValueError(f"an encoder with {spec.inputs} inputs does not fit '{features.features}'")
         if len(card["glosses"]) > MAX_GLOSSES:
-            raise ValueError(f"{len(card['glosses'])} glosses")
+            raise ValueError(f"{len(card['glosses'])} glosses are too many")
         alphabet = Alphabet(tuple(map(str, card["glosses"])))
         if not 1 <= card["members"] <= MAX_MEMBERS:
-            raise ValueError(f"{card['members']} members")
+            raise ValueError(f"{card['members']} members are not in 1…{MAX_MEMBERS}")
         tensors, _ = load_tensors(folder / WEIGHTS)
         recognisers = []
         for number in range(card["members"]):
-            own = part(tensors, prefix(number))
-            _check_shapes(own, spec, len(alphabet), card["tiers"])
+            weights = part(tensors, tensor_prefix(number))
+            _check_shapes(weights, spec, len(alphabet), card["tiers"])
             recogniser = Recogniser(spec, len(alphabet), float(card["prior_weight"]), card["tiers"])
-            recogniser.load_state_dict(own)
+            recogniser.load_state_dict(weights)
             recognisers.append(recogniser.eval())
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
@@ -140,14 +142,14 @@ def load_model(folder: Path) -> TrainedModel:
 
 
 def _check_shapes(tensors: Mapping[str, torch.Tensor], spec: EncoderSpec, glosses: int, tiers: Mapping[str, Any]) -> None:
-    """Raises ValueError where the weights are not of the size that the card says, before room is made for that."""
+    """Raises ValueError if the weights do not have the shapes of the card, before memory is allocated for them."""
     with torch.device("meta"):
-        wanted = Recogniser(spec, glosses, 0.0, tiers).state_dict()
-    wrong = [name for name, one in wanted.items() if name not in tensors or tensors[name].shape != one.shape]
+        expected = Recogniser(spec, glosses, 0.0, tiers).state_dict()
+    wrong = [name for name, tensor in expected.items() if name not in tensors or tensors[name].shape != tensor.shape]
     if wrong:
-        raise ValueError(f"the weights '{wrong[0]}' are not of this architecture")
+        raise ValueError(f"the weights '{wrong[0]}' do not fit the architecture")
 
 
-def prefix(member: int) -> str:
-    """Of the names of a member's tensors."""
+def tensor_prefix(member: int) -> str:
+    """Prefix of the tensor names of a member."""
     return "recogniser." if member == 0 else f"member{member}."

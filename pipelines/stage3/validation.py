@@ -77,7 +77,7 @@ class Listener:
             "validation_clips": len(changes),
             "validation_wer_before": before.rate().percent,
             "validation_wer": after.rate().percent,
-            "less": after.less(before).percent,
+            "less": after.minus(before).percent,
         }
 
     def _readings(self, model: TrainedModel) -> list[Reading]:

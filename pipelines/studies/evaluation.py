@@ -11,7 +11,7 @@ import numpy as np
 from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.measures import bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
-from asl.pipelines.recogniser.reading import Reading, rank_signs, read_features
+from asl.pipelines.recogniser.reading import Reading, sign_log_posteriors, read_features
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
@@ -87,7 +87,7 @@ def read_sign(reader: Reader, clip: Clip, reading: Reading) -> ReadSign:
     started = time.perf_counter()
     exact = reader.words(reading) == list(clip.glosses)
     seconds = time.perf_counter() - started
-    return ReadSign(clip, rank_signs(reading), exact, seconds, len(reading))
+    return ReadSign(clip, sign_log_posteriors(reading), exact, seconds, len(reading))
 
 
 def read_sentence(reader: Reader, clip: Clip, reading: Reading) -> ReadSentence:
@@ -168,7 +168,7 @@ def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, A
                 for sentence, reference, hypothesis, count in zip(sentences, references, hypotheses, errors.errors, strict=True)
             ]
     if reader.graph:
-        results["cascade_less_ctc_beam"] = asdict(errors_of["cascade"].less(errors_of["ctc-beam"]))
+        results["cascade_less_ctc_beam"] = asdict(errors_of["cascade"].minus(errors_of["ctc-beam"]))
     return results
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from asl.pipelines.cascade.graph_folder import Graph, find_graph, load_graph
 from asl.pipelines.cascade.signing_space import pointing_direction
 from asl.pipelines.recogniser.model import Model
-from asl.pipelines.recogniser.reading import Reading, Token, labels_of, token_of, tokens_of
+from asl.pipelines.recogniser.reading import Reading, Token, decode_labels, token_of_span, tokens_of_labels
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.decoder import BestPath
@@ -25,7 +25,7 @@ class Reader:
 
     def decode(self, reading: Reading) -> "list[int] | BestPath":
         """The result of the decoder: gloss labels, or a path of the cascade."""
-        return labels_of(reading, self.settings) if self.graph is None else self.graph.best_path(reading, self.settings)
+        return decode_labels(reading, self.settings) if self.graph is None else self.graph.best_path(reading, self.settings)
 
     def words(self, reading: Reading) -> list[str]:
         """The glosses of a clip in signing order."""
@@ -39,10 +39,10 @@ class Reader:
         """
         decoded = self.decode(reading) if decoded is None else decoded
         if self.graph is None:
-            return _with_referents(tokens_of(self.model, reading, decoded, self.settings.runners_up), reading)
+            return _with_referents(tokens_of_labels(self.model, reading, decoded, self.settings.runners_up), reading)
         spans = word_spans(decoded, self.graph.rest)
         tokens = [
-            token_of(self.model, reading, word, spans[first][0], spans[last - 1][1], self.settings.runners_up)
+            token_of_span(self.model, reading, word, spans[first][0], spans[last - 1][1], self.settings.runners_up)
             for word, first, last in join_letters(self.graph.alphabet.names(decoded.words))
         ]
         return _with_referents(tokens, reading)

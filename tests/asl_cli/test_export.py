@@ -133,7 +133,7 @@ def test_damaged_and_foreign_bundles_are_refused_with_words(causal, tmp_path):
     for change, message in (
         ({"version": 99}, "version 99"),
         ({"features": {"features": "unheard"}}, "damaged"),
-        ({"files": card["files"] | {"../../outside": "00"}}, "leads out of the bundle"),
+        ({"files": card["files"] | {"../../outside": "00"}}, "is outside the bundle"),
         ({"files": {}}, "it has no encoder"),
         ({"glosses": None}, "damaged"),
     ):
@@ -143,7 +143,7 @@ def test_damaged_and_foreign_bundles_are_refused_with_words(causal, tmp_path):
     data = bytearray((bundle / "encoder.onnx").read_bytes())
     data[len(data) // 2] ^= 1
     (bundle / "encoder.onnx").write_bytes(data)
-    refused("encoder.onnx is not what it was exported as")
+    refused("encoder.onnx has changed since the export")
     (bundle / "encoder.onnx").unlink()
     assert "encoder.onnx" in run_asl("translate", pose, "--model", bundle, cwd=tmp_path, check=2).stderr
     whole = run_asl("translate", pose, "--model", causal / "bundles/causal", "--decoder", "cascade", check=4)
@@ -161,7 +161,7 @@ def test_an_operator_that_nobody_knows_is_said(causal, tmp_path):
     card["files"]["encoder.onnx"] = file_hash(bundle / "encoder.onnx")
     (bundle / "bundle.json").write_text(json.dumps(card))
     said = run_asl("translate", next(causal.glob("landmarks/**/*.pose")), "--model", bundle, cwd=tmp_path, check=2).stderr
-    assert "onnxruntime cannot run" in said
+    assert "ONNX Runtime cannot run" in said
     assert "Divination" in said
 
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_translated_live(causal, trained, tmp_path):
     whole = run_asl("export", "-w", trained, "-o", tmp_path / "whole", check=0)
     assert "the bundle is in" in whole.stderr
     whole = ("--stream", "-", "--raw", "9x9", "--model", tmp_path / "whole")
-    assert "reads whole clips" in run_asl("translate", *whole, check=2).stderr
+    assert "needs whole clips" in run_asl("translate", *whole, check=2).stderr
     assert "no video" in run_asl("translate", "--stream", "-", "--model", bundle, check=2).stderr
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")

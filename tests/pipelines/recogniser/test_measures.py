@@ -13,14 +13,14 @@ def test_ranks_count_ties_against_the_truth():
     assert top_k(rank, 2).tolist() == [1, 1, 0]
 
 
-def test_the_interval_of_a_mean_is_that_of_the_normal_approximation():
+def test_the_bootstrap_interval_of_a_mean_agrees_with_the_normal_approximation():
     values = np.random.default_rng(0).binomial(1, 0.6, 400).astype(float)
-    found = bootstrap_mean(values)
-    half = 1.96 * values.std() / 20
-    assert found.value == values.mean()
-    assert found.low == pytest.approx(values.mean() - half, abs=0.01)
-    assert found.high == pytest.approx(values.mean() + half, abs=0.01)
-    assert bootstrap_mean(values) == found
+    interval = bootstrap_mean(values)
+    margin = 1.96 * values.std() / 20
+    assert interval.value == values.mean()
+    assert interval.low == pytest.approx(values.mean() - margin, abs=0.01)
+    assert interval.high == pytest.approx(values.mean() + margin, abs=0.01)
+    assert bootstrap_mean(values) == interval
 
 
 @pytest.mark.parametrize(
@@ -34,17 +34,17 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_approximation():
     ],
 )
 def test_word_errors(reference, hypothesis, counts):
-    found = word_errors([reference.split()], [hypothesis.split()])
-    assert (found.substitutions[0], found.deletions[0], found.insertions[0]) == counts
+    errors = word_errors([reference.split()], [hypothesis.split()])
+    assert (errors.substitutions[0], errors.deletions[0], errors.insertions[0]) == counts
 
 
 @given(st.lists(st.lists(st.sampled_from("ABC"), min_size=1, max_size=6), min_size=1, max_size=4))
-def test_the_rate_is_zero_only_for_the_reference_itself(sentences):
+def test_the_rate_is_zero_for_the_reference_and_one_for_nothing(sentences):
     assert word_errors(sentences, sentences).rate().value == 0
     assert word_errors(sentences, [[] for _ in sentences]).rate().value == 1
 
 
-def test_greedy_error_rate_reads_labels():
+def test_greedy_error_rate():
     log_probs = np.log(np.array([[0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]))
     assert greedy_error_rate([(1, 2)], [log_probs]) == 0
     assert greedy_error_rate([(1, 1)], [log_probs]) == 0.5

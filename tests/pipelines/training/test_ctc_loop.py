@@ -13,12 +13,12 @@ from asl.models.networks.recogniser import Recogniser
 from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.recogniser.reading import (
     isolated_token,
-    labels_of,
-    rank_signs,
+    decode_labels,
+    sign_log_posteriors,
     read_features,
     read_landmarks,
     sequence_score,
-    tokens_of,
+    tokens_of_labels,
 )
 from asl.pipelines.recogniser.torch_model import load_model, save_model
 from asl.pipelines.training import ctc_loop
@@ -195,7 +195,7 @@ def test_a_saved_model_reads_unseen_clips(model):
     for sign in range(GLOSSES):
         reading = read_landmarks(model, signing(sign, 90), mirror=True)
         assert isolated_token(model, reading, 2).gloss == "ABCD"[sign]
-        posterior = np.exp(rank_signs(reading))
+        posterior = np.exp(sign_log_posteriors(reading))
         assert posterior.sum() == pytest.approx(1)
         assert len(reading.views) == 2
 
@@ -205,7 +205,7 @@ def test_tokens_have_ordered_times_and_confidences(model):
     reading = read_features(model, np.concatenate(parts), mirror=False)
     for decoder in ("greedy", "ctc-beam"):
         settings = DecodeSettings(decoder=decoder, insertion_penalty=0.0)
-        tokens = tokens_of(model, reading, labels_of(reading, settings), 2)
+        tokens = tokens_of_labels(model, reading, decode_labels(reading, settings), 2)
         assert tokens
         for token in tokens:
             assert 0 <= token.start < token.end <= len(reading) / 25
@@ -219,14 +219,14 @@ def test_the_beam_is_never_less_likely_than_greedy(model):
     for seed in range(5):
         reading = read_landmarks(model, signing(seed % GLOSSES, 200 + seed), mirror=True)
         greedy, beam = (
-            labels_of(reading, DecodeSettings(decoder=name, insertion_penalty=0.0)) for name in ("greedy", "ctc-beam")
+            decode_labels(reading, DecodeSettings(decoder=name, insertion_penalty=0.0)) for name in ("greedy", "ctc-beam")
         )
         assert sequence_score(reading, beam) >= sequence_score(reading, greedy) - 1e-5
 
 
 def test_mirror_averaging_gives_left_handed_signers_the_same_scores(model):
     features, _ = clip_features(signing(1, 92), PHON36, 25.0)
-    scores, mirrored = (rank_signs(read_features(model, f, mirror=True)) for f in (features, PHON36.mirror(features)))
+    scores, mirrored = (sign_log_posteriors(read_features(model, f, mirror=True)) for f in (features, PHON36.mirror(features)))
     np.testing.assert_allclose(scores, mirrored, atol=1e-5)
 
 
