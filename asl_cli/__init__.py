@@ -1,1 +1,1 @@
-"""The front door of asl: parse, call one function of pipelines, show. No mathematics."""
+"""The command line: each command parses its options, calls one function of pipelines, and shows the result."""

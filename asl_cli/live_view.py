@@ -1,4 +1,4 @@
-"""What a person sees of a live translation: the skeleton in braille, the words, how late they are."""
+"""The terminal view of a live translation: the skeleton in braille, the words, and the delay."""
 
 import json
 import sys
@@ -10,17 +10,17 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-#: Cells of the skeleton; each has two by four dots.
+#: Size of the skeleton in braille characters; each has two by four dots.
 WIDTH, HEIGHT = 44, 18
-SHOWN_WORDS = 12
-#: Dots of a braille character by row and column (Unicode 2800).
+MAX_WORDS = 12
+#: Bit of each dot of a braille character, by row and column (Unicode block 2800).
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def braille(points: np.ndarray, aspect: float, bones: Sequence[tuple[int, int]]) -> str:
-    """(543, 3) points in image widths, NaN where not seen → lines of braille, WIDTH × HEIGHT cells."""
+    """(543, 3) points in image widths, NaN where absent → lines of braille, WIDTH × HEIGHT characters."""
     dots = np.zeros((4 * HEIGHT, 2 * WIDTH), dtype=bool)
-    scale = min(2 * WIDTH, 4 * HEIGHT * aspect)  # dots an image width
+    scale = min(2 * WIDTH, 4 * HEIGHT * aspect)  # dots per image width
     for first, last in bones:
         ends = points[[first, last], :2] * scale
         if np.isfinite(ends).all():
@@ -33,14 +33,14 @@ def braille(points: np.ndarray, aspect: float, bones: Sequence[tuple[int, int]])
 
 
 class LiveView:
-    """A panel on stderr where that is a terminal; else nothing but the words."""
+    """A panel on stderr if that is a terminal, else nothing."""
 
     def __init__(self, quiet: bool, bones: Sequence[tuple[int, int]]):
         self.bones, self.words = bones, []
         console = Console(stderr=True)
-        # Words go above the panel where both are one terminal; into a file or a pipe they go as they are.
-        how = {"console": console, "refresh_per_second": 12, "transient": True, "redirect_stdout": sys.stdout.isatty()}
-        self.live = Live(**how) if console.is_terminal and not quiet else None
+        # On a terminal, words on stdout are printed above the panel; to a file or a pipe they are not redirected.
+        options = {"console": console, "refresh_per_second": 12, "transient": True, "redirect_stdout": sys.stdout.isatty()}
+        self.live = Live(**options) if console.is_terminal and not quiet else None
 
     def __enter__(self) -> "LiveView":
         if self.live:
@@ -51,33 +51,34 @@ class LiveView:
         if self.live:
             self.live.stop()
 
-    def show(self, moment) -> None:
-        self.words = [*self.words, *moment.final][-SHOWN_WORDS:]
+    def show(self, update) -> None:
+        """Adds the words that became final and redraws the panel."""
+        self.words = [*self.words, *update.final][-MAX_WORDS:]
         if self.live:
-            self.live.update(self._panel(moment))
+            self.live.update(self._panel(update))
 
-    def _panel(self, moment) -> Panel:
+    def _panel(self, update) -> Panel:
         text = Text()
-        for word in (self.words + list(moment.open))[-SHOWN_WORDS:]:
+        for word in (self.words + list(update.open))[-MAX_WORDS:]:
             style = "bold" if word.final else "dim italic"
             text.append(f"{word.token.gloss} ", style)
             text.append(f"{word.token.confidence:.2f}  ", "dim")
-        figures = moment.figures
-        late = 1000 * float(np.median(list(figures.delays)[-50:])) if figures.delays else 0.0
-        status = f"{figures.frames} frames, {figures.dropped} dropped, {late:.0f} ms behind"
-        return Panel(Group(Text(braille(moment.points, moment.aspect, self.bones)), text), title="asl", subtitle=status)
+        figures = update.figures
+        delay_ms = 1000 * float(np.median(list(figures.delays)[-50:])) if figures.delays else 0.0
+        status = f"{figures.frames} frames, {figures.dropped} dropped, {delay_ms:.0f} ms behind"
+        return Panel(Group(Text(braille(update.points, update.aspect, self.bones)), text), title="asl", subtitle=status)
 
 
 def write_word(word, as_json: bool) -> None:
-    """A final word on stdout, at once."""
+    """Prints a final word on stdout, and flushes it."""
     token = word.token
     if as_json:
-        one = {"gloss": token.gloss, "start": round(token.start, 3), "end": round(token.end, 3)}
-        one |= {"confidence": round(token.confidence, 4), "delay_ms": round(1000 * word.delay, 1)}
-        one |= {"runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]}
-        print(json.dumps(one, ensure_ascii=False))
+        record = {"gloss": token.gloss, "start": round(token.start, 3), "end": round(token.end, 3)}
+        record |= {"confidence": round(token.confidence, 4), "delay_ms": round(1000 * word.delay, 1)}
+        record |= {"runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]}
+        print(json.dumps(record, ensure_ascii=False))
     else:
-        others = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
-        extra = f"   (else {others})" if others else ""
-        print(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}  {token.confidence:.2f}{extra}")
+        runners_up = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
+        alternatives = f"   (else {runners_up})" if runners_up else ""
+        print(f"  {token.start:6.2f} – {token.end:.2f} s  {token.gloss}  {token.confidence:.2f}{alternatives}")
     sys.stdout.flush()

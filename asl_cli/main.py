@@ -1,4 +1,4 @@
-"""The `asl` executable: its commands, and the one place where exceptions become exit codes."""
+"""The `asl` executable: its commands, and the mapping of exceptions to exit codes."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ from asl.cli.commands import (
     train_stage3,
     translate,
 )
-from asl.cli.terminal import complain
+from asl.cli.terminal import print_error
 from asl.pipelines.workspace.errors import AslError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -45,13 +45,13 @@ app = typer.Typer(
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
 ) -> None:
     """American Sign Language: from video to glosses.
 
-    [bold]asl demo[/] shows the whole road on a synthetic signer. For your own clips, a workspace is a folder with an
-    asl.toml: [bold]asl init[/], then [bold]asl extract[/], [bold]asl train-ctc[/], [bold]asl evaluate[/],
-    [bold]asl translate[/]. [bold]asl status[/] says what is done and what comes next.
+    [bold]asl translate[/] reads videos with the built-in model. [bold]asl demo[/] runs the whole pipeline on a synthetic
+    signer. To train on your own clips, create a workspace with [bold]asl init[/], then run [bold]asl extract[/],
+    [bold]asl train-ctc[/] and [bold]asl evaluate[/]. [bold]asl status[/] shows what is done and what to run next.
     """
 
 
@@ -72,17 +72,17 @@ app.command("translate")(translate.translate)
 
 
 def main() -> None:
-    """Runs the command line and leaves with its exit code."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    """Runs the command line and exits with its exit code."""
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     if sys.argv[1:2] == ["--version"]:
         print(f"asl {__version__}")
         sys.exit(DONE)
     try:
         code = _run()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is done: nothing is left that should be kept
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # everything is written: there is nothing left to save
     except KeyboardInterrupt:
         code = INTERRUPTED
-    if code == INTERRUPTED:  # at once: libraries' threads that are still at work would hold up, or abort, an orderly end
+    if code == INTERRUPTED:  # at once: running threads of libraries would delay or abort a normal exit
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(INTERRUPTED)
@@ -93,41 +93,41 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:
-            _say_interrupted()
+            _report_interruption()
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except TyperException as error:
-        complain(error.format_message().strip(), f"{_command()} --help")
+        print_error(error.format_message().strip(), f"{_command()} --help")
         return error.exit_code
     except AslError as error:
-        complain(error.message, error.hint)
+        print_error(error.message, error.hint)
         return error.exit_code
     except KeyboardInterrupt:
-        _say_interrupted()
+        _report_interruption()
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        return _unexpected(error)
+        return _report_exception(error)
 
 
-def _say_interrupted() -> None:
-    if os.environ.get("LOCAL_RANK", "0") == "0":  # once, of several processes that train together
-        complain("interrupted; what was finished is kept", "the same command goes on from there")
+def _report_interruption() -> None:
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # in distributed training, only rank 0 reports
+        print_error("interrupted; completed work is kept", "run the same command again to continue")
 
 
-def _unexpected(error: Exception) -> int:
+def _report_exception(error: Exception) -> int:
     if _verbose():
         traceback.print_exc()
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        complain("the disk is full", "make room; what was finished is kept, the same command goes on from there")
+        print_error("the disk is full", "free some space and run the same command again to continue; completed work is kept")
     elif isinstance(error, ModuleNotFoundError):
-        complain(f"this needs {error.name}, which is not installed", 'pip install "asl[train]"')
+        print_error(f"this command needs {error.name}, which is not installed", 'pip install "asl[train]"')
     elif isinstance(error, OSError):
-        complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
+        print_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
     else:
-        complain(f"unexpected {type(error).__name__}: {error}", "run it again with -v for the trace, and please report it")
+        print_error(f"unexpected {type(error).__name__}: {error}", "run it again with -v for the traceback, and please report it")
     return FAILED
 
 
@@ -137,11 +137,11 @@ def _verbose() -> bool:
 
 def _command() -> str:
     names = [word for word in sys.argv[1:2] if not word.startswith("-")]
-    known = {command.name for command in app.registered_commands}
-    return " ".join(["asl", *(name for name in names if name in known)])
+    commands = {command.name for command in app.registered_commands}
+    return " ".join(["asl", *(name for name in names if name in commands)])
 
 
-def _as_interrupt(*_) -> None:
+def _raise_interrupt(*_) -> None:
     raise KeyboardInterrupt
 
 

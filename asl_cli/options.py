@@ -1,4 +1,4 @@
-"""Options that come from the settings, and those that every command has."""
+"""Command-line options: those generated from the settings, and those that all commands share."""
 
 import functools
 import inspect
@@ -33,7 +33,7 @@ PANELS = {
 
 
 class Format(StrEnum):
-    """How results are printed."""
+    """Output format of results."""
 
     table = "table"
     json = "json"
@@ -41,7 +41,7 @@ class Format(StrEnum):
 
 @dataclass
 class Call:
-    """One call of a command: what the shared options said. flags: settings given on the command line, by name."""
+    """Values of the shared options in one call of a command. flags: settings given on the command line, by name."""
 
     workspace: str | None
     quiet: bool
@@ -55,6 +55,7 @@ class Call:
         return self.format is Format.json
 
     def find_workspace(self):
+        """The workspace of this call. Raises BadInput if there is none."""
         from asl.pipelines.workspace.folder import find
 
         return find(self.workspace)
@@ -63,21 +64,21 @@ class Call:
         return TerminalProgress(self.quiet)
 
 
-_WORKSPACE = "The workspace folder; else $ASL_WORKSPACE, else upwards from here."
+_WORKSPACE = "Workspace folder. Default: $ASL_WORKSPACE, else the current folder or the nearest parent with an asl.toml."
 _SHARED = {
     "workspace": (str | None, None, typer.Option("--workspace", "-w", help=_WORKSPACE)),
-    "quiet": (bool, False, typer.Option("--quiet", "-q", help="Only results, warnings and errors.")),
-    "verbose": (bool, False, typer.Option("--verbose", "-v", help="Show the full trace of an error.")),
+    "quiet": (bool, False, typer.Option("--quiet", "-q", help="Show only results, warnings and errors.")),
+    "verbose": (bool, False, typer.Option("--verbose", "-v", help="Show the traceback of an error.")),
 }
-_FORMAT = {"format": (Format, Format.table, typer.Option("--format", help="How the result is printed."))}
-_DRY = {"dry_run": (bool, False, typer.Option("--dry-run", help="Say what would run and why, and do nothing."))}
+_FORMAT = {"format": (Format, Format.table, typer.Option("--format", help="Output format."))}
+_DRY = {"dry_run": (bool, False, typer.Option("--dry-run", help="Show what would run and why, but do nothing."))}
 _STAGE = _DRY | {
-    "force": (bool, False, typer.Option("--force", help="Run although nothing has changed.")),
+    "force": (bool, False, typer.Option("--force", help="Run even if nothing has changed.")),
 }
 
 
 def command(*sections: str, stage: bool = False, study: bool = False, format: bool = True) -> Callable:
-    """Makes a command of a function that takes a Call first: adds the shared options and those of the settings' sections."""
+    """Turns a function whose first argument is a Call into a command, with the shared options and those of the sections."""
 
     def decorate(function: Callable) -> Callable:
         shared = _SHARED | (_FORMAT if format else {}) | (_STAGE if stage else _DRY if study else {})
@@ -86,13 +87,13 @@ def command(*sections: str, stage: bool = False, study: bool = False, format: bo
         @functools.wraps(function)
         def run(**values: Any):
             values.pop("verbose")
-            flags = {name: _given(values.pop(name)) for name in settings}
-            common = {name: values.pop(name) for name in shared if name in values}
-            return function(Call(**common, flags=flags), **values)
+            flags = {name: _flag_value(values.pop(name)) for name in settings}
+            shared_values = {name: values.pop(name) for name in shared if name in values}
+            return function(Call(**shared_values, flags=flags), **values)
 
-        own = list(inspect.signature(function).parameters.values())[1:]
+        function_parameters = list(inspect.signature(function).parameters.values())[1:]
         added = [_parameter(name, *spec) for name, spec in (settings | shared).items()]
-        run.__signature__ = inspect.Signature([*(p.replace(kind=p.KEYWORD_ONLY) for p in own), *added])
+        run.__signature__ = inspect.Signature([*(p.replace(kind=p.KEYWORD_ONLY) for p in function_parameters), *added])
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}
         del run.__wrapped__
         return run
@@ -103,11 +104,11 @@ def command(*sections: str, stage: bool = False, study: bool = False, format: bo
 def _option(section: str, spec) -> tuple[Any, Any, Any]:
     name, choices = option_name(spec), spec.metadata["choices"]
     names = [f"{name}/--no-{name[2:]}"] if spec.type is bool else [name]
-    words = f" One of: {', '.join(map(str, choices))}." if len(choices) > 1 else ""
+    listed_choices = f" One of: {', '.join(map(str, choices))}." if len(choices) > 1 else ""
     default = default_of(spec)
-    suffix = "" if default in ("", []) else f" [dim]\\[default: {default}][/]"
+    shown_default = "" if default in ("", []) else f" [dim]\\[default: {default}][/]"
     option = typer.Option(
-        *names, help=spec.metadata["help"] + words + suffix, rich_help_panel=PANELS[section], show_default=False
+        *names, help=spec.metadata["help"] + listed_choices + shown_default, rich_help_panel=PANELS[section], show_default=False
     )
     return spec.type | None, None, option
 
@@ -116,6 +117,6 @@ def _parameter(name: str, kind: Any, default: Any, option: Any) -> inspect.Param
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
-def _given(value: Any) -> Any:
-    """What was typed; None where nothing was (an option that may be repeated says so with an empty list)."""
+def _flag_value(value: Any) -> Any:
+    """The value of an option; None if it was not given (an empty list for an option that can be repeated)."""
     return None if value is None or value == [] else list(value) if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""What the commands of studies share: how their end is shown."""
+"""Shared by the commands that run studies: printing the result."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,20 +7,20 @@ from asl.cli.options import PANELS, Call
 from asl.cli.terminal import TerminalProgress, print_json
 from asl.pipelines.workspace.errors import SomeFailed
 
-#: The help panel of a study's own options.
+#: Help panel of the options that only studies have.
 PANEL = PANELS["study"]
 
 
 def finish(name: str, call: Call, progress: TerminalProgress, study, show: Callable[[Mapping[str, Any]], None]) -> None:
-    """Prints a study or, if dry, what would run. Raises SomeFailed if runs of it failed."""
+    """Prints the results of a study or, with --dry-run, the runs it would make. Raises SomeFailed if any run failed."""
     if call.as_json:
         print_json(name, {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})
     elif call.dry_run:
-        progress.say("\n".join([f"{study.kept} runs are there; these would run:", *study.results["to_run"]]))
+        progress.say("\n".join([f"{study.kept} runs are complete; these would run:", *study.results["to_run"]]))
     else:
         show(study.results)
-        progress.say(f"{study.ran} runs made, {study.kept} were there; the page is {study.report}")
+        progress.say(f"{study.ran} new runs, {study.kept} reused; report: {study.report}")
     if study.failed:
         raise SomeFailed(
-            f"{len(study.failed)} runs failed; the others are kept", "mend the cause; the same command runs those anew"
+            f"{len(study.failed)} runs failed; the others are kept", "fix the cause and run the same command to retry them"
         )

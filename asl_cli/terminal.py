@@ -1,4 +1,4 @@
-"""What a person sees: progress and talk on stderr, data on stdout."""
+"""Output to the terminal: data on stdout; progress, messages and errors on stderr."""
 
 import json
 import os
@@ -13,12 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from asl.pipelines.workspace.metric_labels import metric_label
+
 SCHEMA_VERSION = 1
-LINE_EVERY_SECONDS = 5.0
+SECONDS_BETWEEN_LINES = 5.0
 
 
-def complain(message: str, hint: str = "") -> None:
-    """An error in one line, and what to type, on stderr."""
+def print_error(message: str, hint: str = "") -> None:
+    """Prints an error and a hint, one line each, on stderr."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/] ", end="")
     console.print(" ".join(message.split()), markup=False)
@@ -28,32 +30,34 @@ def complain(message: str, hint: str = "") -> None:
 
 
 def print_json(command: str, result: Mapping[str, Any]) -> None:
+    """Prints the result of a command as JSON on stdout."""
     print(json.dumps({"version": SCHEMA_VERSION, "command": command, **result}, indent=1, ensure_ascii=False))
 
 
 def print_pairs(pairs: Mapping[str, Any]) -> None:
-    """A two-column table on stdout."""
+    """Prints metrics as a two-column table on stdout, with readable labels."""
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in pairs.items():
-        table.add_row(key.replace("_", " "), shown(value))
+        table.add_row(metric_label(key), format_value(value))
     _stdout().print(table)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, stderr: bool = False) -> None:
-    """A table, numbers to the right, on stdout if it is data or on stderr if it is talk."""
+    """Prints a table with numbers right-aligned: data on stdout, messages on stderr."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(value) for value in row))
+        table.add_row(*(format_value(value) for value in row))
     console = _console(sys.stderr) if stderr else _stdout()
     if title:
         console.print(title)
     console.print(table)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """A value as text for tables."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -61,12 +65,12 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{count} {name}" for name, count in value.items()) or "–"
     if isinstance(value, list | tuple):
-        return ", ".join(map(shown, value))
+        return ", ".join(map(format_value, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def typed() -> str:
-    """The command line as it was typed, for pages that say how they were made."""
+def command_line() -> str:
+    """The command line of this process, for reports."""
     return shlex.join(["asl", *sys.argv[1:]])
 
 
@@ -75,13 +79,13 @@ def _stdout() -> Console:
 
 
 def _console(file) -> Console:
-    # Without a terminal rich would fold tables at 80 columns; data that is piped on must not be folded.
+    # Without a terminal, rich wraps tables at 80 columns; piped data must not be wrapped.
     width = None if file.isatty() or "COLUMNS" in os.environ else 200
     return Console(file=file, highlight=False, width=width, markup=False)
 
 
-def _own_stderr():
-    """A stderr of our own: while MediaPipe runs, file descriptor 2 leads nowhere."""
+def _duplicate_stderr():
+    """A copy of stderr, because file descriptor 2 is redirected to /dev/null while MediaPipe runs."""
     try:
         return os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     except (OSError, ValueError, AttributeError):
@@ -89,10 +93,10 @@ def _own_stderr():
 
 
 class TerminalProgress:
-    """A bar on a terminal, a line every few seconds elsewhere, nothing with --quiet but warnings."""
+    """Progress as a bar on a terminal, else as a line every few seconds; with --quiet, warnings only."""
 
     def __init__(self, quiet: bool = False):
-        self._console = Console(file=_own_stderr(), highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(file=_duplicate_stderr(), highlight=False, markup=False, soft_wrap=True)
         self._quiet, self._bars, self._task = quiet, None, None
         self._name, self._total, self._done, self._next_line = "", 0, 0, 0.0
 
@@ -105,7 +109,7 @@ class TerminalProgress:
     def start(self, task: str, total: int) -> None:
         self._stop()
         self._name, self._total, self._done = task, total, 0
-        self._next_line = time.monotonic() + LINE_EVERY_SECONDS
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
         if self._console.is_terminal and not self._quiet and total:
             columns = [
                 TextColumn("{task.description}"),
@@ -123,7 +127,7 @@ class TerminalProgress:
         if self._bars:
             self._bars.update(self._task, advance=count, note=note)
         elif not self._quiet and time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + LINE_EVERY_SECONDS
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             self._console.print(f"{self._name}: {self._done}/{self._total}  {note}".rstrip())
 
     def say(self, text: str) -> None:

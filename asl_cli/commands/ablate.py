@@ -7,148 +7,175 @@ import typer
 
 from asl.cli.options import Call, command
 from asl.cli.studies import PANEL, finish
-from asl.cli.terminal import print_table, typed
+from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.errors import BadInput
 
 
 @command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
 def ablate(
     call: Call,
-    seeds: Annotated[int, typer.Option("--seeds", help="Runs of each condition, from --seed on.", rich_help_panel=PANEL)] = 5,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="Runs per condition, with seeds from --seed on.", rich_help_panel=PANEL)
+    ] = 5,
     factor: Annotated[
         list[str] | None,
         typer.Option(
             "--factor",
-            help="NAME=a,b,…: what is compared, the first value being the baseline. A setting, or pretrained "
-            "(no, yes: a stage 1 a seed, or a model's name), or quantiser (on, off). Default: pretrained=no,yes.",
+            help="Factor to compare, as NAME=a,b,…; the first value is the baseline. NAME is a setting, pretrained (no, yes: one "
+            "pre-training per seed, or the name of a model) or quantiser (on, off). Default: pretrained=no,yes.",
             rich_help_panel=PANEL,
         ),
     ] = None,
     condition: Annotated[
         list[str] | None,
-        typer.Option("--condition", help="'NAME: setting=value …': a condition by its settings.", rich_help_panel=PANEL),
+        typer.Option("--condition", help="Condition given by its settings, as 'NAME: setting=value …'.", rich_help_panel=PANEL),
     ] = None,
     grid: Annotated[
         bool,
-        typer.Option("--grid", help="Run every combination of the factors; compare each over the others.", rich_help_panel=PANEL),
+        typer.Option(
+            "--grid", help="Run every combination of the factors, and compare each factor over the others.", rich_help_panel=PANEL
+        ),
     ] = False,
     metric: Annotated[
         str,
-        typer.Option("--metric", help="top_1, top_5, read_exactly or wer. Default: by the clips.", rich_help_panel=PANEL),
+        typer.Option(
+            "--metric", help="Metric: top_1, top_5, read_exactly or wer. Default: depends on the clips.", rich_help_panel=PANEL
+        ),
     ] = "",
-    split: Annotated[str, typer.Option("--split", help="The split to test on.", rich_help_panel=PANEL)] = "test",
-    jobs: Annotated[int, typer.Option("--jobs", help="Runs side by side; 0 is one a core.", rich_help_panel=PANEL)] = 0,
+    split: Annotated[str, typer.Option("--split", help="Split to test on.", rich_help_panel=PANEL)] = "test",
+    jobs: Annotated[int, typer.Option("--jobs", help="Runs in parallel; 0 uses one per core.", rich_help_panel=PANEL)] = 0,
     modalities: Annotated[
         bool,
         typer.Option(
-            "--modalities", help="What hands, face and body tell, and cost, in place of conditions.", rich_help_panel=PANEL
+            "--modalities",
+            help="Measure the information and the cost of hands, face and body instead of comparing conditions.",
+            rich_help_panel=PANEL,
         ),
     ] = False,
     worth: Annotated[
         float,
         typer.Option(
-            "--worth", help="With --modalities: points of error a ms a frame has to save.", rich_help_panel=PANEL, min=0
+            "--worth",
+            help="With --modalities: points of error that a modality must save per ms per frame.",
+            rich_help_panel=PANEL,
+            min=0,
         ),
     ] = 0.1,
     import_: Annotated[
         Path | None,
-        typer.Option("--import", help="Analyse a CSV of condition, seed, score instead of running.", rich_help_panel=PANEL),
+        typer.Option(
+            "--import",
+            help="Analyse a CSV file with the columns condition, seed, score instead of running anything.",
+            rich_help_panel=PANEL,
+        ),
     ] = None,
     unpaired: Annotated[
-        bool, typer.Option("--unpaired", help="With --import: equal seeds do not make pairs.", rich_help_panel=PANEL)
+        bool, typer.Option("--unpaired", help="With --import: do not pair scores of equal seeds.", rich_help_panel=PANEL)
     ] = False,
     baseline: Annotated[
-        str, typer.Option("--baseline", help="With --import: the baseline; else the first condition.", rich_help_panel=PANEL)
+        str,
+        typer.Option(
+            "--baseline", help="With --import: name of the baseline. Default: the first condition.", rich_help_panel=PANEL
+        ),
     ] = "",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="With --import: the page to write; its JSON lies beside it.", rich_help_panel=PANEL),
+        typer.Option("--output", "-o", help="With --import: report to write, with a JSON file beside it.", rich_help_panel=PANEL),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Name of the report. Default: by what is compared.", rich_help_panel=PANEL)
+        str, typer.Option("--name", help="Name of the report. Default: derived from what is compared.", rich_help_panel=PANEL)
     ] = "",
 ) -> None:
-    """Compare conditions over several seeds, with the statistics that tell an effect from luck.
+    """Compare conditions over several seeds, with statistical tests.
 
-    'asl ablate --seeds 3' trains with and without pre-training in this workspace and says what may be concluded. Runs are
-    kept: another seed runs one seed more, and a killed study goes on.
+    For example, 'asl ablate --seeds 3' trains with and without pre-training and reports what can be concluded. Completed runs
+    are reused: one more seed adds only its own runs, and an interrupted study resumes.
     """
-    refuse_mixed(import_, modalities, call, factor, condition, grid)
+    check_options(import_, modalities, call, factor, condition, grid)
     from asl.pipelines.studies.ablate import import_study, run_ablate
 
     with call.progress() as progress:
         if import_:
             page = output or Path(f"{import_.stem}-ablation.html")
-            study = import_study(import_, page, unpaired=unpaired, baseline=baseline, command=typed())
+            study = import_study(import_, page, unpaired=unpaired, baseline=baseline, command=command_line())
         elif modalities:
             from asl.pipelines.studies.modalities import run_modalities
 
             study = run_modalities(
-                call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth, command=typed(),
-                dry_run=call.dry_run,
+                call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth,
+                command=command_line(), dry_run=call.dry_run,
             )  # fmt: skip
         else:
             study = run_ablate(
                 call.find_workspace(), call.flags, progress, seeds=seeds, factors=factor or (), conditions=condition or (),
-                grid=grid, metric=metric, split=split, jobs=jobs, name=name, command=typed(), dry_run=call.dry_run,
+                grid=grid, metric=metric, split=split, jobs=jobs, name=name, command=command_line(), dry_run=call.dry_run,
             )  # fmt: skip
         finish("ablate", call, progress, study, show_modalities if modalities else show)
 
 
-def refuse_mixed(table: Path | None, modalities: bool, call: Call, *designed: object) -> None:
-    """Raises BadInput: options of two kinds of study at once, of which one would go unheard."""
+def check_options(table: Path | None, modalities: bool, call: Call, *designed: object) -> None:
+    """Raises BadInput for options of two kinds of study, one of which would be ignored."""
     kinds = {"--import": table is not None, "--modalities": modalities, "--factor, --condition or --grid": any(designed)}
-    asked = [kind for kind, given in kinds.items() if given]
-    if len(asked) > 1:
-        raise BadInput(f"{asked[0]} does not go with {asked[1]}", "one study at a time")
+    chosen = [kind for kind, given in kinds.items() if given]
+    if len(chosen) > 1:
+        raise BadInput(f"{chosen[0]} cannot be combined with {chosen[1]}", "run one study at a time")
     if table and call.dry_run:
-        raise BadInput("--import runs nothing, so there is nothing to try --dry-run on", "leave one of them out")
+        raise BadInput("--import cannot be combined with --dry-run, since it runs nothing", "leave out --dry-run")
 
 
 def show(results: dict) -> None:
-    """Scores of every seed, comparisons, and the verdicts."""
+    """Prints the scores of every seed, the comparisons and their verdicts."""
     seeds = [f"seed {seed}" for seed in results["seeds"]]
     rows = [
-        [one["name"], *([f"{score:.2f}" for score in one["scores"]] if seeds else []), f"{one['mean']:.2f}", f"{one['sd']:.2f}"]
-        for one in results["conditions"]
+        [
+            condition["name"],
+            *([f"{score:.2f}" for score in condition["scores"]] if seeds else []),
+            f"{condition['mean']:.2f}",
+            f"{condition['sd']:.2f}",
+        ]
+        for condition in results["conditions"]
     ]
     print_table(results["metric"]["title"], ["condition", *seeds, "mean", "sd"], rows)
     rows = [
         [
-            f"{one['condition']} − {one['baseline']}",
-            f"{one['difference']:+.1f}",
-            f"[{one['interval']['low']:+.1f}, {one['interval']['high']:+.1f}]",
+            f"{comparison['condition']} − {comparison['baseline']}",
+            f"{comparison['difference']:+.1f}",
+            f"[{comparison['interval']['low']:+.1f}, {comparison['interval']['high']:+.1f}]",
             *(
-                f"{one['tests'][test]['p']:.3f}" if test in one["tests"] else "–"
+                f"{comparison['tests'][test]['p']:.3f}" if test in comparison["tests"] else "–"
                 for test in ("paired", "student", "welch", "permutation")
             ),
-            f"{one['hedges_g']:+.2f}" if one["hedges_g"] is not None else "–",
-            f"{one['p_holm']:.3f} {one['stars']}",
+            f"{comparison['hedges_g']:+.2f}" if comparison["hedges_g"] is not None else "–",
+            f"{comparison['p_holm']:.3f} {comparison['stars']}",
         ]
-        for one in results["comparisons"]
+        for comparison in results["comparisons"]
     ]
-    columns = ["comparison", "difference", "95 %", "paired t", "Student", "Welch", "exact", "g", "p (Holm)"]
+    columns = ["comparison", "difference", "95 % interval", "paired t", "Student", "Welch", "exact", "Hedges' g", "p (Holm)"]
     print_table("", columns, rows)
-    for one in results["comparisons"]:
-        print(one["verdict"])
+    for comparison in results["comparisons"]:
+        print(comparison["verdict"])
 
 
 def show_modalities(results: dict) -> None:
-    """What each modality tells, given those before it."""
+    """Prints the information and the cost that each modality adds to those before it."""
 
-    def span(one: dict | None, digits: int) -> str:
-        return "–" if one is None else f"{one['value']:.{digits}f} [{one['low']:.{digits}f}, {one['high']:.{digits}f}]"
+    def interval(estimate: dict | None, digits: int) -> str:
+        if estimate is None:
+            return "–"
+        value, low, high = (f"{estimate[key]:.{digits}f}" for key in ("value", "low", "high"))
+        return f"{value} [{low}, {high}]"
 
     rows = [
         [
-            one["modality"],
-            span(one["information"], 2),
-            span(one["error"], 1),
-            span(one["saved"], 1),
-            one["milliseconds"],
-            one["worth"],
+            step["modality"],
+            interval(step["information"], 2),
+            interval(step["error"], 1),
+            interval(step["saved"], 1),
+            step["milliseconds"],
+            step["worth"],
         ]
-        for one in results["steps"]
+        for step in results["steps"]
     ]
     title = f"{results['entropy']:.2f} bits of entropy, {results['glosses']} glosses, {results['test_clips']} test clips"
-    print_table(title, ["modality", "information, bits", "error with it, %", "error saved, points", "ms a frame", "rule"], rows)
+    columns = ["modality", "information (bits)", "error with it (%)", "error saved (points)", "ms per frame", "decision"]
+    print_table(title, columns, rows)

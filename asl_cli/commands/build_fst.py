@@ -6,29 +6,34 @@ from typing import Annotated
 import typer
 
 from asl.cli.options import Call, command
-from asl.cli.terminal import print_json, print_pairs, print_table, typed
+from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
 
 @command("graph", stage=True)
 def build_fst(
     call: Call,
-    model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest.")
+    ] = None,
     codes: Annotated[
         str | None,
-        typer.Option("--codes", help="A pre-trained model whose codebooks tell units apart. Default: the newest, else fitted."),
+        typer.Option(
+            "--codes", help="Pre-trained model whose codebooks distinguish units. Default: the newest, else codebooks are fitted."
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the graph's folder below graphs/. Default: from the settings.")
+        str | None, typer.Option("--name", help="Name of the graph's folder in graphs/. Default: derived from the settings.")
     ] = None,
     draw: Annotated[
-        str | None, typer.Option("--draw", help="Build nothing: draw C, M, D, L, G or LG of a built graph (--name) as SVG.")
+        str | None, typer.Option("--draw", help="Only draw a transducer (C, M, D, L, G or LG) of a built graph (--name) as SVG.")
     ] = None,
-    around: Annotated[str, typer.Option("--around", help="With --draw: what has to do with this gloss.")] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: the file. Default: in reports/.")] = None,
+    around: Annotated[str, typer.Option("--around", help="With --draw: only the part that concerns this gloss.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: output file. Default: in reports/.")] = None,
 ) -> None:
-    """Build the cascade of six transducers that reads sentences: units, context, fusion, discourse, lexicon, grammar.
+    """Build the cascade of six transducers that decodes sentences: units, context, fusion, discourse, lexicon, grammar.
 
-    Units are learned from the training clips, weights found on the validation clips; G comes from --text and the clips.
+    Units are learned from the training clips. Weights are tuned on the validation clips. The language model G is estimated from
+    --text and the clips.
     """
     workspace = call.find_workspace()
     if draw:
@@ -37,7 +42,7 @@ def build_fst(
 
     with call.progress() as progress:
         result = run_build_fst(
-            workspace, call.flags, progress, model=model, codes=codes, name=name, command=typed(), force=call.force,
+            workspace, call.flags, progress, model=model, codes=codes, name=name, command=command_line(), force=call.force,
             dry_run=call.dry_run,
         )  # fmt: skip
         for warning in result.warnings:
@@ -55,19 +60,20 @@ def build_fst(
             },
         )
     if not result.decision.run:
-        progress.say(f"build-fst: {result.decision.reason}, nothing to do (--force runs it)")
+        progress.say(f"build-fst: {result.decision.reason}, nothing to do (use --force to run it again)")
     elif call.dry_run:
         return progress.say(f"build-fst would run: {result.decision.reason}")
     if result.sizes:
         columns = ("name", "states", "arcs", "out_degree", "bytes", "seconds")
         print_table(
             "",
-            ("transducer", *columns[1:3], "arcs a state", *columns[4:]),
-            [[one[key] for key in columns] for one in result.sizes],
+            ("transducer", *columns[1:3], "arcs per state", *columns[4:]),
+            [[size[key] for key in columns] for size in result.sizes],
         )
     print_pairs(result.metrics)
     if result.decision.run:
-        progress.say(f"the graph is in {result.folder}; look at: {result.report}")
+        progress.say(f"graph: {result.folder}")
+        progress.say(f"report: {result.report}")
         progress.say("next: asl evaluate --decoder cascade, or asl translate --decoder cascade VIDEO")
 
 
@@ -78,9 +84,9 @@ def _draw(call: Call, workspace, model: str | None, graph: str | None, level: st
     from asl.pipelines.recogniser.torch_model import load_model
     from asl.pipelines.workspace.files import slug
 
-    found = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
+    loaded = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
     name = f"{level}-{slug(around)}.svg" if around else f"{level}.svg"
-    drawn = draw(found, level, around, output or workspace.reports / name)
+    drawn = draw(loaded, level, around, output or workspace.reports / name)
     if call.as_json:
         return print_json("build-fst", {"drawn": str(drawn)})
     print(drawn)

@@ -8,11 +8,11 @@ import typer
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
 
-WORST_SHOWN = 10
+MAX_LISTED_CONFUSIONS = 10
 
 
 class SplitName(StrEnum):
-    """Which clips to measure on."""
+    """The split to evaluate on."""
 
     train = "train"
     validation = "validation"
@@ -22,33 +22,35 @@ class SplitName(StrEnum):
 @command("decode", stage=True)
 def evaluate(
     call: Call,
-    split: Annotated[SplitName, typer.Option("--split", help="Which split to measure on.")] = SplitName.test,
-    model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest.")] = None,
+    split: Annotated[SplitName, typer.Option("--split", help="Split to evaluate on.")] = SplitName.test,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest.")
+    ] = None,
     graph: Annotated[
         str | None,
-        typer.Option("--graph", help="With --decoder cascade: a name below graphs/, or a folder. Default: the newest."),
+        typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest."),
     ] = None,
 ) -> None:
-    """Measure a model: top-1/5/10 of single signs, word error rate of sentences, with intervals."""
+    """Evaluate a model: top-1, 5 and 10 accuracy on single signs, word error rate on sentences, with confidence intervals."""
     workspace = call.find_workspace()
     from asl.pipelines.studies.evaluate import run_evaluate
     from asl.pipelines.studies.evaluation_report import headline
 
     with call.progress() as progress:
-        found = run_evaluate(
+        result = run_evaluate(
             workspace, call.flags, progress, split=split.value, model=model, graph=graph, force=call.force, dry_run=call.dry_run
         )
     if call.as_json:
-        ran = found.decision.run and not call.dry_run
+        ran = result.decision.run and not call.dry_run
         return print_json(
-            "evaluate", {"ran": ran, "why": found.decision.reason, "results": found.results, "report": found.report}
+            "evaluate", {"ran": ran, "why": result.decision.reason, "results": result.results, "report": result.report}
         )
-    if found.decision.run and call.dry_run:
-        return progress.say(f"evaluate would run: {found.decision.reason}")
-    if not found.decision.run:
-        progress.say(f"evaluate: {found.decision.reason}, nothing to do (--force runs it)")
-    print_pairs(headline(found.results))
-    if found.results.get("confusions"):
-        rows = [(row["truth"], row["read_as"], row["clips"]) for row in found.results["confusions"][:WORST_SHOWN]]
+    if result.decision.run and call.dry_run:
+        return progress.say(f"evaluate would run: {result.decision.reason}")
+    if not result.decision.run:
+        progress.say(f"evaluate: {result.decision.reason}, nothing to do (use --force to run it again)")
+    print_pairs(headline(result.results))
+    if result.results.get("confusions"):
+        rows = [(row["truth"], row["read_as"], row["clips"]) for row in result.results["confusions"][:MAX_LISTED_CONFUSIONS]]
         print_table("\nmost frequent confusions", ("signed", "read as", "clips"), rows)
-    progress.say(f"look at: {found.report}")
+    progress.say(f"report: {result.report}")

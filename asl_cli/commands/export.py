@@ -12,30 +12,36 @@ from asl.cli.terminal import print_json, print_pairs, print_table
 @command("export", stage=True)
 def export(
     call: Call,
-    model: Annotated[str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest.")
+    ] = None,
     graph: Annotated[
         str | None,
-        typer.Option("--graph", help="A name below graphs/, or a folder. Default: the newest, if it was built for the model."),
+        typer.Option(
+            "--graph", help="Graph: a name in graphs/, or a folder. Default: the newest, if it was built for the model."
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the bundle, and of its folder below bundles/. Default: the model's.")
+        str | None,
+        typer.Option("--name", help="Name of the bundle and of its folder in bundles/. Default: the name of the model."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the bundle into this folder instead.")] = None,
-    licence: Annotated[str, typer.Option("--licence", help="For the card: under which licence the bundle may be used.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the bundle to this folder instead.")] = None,
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the bundle, for its card.")] = "",
     accuracy: Annotated[
-        list[str] | None, typer.Option("--accuracy", help="For the card: a figure on clips that nobody trained on.")
+        list[str] | None,
+        typer.Option("--accuracy", help="Accuracy on clips not used in training, for its card; may be repeated."),
     ] = None,
     web: Annotated[
         Path | None,
-        typer.Option("--web", help="Also write a static page into this folder: it reads .pose files in a browser."),
+        typer.Option("--web", help="Also write a static web page to this folder, which reads .pose files in the browser."),
     ] = None,
     web_runtime: Annotated[
-        Path | None, typer.Option("--web-runtime", help="Folder of npm's onnxruntime-web; without it, npm fetches the package.")
+        Path | None, typer.Option("--web-runtime", help="Folder of the npm package onnxruntime-web. Default: npm downloads it.")
     ] = None,
 ) -> None:
-    """Write a model and its cascade as a bundle: all that asl translate --model BUNDLE needs, without torch and Pynini.
+    """Export a model and its cascade as a bundle for asl translate --model BUNDLE, which needs neither torch nor Pynini.
 
-    The exported graphs are compared with torch on clips of the workspace; a bundle that says something else is not written.
+    The exported networks are compared with torch on clips of the workspace; a bundle with different outputs is not written.
     """
     workspace = call.find_workspace()
     from asl.pipelines.deployment.export import run_export
@@ -55,30 +61,37 @@ def export(
             "web_megabytes": round(write_web(web, load_bundle(Path(result.folder)), web_runtime) / 1e6, 2),
         }
     if call.as_json:
-        variants = [vars(one) for one in result.variants]
+        variants = [vars(variant) for variant in result.variants]
         why = result.decision.reason
         return print_json(
             "export", {"ran": ran, "why": why, "folder": result.folder, "variants": variants, "metrics": result.metrics}
         )
     if not result.decision.run:
-        progress.say(f"export: {result.decision.reason}, nothing to do (--force runs it)")
+        progress.say(f"export: {result.decision.reason}, nothing to do (use --force to run it again)")
     elif call.dry_run:
         return progress.say(f"export would run: {result.decision.reason}")
     print_pairs(result.metrics)
     if ran:
         _show(result)
-        progress.say(f"the bundle is in {result.folder}; its card: {Path(result.folder) / 'README.md'}")
+        progress.say(f"the bundle is in {result.folder}; its card is {Path(result.folder) / 'README.md'}")
         progress.say(f"next: asl translate VIDEO --model {result.folder}")
     if web:
-        progress.say(f"the page is in {web}; try it with: python -m http.server -d {web}")
+        progress.say(f"the web page is in {web}; try it with: python -m http.server -d {web}")
 
 
 def _show(result) -> None:
     rows = [
-        (one.name, round(one.bytes / 1e6, 3), f"{one.off:.1e}", f"{100 * one.agree:.1f} %", _percent(one.top_1), one.milliseconds)
-        for one in result.variants
+        (
+            variant.name,
+            round(variant.bytes / 1e6, 3),
+            f"{variant.off:.1e}",
+            f"{100 * variant.agree:.1f} %",
+            _percent(variant.top_1),
+            variant.milliseconds,
+        )
+        for variant in result.variants
     ]
-    print_table("", ("", "MB", "off, nats", "same top-1", "top-1", "ms a clip"), rows)
+    print_table("", ("format", "MB", "largest difference (nats)", "same top-1", "top-1", "ms per clip"), rows)
 
 
 def _percent(share: float | None) -> str:

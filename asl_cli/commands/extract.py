@@ -8,18 +8,18 @@ from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
 
 SOME_FAILED = 3
-FAILURES_SHOWN = 12
+MAX_LISTED_FAILURES = 12
 
 
 @command("sources", "synthetic", "landmarks", "split", "cluster", stage=True)
 def extract(
     call: Call,
-    add: Annotated[bool, typer.Option("--add", help="Keep the clips that the workspace has beside the new ones.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Add to the clips of the workspace instead of replacing them.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first clip that cannot be used.")] = False,
 ) -> None:
     """Extract landmarks from videos, .pose files, arrays or synthetic signers, and split the clips.
 
-    Sources can be combined. Killed and started again, it continues. Without a source it repeats the last run's.
+    Sources can be combined. Without a source, those of the last run are used again. An interrupted run resumes where it stopped.
     """
     from asl.pipelines.corpus.input_files import check_sources
 
@@ -46,17 +46,17 @@ def extract(
 
 def _show(call: Call, result, progress) -> None:
     if not result.decision.run:
-        progress.say(f"extract: {result.decision.reason}, nothing to do (--force runs it)")
+        progress.say(f"extract: {result.decision.reason}, nothing to do (use --force to run it again)")
     if call.dry_run and result.decision.run:
         progress.say(f"extract would run: {result.decision.reason}")
     print_pairs(result.metrics)
     if result.failures:
-        rows = [(failure.name, failure.reason, failure.message) for failure in result.failures[:FAILURES_SHOWN]]
-        more = f" (the first {FAILURES_SHOWN}; all in failures.jsonl)" if len(result.failures) > FAILURES_SHOWN else ""
-        print_table(f"\nclips that could not be used{more}", ("clip", "reason", ""), rows)
+        rows = [(failure.name, failure.reason, failure.message) for failure in result.failures[:MAX_LISTED_FAILURES]]
+        more = f" (first {MAX_LISTED_FAILURES}; all are in failures.jsonl)" if len(result.failures) > MAX_LISTED_FAILURES else ""
+        print_table(f"\nclips that could not be used{more}", ("clip", "reason", "detail"), rows)
     if result.missing:
-        progress.say(f"{len(result.missing)} clips are named but their files are missing: missing.txt")
+        progress.say(f"{len(result.missing)} clips have no file; they are listed in missing.txt")
     if result.report:
-        progress.say(f"look at: {result.report}")
+        progress.say(f"report: {result.report}")
     if result.decision.run and not call.dry_run:
         progress.say("next: asl train-ctc")

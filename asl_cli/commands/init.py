@@ -13,21 +13,24 @@ from asl.cli.terminal import print_json
 def init(
     call: Call,
     folder: Annotated[
-        Path | None, typer.Argument(help="The folder; made if it is not there. Default: here.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="Folder of the workspace; created if it does not exist. Default: the current folder.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Start a workspace: a folder with a commented asl.toml."""
+    """Create a workspace: a folder with a commented asl.toml."""
     from asl.pipelines.workspace.folder import create
 
-    made = create(folder or Path(call.workspace or "."))
+    workspace = create(folder or Path(call.workspace or "."))
     if call.as_json:
-        return print_json("init", {"workspace": str(made.folder), "file": str(made.file)})
+        return print_json("init", {"workspace": str(workspace.folder), "file": str(workspace.file)})
     with call.progress() as progress:
-        progress.say(f"{made.file} is ready: every setting stands in it, with its default")
-        progress.say(
-            f"next: asl extract{_there(made.folder)} --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)"
-        )
+        progress.say(f"created {workspace.file}, which lists every setting with its default")
+        option = _workspace_option(workspace.folder)
+        progress.say(f"next: asl extract{option} --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)")
 
 
-def _there(folder: Path) -> str:
+def _workspace_option(folder: Path) -> str:
+    """The option that selects the workspace; empty if it is the current folder."""
     return "" if folder.resolve() == Path.cwd() else f" -w {folder}"

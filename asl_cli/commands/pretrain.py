@@ -12,12 +12,12 @@ from asl.cli.terminal import print_json, print_pairs
 def pretrain(
     call: Call,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model's folder below models/. Default: from the settings.")
+        str | None, typer.Option("--name", help="Name of the model's folder in models/. Default: derived from the settings.")
     ] = None,
 ) -> None:
     """Pre-train an encoder and codebooks on the workspace's clips, without glosses (stage 1).
 
-    Killed and started again, it goes on from the last epoch; on the CPU the result is the same, bit by bit.
+    An interrupted run resumes from the last epoch; on the CPU, the result is bit-identical.
     """
     workspace = call.find_workspace()
     from asl.pipelines.training.pretrain import run_pretrain
@@ -26,12 +26,12 @@ def pretrain(
         result = run_pretrain(workspace, call.flags, progress, name=name, force=call.force, dry_run=call.dry_run)
     if call.as_json:
         ran = result.decision.run and not call.dry_run
-        shown = {"ran": ran, "why": result.decision.reason, "folder": result.folder, "metrics": result.metrics}
-        return print_json("pretrain", shown | {"report": result.report})
+        values = {"ran": ran, "why": result.decision.reason, "folder": result.folder, "metrics": result.metrics}
+        return print_json("pretrain", values | {"report": result.report})
     if result.decision.run and call.dry_run:
         return progress.say(f"pretrain would run: {result.decision.reason}")
     if not result.decision.run:
-        progress.say(f"pretrain: {result.decision.reason}, nothing to do (--force runs it)")
+        progress.say(f"pretrain: {result.decision.reason}, nothing to do (use --force to run it again)")
     print_pairs({key: value for key, value in result.metrics.items() if value is not None})
-    progress.say(f"look at: {result.report}")
+    progress.say(f"report: {result.report}")
     progress.say(f"next: asl train-ctc --pretrained {result.metrics.get('model', 'NAME')}")

@@ -13,7 +13,7 @@ OVER_BUDGET = 1
 
 
 class Device(StrEnum):
-    """Where the encoder runs."""
+    """Device of the encoder."""
 
     cpu = "cpu"
     cuda = "cuda"
@@ -23,24 +23,26 @@ class Device(StrEnum):
 def profile(
     call: Call,
     videos: Annotated[
-        list[Path] | None, typer.Argument(help="Videos. Default: a synthetic signer is rendered.", show_default=False)
+        list[Path] | None, typer.Argument(help="Videos. Default: a rendered synthetic signer.", show_default=False)
     ] = None,
-    device: Annotated[Device, typer.Option("--device", help="Where the encoder runs.")] = Device.cpu,
-    budget: Annotated[bool, typer.Option("--budget", help="Fail (exit 1) where p95 is over the budget.")] = False,
-    compare: Annotated[Path | None, typer.Option("--compare", help="The .json of an earlier profile, to set beside.")] = None,
+    device: Annotated[Device, typer.Option("--device", help="Device of the encoder.")] = Device.cpu,
+    budget: Annotated[bool, typer.Option("--budget", help="Fail (exit code 1) if a p95 exceeds its budget.")] = False,
+    compare: Annotated[Path | None, typer.Option("--compare", help="JSON file of an earlier profile to compare with.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The page. Default: reports/profile.html of the workspace, if any.")
+        Path | None,
+        typer.Option("--output", "-o", help="HTML report. Default: reports/profile.html of the workspace, if there is one."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="A name below models/ or bundles/, or a folder. Default: the newest.")
+        str | None, typer.Option("--model", help="Model: a name in models/ or bundles/, or a folder. Default: the newest.")
     ] = None,
     graph: Annotated[
-        str | None, typer.Option("--graph", help="With --decoder cascade: a name below graphs/, or a folder.")
+        str | None, typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder.")
     ] = None,
 ) -> None:
-    """Measure what each step of a translation costs a frame, against the budget of 200 ms.
+    """Measure the time per frame of each step of a translation, against the budget of 200 ms.
 
-    Video, keypoints, features, encoder, decoder and what comes after; torch, ONNX, INT8; every decoder; frame by frame and whole.
+    The steps are video, keypoints, features, encoder, decoder and post-processing. They are timed with torch, ONNX and INT8, with
+    every decoder, frame by frame and on whole clips.
     """
     from asl.cli.model_choice import optional_workspace, reader_and_landmarks
     from asl.pipelines.deployment.profiling import run_profile
@@ -49,34 +51,35 @@ def profile(
     workspace = optional_workspace(call)
     page = output or (workspace.reports / "profile.html" if workspace else None)
     with call.progress() as progress:
-        made = run_profile(videos or [], reader, landmarks, progress, device=device.value, page=page, compare=compare)
+        profile = run_profile(videos or [], reader, landmarks, progress, device=device.value, page=page, compare=compare)
     if call.as_json:
-        print_json("profile", made)
+        print_json("profile", profile)
     else:
-        _show(made)
+        _show(profile)
         if page:
-            progress.say(f"look at: {page}")
-    for line in made["over_budget"]:
+            progress.say(f"report: {page}")
+    for line in profile["over_budget"]:
         progress.warn(line)
-    if budget and made["over_budget"]:
+    if budget and profile["over_budget"]:
         raise typer.Exit(OVER_BUDGET)
 
 
-def _show(made) -> None:
+def _show(profile) -> None:
     marks = ("p50", "p95", "p99")
-    print_table("ms a frame", ("", *marks), [(name, *(steps[mark] for mark in marks)) for name, steps in made["steps"].items()])
+    rows = [(name, *(times[mark] for mark in marks)) for name, times in profile["steps"].items()]
+    print_table("ms per frame", ("step", *marks), rows)
     rows = [
         (
-            one["engine"],
-            one["decoder"],
-            one["mode"],
-            *(one["steps"][name]["p95"] for name in ("encoder", "decoder", "post", "total")),
+            variant["engine"],
+            variant["decoder"],
+            variant["mode"],
+            *(variant["steps"][name]["p95"] for name in ("encoder", "decoder", "post", "total")),
         )
-        for one in made["variants"]
+        for variant in profile["variants"]
     ]
-    print_table("\nvariants, ms a frame at p95", ("engine", "decoder", "mode", "encoder", "decoder", "post", "together"), rows)
-    sizes = list(next(iter(made["throughput"].values())))
-    own = [(name, *values.values()) for name, values in made["throughput"].items()]
-    print_table("\nencoder alone, frames a second by clips at once", ("", *sizes), own)
-    shown = ("frames_per_second", "peak_memory_mb", "cold_start_seconds")
-    print_pairs({name: made[name] for name in shown if made[name] is not None})
+    print_table("\nvariants, p95 in ms per frame", ("engine", "decoder", "mode", "encoder", "decoder", "post", "total"), rows)
+    batch_sizes = list(next(iter(profile["throughput"].values())))
+    rows = [(engine, *rates.values()) for engine, rates in profile["throughput"].items()]
+    print_table("\nencoder alone, frames per second by batch size in clips", ("engine", *batch_sizes), rows)
+    figures = ("frames_per_second", "peak_memory_mb", "cold_start_seconds")
+    print_pairs({name: profile[name] for name in figures if profile[name] is not None})

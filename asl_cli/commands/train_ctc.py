@@ -12,15 +12,15 @@ from asl.cli.terminal import print_json, print_pairs
 def train_ctc(
     call: Call,
     pretrained: Annotated[
-        str | None, typer.Option("--pretrained", help="Start from the encoder of this model: a name below models/, or a folder.")
+        str | None, typer.Option("--pretrained", help="Initialise the encoder from this model: a name in models/, or a folder.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model's folder below models/. Default: from the settings.")
+        str | None, typer.Option("--name", help="Name of the model's folder in models/. Default: derived from the settings.")
     ] = None,
 ) -> None:
     """Train a recogniser on the workspace's clips with CTC.
 
-    Killed and started again, it goes on from the last epoch; on the CPU the result is the same, bit by bit.
+    An interrupted run resumes from the last epoch; on the CPU, the result is bit-identical.
     """
     workspace = call.find_workspace()
     from asl.pipelines.training.train_ctc import run_train_ctc
@@ -39,10 +39,10 @@ def train_ctc(
             "train-ctc", {"ran": ran, "why": result.decision.reason, "folder": result.folder, "metrics": result.metrics}
         )
     if not result.decision.run:
-        progress.say(f"train-ctc: {result.decision.reason}, nothing to do (--force runs it)")
+        progress.say(f"train-ctc: {result.decision.reason}, nothing to do (use --force to run it again)")
     elif call.dry_run:
         return progress.say(f"train-ctc would run: {result.decision.reason}")
     print_pairs({key: value for key, value in result.metrics.items() if value is not None})
     if result.decision.run:
-        progress.say(f"the model is in {result.folder}")
+        progress.say(f"model: {result.folder}")
         progress.say("next: asl evaluate, or asl translate VIDEO")

@@ -5,41 +5,43 @@ from typing import Annotated
 import typer
 
 from asl.cli.options import Call, command
-from asl.cli.terminal import print_json, print_pairs, print_table, typed
+from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
-SOME_REFUSED, SHOWN = 3, 12
+SOME_REFUSED = 3
+MAX_LISTED_CLIPS = 12
 
 
 @command("stage3", "cluster", stage=True)
 def train_stage3(
     call: Call,
     model: Annotated[
-        str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the newest of asl train-ctc.")
+        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest from asl train-ctc.")
     ] = None,
     graph: Annotated[
-        str | None, typer.Option("--graph", help="A name below graphs/, or a folder. Default: the newest of asl build-fst.")
+        str | None, typer.Option("--graph", help="Graph: a name in graphs/, or a folder. Default: the newest from asl build-fst.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Name of the new folders below models/ and graphs/. Default: from the settings."),
+        typer.Option("--name", help="Name of the new folders in models/ and graphs/. Default: derived from the settings."),
     ] = None,
 ) -> None:
-    """Train a recogniser and its cascade on what they confuse: stage 3, discriminative.
+    """Train a recogniser and its cascade discriminatively (stage 3).
 
-    In each epoch the cascade reads the training clips; what it finds as likely as the reference is what the encoder learns to
-    tell apart. Killed and started again, it goes on from the last epoch. Clips that the cascade cannot say are listed (exit 3).
+    In each epoch, the cascade decodes the training clips, and the encoder learns to distinguish the reference from the
+    competitors that the cascade finds. An interrupted run resumes from the last epoch. Clips whose glosses the cascade cannot
+    produce are listed (exit code 3).
     """
     workspace = call.find_workspace()
     from asl.pipelines.stage3.train_stage3 import run_train_stage3
 
     with call.progress() as progress:
         result = run_train_stage3(
-            workspace, call.flags, progress, model=model, graph=graph, name=name, command=typed(), force=call.force,
+            workspace, call.flags, progress, model=model, graph=graph, name=name, command=command_line(), force=call.force,
             dry_run=call.dry_run,
         )  # fmt: skip
     if call.as_json:
         ran = result.decision.run and not call.dry_run
-        refused = [vars(one) for one in result.refused]
+        refused = [vars(clip) for clip in result.refused]
         folders = {"folder": result.folder, "graph": result.graph, "report": result.report}
         print_json(
             "train-stage3",
@@ -53,21 +55,23 @@ def train_stage3(
 
 def _show(call: Call, result, progress) -> None:
     if not result.decision.run:
-        progress.say(f"train-stage3: {result.decision.reason}, nothing to do (--force runs it)")
+        progress.say(f"train-stage3: {result.decision.reason}, nothing to do (use --force to run it again)")
     elif call.dry_run:
         return progress.say(f"train-stage3 would run: {result.decision.reason}")
     print_pairs(result.metrics)
     if result.refused:
-        more = f" (the first {SHOWN}; all in the page)" if len(result.refused) > SHOWN else ""
+        more = f" (first {MAX_LISTED_CLIPS}; all are in the report)" if len(result.refused) > MAX_LISTED_CLIPS else ""
         print_table(
-            f"\nclips that the cascade cannot say{more}",
-            ("clip", ""),
-            [tuple(vars(one).values()) for one in result.refused[:SHOWN]],
+            f"\nclips whose glosses the cascade cannot produce{more}",
+            ("clip", "reason"),
+            [tuple(vars(clip).values()) for clip in result.refused[:MAX_LISTED_CLIPS]],
         )
     if result.decision.run:
         if "better" not in result.metrics:
-            progress.warn("there are no validation clips: nobody knows whether this helped")
+            progress.warn("there are no validation clips, so it is unknown whether stage 3 helped")
         elif not result.metrics["better"]:
-            progress.warn("the validation clips were read worse than before: stage 3 did not help, and all is as it was")
-        progress.say(f"the model is in {result.folder}, its cascade in {result.graph}; look at: {result.report}")
+            progress.warn("stage 3 increased the error rate on the validation clips; the model and cascade are unchanged")
+        progress.say(f"model: {result.folder}")
+        progress.say(f"graph: {result.graph}")
+        progress.say(f"report: {result.report}")
         progress.say("next: asl evaluate --decoder cascade")

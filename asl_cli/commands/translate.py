@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.model_choice import reader_and_landmarks, say_what_model
+from asl.cli.model_choice import describe_model, reader_and_landmarks
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_table
 from asl.pipelines.workspace.errors import BadInput
@@ -16,7 +16,7 @@ NOTHING_DONE, SOME_FAILED = 2, 3
 
 
 class OutputFormat(StrEnum):
-    """How glosses are written."""
+    """Output format of translations."""
 
     text = "text"
     json = "json"
@@ -30,45 +30,59 @@ class OutputFormat(StrEnum):
 def translate(
     call: Call,
     inputs: Annotated[
-        list[Path] | None, typer.Argument(help="Videos, .pose files, or folders of them.", show_default=False)
+        list[Path] | None, typer.Argument(help="Videos, .pose files, or folders of these.", show_default=False)
     ] = None,
     format: Annotated[
-        list[OutputFormat] | None, typer.Option("--format", help="Output format; may be given several times.")
+        list[OutputFormat] | None, typer.Option("--format", help="Output format; may be repeated. Default: text.")
     ] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", help="A file, a folder, or - for stdout.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Output file or folder, or - for stdout. Default: stdout.")
+    ] = None,
     overlay: Annotated[
         Path | None,
-        typer.Option("--overlay", help="Write the video with skeleton and glosses: a file, or a folder for several inputs."),
+        typer.Option("--overlay", help="Also write the video with skeleton and glosses: a file, or a folder for several inputs."),
     ] = None,
-    isolated: Annotated[
-        bool, typer.Option("--isolated", help="Each clip shows one sign: rank all glosses over the whole clip.")
-    ] = False,
+    isolated: Annotated[bool, typer.Option("--isolated", help="Treat each clip as a single sign, and rank all glosses.")] = False,
     phonology: Annotated[
         bool,
-        typer.Option("--phonology", help="Also show handshape, location, movement… of each sign, as far as the model knows."),
+        typer.Option(
+            "--phonology", help="Also show the handshape, location, movement, … of each sign, as far as the model predicts them."
+        ),
     ] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also show the cascade's path: units, changes, fusions, references, glosses, costs.")
+        bool,
+        typer.Option(
+            "--explain", help="Also show the path through the cascade: units, changes, fusions, references, glosses, costs."
+        ),
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", help="A name below models/, or a folder. Default: the workspace's newest.")
+        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest in the workspace.")
     ] = None,
     graph: Annotated[
         str | None,
-        typer.Option("--graph", help="With --decoder cascade: a name below graphs/, or a folder. Default: the newest."),
+        typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest."),
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Play the video at its own pace; words appear as they are known.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Process the video in real time; words appear as they become final.")
+    ] = False,
     camera: Annotated[
-        int | None, typer.Option("--camera", min=0, help="Translate what this camera sees; 0 is the first.")
+        int | None, typer.Option("--camera", min=0, help="Translate the video of this camera; 0 is the first.")
     ] = None,
-    stream: Annotated[str | None, typer.Option("--stream", help="- reads a video container, or --raw, from stdin.")] = None,
-    raw: Annotated[str | None, typer.Option("--raw", help="Raw RGB pictures on stdin: WIDTHxHEIGHT or WIDTHxHEIGHT@FPS.")] = None,
-    pace: Annotated[bool, typer.Option("--pace/--no-pace", help="Drop frames that come too late, or read every one.")] = True,
+    stream: Annotated[
+        str | None, typer.Option("--stream", help="Use - to read a video container from stdin, or raw frames with --raw.")
+    ] = None,
+    raw: Annotated[
+        str | None, typer.Option("--raw", help="Format of raw RGB frames on stdin: WIDTHxHEIGHT or WIDTHxHEIGHT@FPS.")
+    ] = None,
+    pace: Annotated[
+        bool,
+        typer.Option("--pace/--no-pace", help="In live translation, drop frames that come too late, or process every frame."),
+    ] = True,
 ) -> None:
-    """Translate clips to glosses, with times, confidence and the next-best glosses.
+    """Translate clips to glosses, with times, confidences and the next-best glosses.
 
-    Goes on past clips that cannot be used, and lists them with their reasons. A camera, a stream or --live needs a model with a
-    causal encoder that asl export made a bundle of; the one that asl ships is such a one.
+    Clips that cannot be used are skipped and listed with the reason. --camera, --stream and --live need a bundle (asl export) of
+    a model with a causal encoder, such as the model that is shipped with asl.
     """
     if live or camera is not None or stream is not None:
         from asl.cli.live_translation import translate_live
@@ -77,19 +91,19 @@ def translate(
     from asl.pipelines.corpus.input_files import collect
 
     if not inputs:
-        raise BadInput("nothing to translate", "name a video: asl translate VIDEO, or watch: asl translate --camera 0")
+        raise BadInput("nothing to translate", "name a video: asl translate VIDEO, or use a camera: asl translate --camera 0")
     clips = collect(inputs)
-    formats = [one.value for one in format or [OutputFormat.text]]
+    formats = [choice.value for choice in format or [OutputFormat.text]]
     target = _Target(formats, output, len(clips))
     if overlay and len(clips) > 1 and overlay.suffix:
-        raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder")
+        raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder instead")
     _run(call, clips, target, overlay, model, graph, isolated=isolated, phonology=phonology, explain=explain)
 
 
 class _Target:
-    """Where the output goes: to stdout, into one file, or one file a clip and format into a folder.
+    """Where the output goes: to stdout, to one file, or to one file per clip and format in a folder.
 
-    Raises BadInput where the formats, the number of clips and the place do not go together.
+    Raises BadInput if the output cannot hold these formats and this number of clips.
     """
 
     def __init__(self, formats: list[str], output: str | None, clips: int):
@@ -97,37 +111,37 @@ class _Target:
         self.formats, self.file, self.folder = formats, None, None
         if output in (None, "-"):
             if len(formats) > 1 or not (joint or clips == 1):
-                raise BadInput("several formats or caption files do not fit on stdout", "name a folder with -o DIR")
+                raise BadInput("several formats, or captions of several clips, cannot go to stdout", "name a folder with -o DIR")
         elif Path(output).is_dir() or output.endswith("/") or not Path(output).suffix:
             self.folder = Path(output)
         elif len(formats) > 1 or not (joint or clips == 1):
-            raise BadInput(f"-o {output} is one file, but several are to be written", "name a folder with -o DIR")
+            raise BadInput(f"-o {output} is one file, but several must be written", "name a folder with -o DIR")
         else:
             self.file = Path(output)
 
 
-def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **how: bool) -> None:
+def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **options: bool) -> None:
     from asl.pipelines.translation.whole_clips import translate as run
 
     reader, landmarks = reader_and_landmarks(call, model, graph)
     done, failed, written = [], [], []
     with call.progress() as progress:
-        say_what_model(reader.model, progress)
-        for clip, outcome in run(clips, reader, landmarks, progress, **how):
+        describe_model(reader.model, progress)
+        for clip, outcome in run(clips, reader, landmarks, progress, **options):
             if isinstance(outcome, Exception):
                 failed.append((str(clip.path), outcome.reason, outcome.message))
                 continue
             if not outcome.whole:
-                progress.warn(f"{clip.path}: no path reached an end of the grammar; this is the best partial reading")
+                progress.warn(f"{clip.path}: no path reached a final state of the grammar; the result is the best partial path")
             done.append(outcome)
-            written += _write_one(outcome, target, overlay, len(clips))
-        _write_joint(done, target, written)
+            written += _write_clip(outcome, target, overlay, len(clips))
+        _write_together(done, target, written)
         for path in written:
             progress.say(f"wrote {path}")
-    _leave(done, failed)
+    _list_failures(done, failed)
 
 
-def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:
+def _write_clip(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:
     from asl.pipelines.translation.writers import write_beside
 
     written = write_beside(target.folder, translation, target.formats) if target.folder else []
@@ -140,7 +154,7 @@ def _write_one(translation, target: _Target, overlay: Path | None, clips: int) -
     return written
 
 
-def _write_joint(done: list, target: _Target, written: list[Path]) -> None:
+def _write_together(done: list, target: _Target, written: list[Path]) -> None:
     from asl.pipelines.translation.writers import render
     from asl.pipelines.workspace.files import write_atomically
 
@@ -154,7 +168,7 @@ def _write_joint(done: list, target: _Target, written: list[Path]) -> None:
         sys.stdout.write(text)
 
 
-def _leave(done: list, failed: list[tuple[str, str, str]]) -> None:
+def _list_failures(done: list, failed: list[tuple[str, str, str]]) -> None:
     if failed:
-        print_table("clips that could not be translated", ("clip", "reason", ""), failed, stderr=True)
+        print_table("clips that could not be translated", ("clip", "reason", "detail"), failed, stderr=True)
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
