@@ -1,1 +1,1 @@
-"""A model outside this workspace: export, the web page, pruning, and the latency profile."""
+"""Models outside the workspace: export, the web page, pruning, and the latency profile."""

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: bundle.json for programs, README.md for people."""
+"""The card of a bundle: bundle.json for programs, README.md for people."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,18 @@ from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.files import file_hash, write_atomically, write_json
 
 LIMITS = (
-    "It names isolated signs, or glosses in sequence where it was trained on sentences. It is no interpreter: it knows nothing "
-    "of meaning, of classifiers, or of what the face says. It errs more on signers, cameras and dialects unlike its sources."
+    "It recognises isolated signs, or sequences of glosses if it was trained on sentences. It is not an interpreter: it knows "
+    "nothing of meaning, of classifiers, or of facial expression. It makes more errors on signers, cameras and dialects unlike "
+    "its sources."
 )
 MISUSE = (
-    "Not to be used in place of an interpreter, nor in court, hospital, school or at work where somebody depends on being "
+    "Do not use it in place of an interpreter, nor in court, hospital, school or at work where somebody depends on being "
     "understood, nor to grade, identify or watch signers. Deaf people whom it concerns must have a say before it is used on them."
 )
 
 
 def card_of(model: TrainedModel, clips: Sequence[Clip], states: Any, graph: bool) -> dict[str, Any]:
-    """The card without the hashes. states: of the streaming graph, None without one."""
+    """The card, without hashes and checks. states: of the streaming graph; None if there is none."""
     encoder = model.recognisers[0].encoder.spec
     metrics = model.card.get("metrics", {})
     return {
@@ -51,29 +52,32 @@ def card_of(model: TrainedModel, clips: Sequence[Clip], states: Any, graph: bool
 
 
 def sources_of(clips: Sequence[Clip], model: TrainedModel) -> dict[str, int]:
-    """Group, signer or kind of clip → clips of it that were trained on."""
-    known = (one for one in clips if one.split == "train" and one.glosses and all(word in model.alphabet for word in one.glosses))
-    return dict(Counter(one.group or one.signer or one.kind for one in known).most_common())
+    """Group, signer or kind of clip → number of its training clips."""
+    trained_on = (
+        clip for clip in clips if clip.split == "train" and clip.glosses and all(word in model.alphabet for word in clip.glosses)
+    )
+    return dict(Counter(clip.group or clip.signer or clip.kind for clip in trained_on).most_common())
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> None:
-    """Writes both cards, and the hash of every other file into bundle.json."""
+    """Writes README.md and bundle.json, with the hash of every other file."""
     write_atomically(folder / bundle.README, readme(card))
-    own = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-    write_json(folder / bundle.CARD, {**card, "files": {name: file_hash(folder / name) for name in own if name != bundle.CARD}})
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
+    hashes = {name: file_hash(folder / name) for name in names if name != bundle.CARD}
+    write_json(folder / bundle.CARD, {**card, "files": hashes})
 
 
 def readme(card: Mapping[str, Any]) -> str:
     """The model card in Markdown, after Mitchell et al. (FAT* 2019)."""
     encoder, features = card["encoder"], card["features"]
     size = f"{encoder['hidden']} × {encoder['layers']}"
-    several = f", {card['members']} averaged" if card["members"] > 1 else ""
-    kind = f"{'causal ' if card['stream'] else ''}{encoder['kind']}, {size}{several}"
+    ensemble = f", {card['members']} averaged" if card["members"] > 1 else ""
+    architecture = f"{'causal ' if card['stream'] else ''}{encoder['kind']}, {size}{ensemble}"
     lines = [
         f"# {card['name']}",
         "",
-        f"American Sign Language to glosses: {len(card['glosses'])} glosses, {kind}, features {features['features']} "
-        f"({features['parts']}) at {features['fps']:g} frames a second{', INT8' if card['int8'] else ''}"
+        f"American Sign Language to glosses: {len(card['glosses'])} glosses, {architecture}, features {features['features']} "
+        f"({features['parts']}) at {features['fps']:g} frames per second{', INT8' if card['int8'] else ''}"
         f"{', with a cascade' if card['graph'] else ''}.",
         "",
         "    asl translate VIDEO --model THIS_FOLDER",
@@ -81,7 +85,7 @@ def readme(card: Mapping[str, Any]) -> str:
         "",
         "## Accuracy",
         "",
-        *(f"- {one}" for one in card["accuracy"] or ["not measured on clips that nobody trained on"]),
+        *(f"- {line}" for line in card["accuracy"] or ["not measured on clips outside the training data"]),
         "",
         "## Trained on",
         "",
@@ -104,16 +108,17 @@ def readme(card: Mapping[str, Any]) -> str:
     if card.get("checks"):
         lines += [
             "",
-            f"## Checked when it was exported, on {card['checked_on']}",
+            f"## Checked at export, on {card['checked_on']}",
             "",
-            "| | MB | off, nats | same top-1 | top-1 | ms a clip |",
+            "| | MB | deviation, nats | same top-1 | top-1 | ms per clip |",
             "|---|---|---|---|---|---|",
         ]
-        lines += [_row(one) for one in card["checks"]]
+        lines += [_check_row(check) for check in card["checks"]]
     return "\n".join(lines) + "\n"
 
 
-def _row(one: Mapping[str, Any]) -> str:
-    right = "" if one["top_1"] is None else f"{100 * one['top_1']:.1f} %"
-    size = f"{one['bytes'] / 1e6:.2f}"
-    return f"| {one['name']} | {size} | {one['off']:.1e} | {100 * one['agree']:.1f} % | {right} | {one['milliseconds']:.2f} |"
+def _check_row(check: Mapping[str, Any]) -> str:
+    top_1 = "" if check["top_1"] is None else f"{100 * check['top_1']:.1f} %"
+    same = f"{100 * check['agree']:.1f} %"
+    size = f"{check['bytes'] / 1e6:.2f}"
+    return f"| {check['name']} | {size} | {check['off']:.1e} | {same} | {top_1} | {check['milliseconds']:.2f} |"

@@ -83,7 +83,7 @@ def check_engine(name: str, size: int, model: Model, expected: Sequence[Output],
         seconds.append(time.perf_counter() - started)
     pairs = zip(outputs, expected, strict=True)
     off = max(np.abs(a - b).max() for output, target in pairs for a, b in zip(output.views, target.views, strict=True))
-    top, expected_top = (np.array([top_1(output) for output in own]) for own in (outputs, expected))
+    top, expected_top = (np.array([top_1(output) for output in engine]) for engine in (outputs, expected))
     right = [label == clip.gloss for label, clip in zip(top, clips, strict=True) if clip.gloss is not None]
     accuracy = float(np.mean(right)) if right else None
     milliseconds = round(1000 * float(np.median(seconds)), 3)

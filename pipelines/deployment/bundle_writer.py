@@ -1,4 +1,4 @@
-"""Writing a bundle and checking that it says what its model says."""
+"""Writes a bundle and checks that it computes what its model computes."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from asl.pipelines.cascade.graph_folder import COMPETITORS
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.deployment.bundle_card import card_of, seal
-from asl.pipelines.deployment.bundle_checks import CheckClip, EngineCheck, check_clips, measured, must_be_exact, must_not_lose
+from asl.pipelines.deployment.bundle_checks import CheckClip, EngineCheck, check_clips, check_engine, must_be_exact, must_not_lose
 from asl.pipelines.deployment.onnx_export import quantise, write_encoder, write_stream
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.bundle import load_bundle
@@ -24,11 +24,11 @@ from asl.transducers.level_names import FULL_CASCADE, file_name
 
 def write_bundle(
     folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None,
-    said: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None,
+    card_fields: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None,
 ) -> list[EngineCheck]:  # fmt: skip
-    """Writes a bundle into a new folder and checks it; the ways to run it that were compared.
+    """Writes a bundle into a new folder and checks it. Returns the check of each engine.
 
-    said: for the card. original: the model before pruning.
+    card_fields: name, accuracy and licence for the card. original: the model before pruning. Raises AslError if a check fails.
     """
     progress.start("export", 2 + settings.int8)
     folder.mkdir(parents=True)
@@ -38,44 +38,48 @@ def write_bundle(
     if graph:
         _copy_graph(graph, folder / bundle.GRAPH, settings.prune_graph)
     clips: Sequence[Clip] = store.clips if store else ()
-    card = card_of(trained, clips, states, graph is not None) | said
+    card = card_of(trained, clips, states, graph is not None) | card_fields
     seal(folder, card)
     progress.advance()
-    found, where = check_clips(trained, store, settings.check_clips)
-    variants = _checked(folder, trained, found, settings, card, progress)
+    check_on, description = check_clips(trained, store, settings.check_clips)
+    checks = _check_engines(folder, trained, check_on, settings, card, progress)
     if original:
-        says = [trained.read(one.inputs) for one in found]
-        variants.insert(0, measured("before pruning", (original.folder / WEIGHTS).stat().st_size, original, says, found))
-    checks = {"checks": [asdict(one) for one in variants], "checked_on": f"{len(found)} {where}"}
-    seal(folder, card | {"int8": settings.int8} | checks)
+        expected = [trained.read(clip.inputs) for clip in check_on]
+        checks.insert(0, check_engine("before pruning", _size(original.folder / WEIGHTS), original, expected, check_on))
+    record = {"checks": [asdict(check) for check in checks], "checked_on": f"{len(check_on)} {description}"}
+    seal(folder, card | {"int8": settings.int8} | record)
     progress.advance()
-    return variants
+    return checks
 
 
-def _checked(
+def _check_engines(
     folder: Path, trained: TrainedModel, clips: Sequence[CheckClip], settings: ExportSettings, card: Mapping, progress: Progress
 ) -> list[EngineCheck]:
-    """torch, ONNX and, asked for, INT8, which then takes ONNX's place in the folder."""
-    says = [trained.read(one.inputs) for one in clips]
+    """Checks torch, ONNX and, if the settings ask for it, INT8, which then replaces ONNX in the folder."""
+    expected = [trained.read(clip.inputs) for clip in clips]
     exact = load_bundle(folder)
-    variants = [
-        measured("torch", (trained.folder / WEIGHTS).stat().st_size, trained, says, clips),
-        measured("onnx", (folder / bundle.ENCODER).stat().st_size, exact, says, clips),
+    checks = [
+        check_engine("torch", _size(trained.folder / WEIGHTS), trained, expected, clips),
+        check_engine("onnx", _size(folder / bundle.ENCODER), exact, expected, clips),
     ]
-    must_be_exact(variants[1], exact, clips)
+    must_be_exact(checks[1], exact, clips)
     if settings.int8:
         for name in (bundle.ENCODER, bundle.STREAM):
             if (folder / name).is_file():
                 quantise(folder / name)
         seal(folder, {**card, "int8": True})
-        variants.append(measured("int8", (folder / bundle.ENCODER).stat().st_size, load_bundle(folder), says, clips))
-        must_not_lose(variants[2], variants[1], settings.most_drop, sum(one.truth is not None for one in clips))
+        checks.append(check_engine("int8", _size(folder / bundle.ENCODER), load_bundle(folder), expected, clips))
+        must_not_lose(checks[2], checks[1], settings.most_drop, sum(clip.gloss is not None for clip in clips))
         progress.advance()
-    return variants
+    return checks
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
 
 
 def _copy_graph(source: Path, target: Path, prune: float) -> None:
-    """The graph's files without what only training needs. prune: what is so much worse than the best path goes, nats."""
+    """Copies a graph's files but those that only training needs. prune: drop arcs this much worse than the best path, nats."""
     target.mkdir()
     for file in source.iterdir():
         if file.is_file() and file.name != COMPETITORS:

@@ -1,4 +1,4 @@
-"""`asl export`: a model and its cascade as a bundle that runs without torch, checked before it is written (SPEC §15)."""
+"""`asl export`: writes a model and its cascade as a bundle that runs without torch, after checks (SPEC §15)."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.deployment.bundle_checks import EngineCheck
 from asl.pipelines.deployment.bundle_writer import write_bundle
-from asl.pipelines.deployment.pruned_model import smaller
+from asl.pipelines.deployment.pruned_model import prune_model
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.bundle import is_bundle
 from asl.pipelines.recogniser.model import find_model
@@ -29,13 +29,13 @@ from asl.pipelines.workspace.settings.studies import ExportSettings
 
 STAGE = "export"
 CODE = 1
-#: Figures of asl evaluate that a card shows.
-ON_CARD = ("top_1", "top_5", "read_exactly", "wer_greedy", "wer_ctc_beam", "wer_cascade")
+#: Metrics of asl evaluate on the card.
+CARD_METRICS = ("top_1", "top_5", "read_exactly", "wer_greedy", "wer_ctc_beam", "wer_cascade")
 
 
 @dataclass
 class ExportResult:
-    """What `asl export` did. folder: the bundle."""
+    """The result of `asl export`. folder: of the bundle."""
 
     decision: Decision
     folder: str = ""
@@ -48,45 +48,48 @@ def run_export(
     name: str | None = None, output: Path | None = None, licence: str = "", accuracy: Sequence[str] = (), force: bool = False,
     dry_run: bool = False,
 ) -> ExportResult:  # fmt: skip
-    """Writes bundles/<name>, or `output`. model: default the newest; graph: default the newest, if it was built for that model.
+    """Writes bundles/<name>, or `output`. model: default the newest. graph: default the newest, if it was built for that model.
 
-    licence, accuracy: for the card. Raises AslError if the bundle does not say what the model says; then nothing is written.
+    licence, accuracy: for the card. Raises AslError if the bundle deviates from the model; nothing is written then.
     """
     settings = workspace.settings("export", flags)
     with workspace.locked("asl export"):
         trained = load_model(find_model(workspace, model))
         cascade = _graph_of(workspace, trained, graph)
         folder = output or workspace.bundles / (name or _name(trained, settings))
-        said = {"licence": licence, "accuracy": list(accuracy), "to": _place(workspace, folder)}
-        plan = _plan(workspace, settings, trained, cascade, said)
+        options = {"licence": licence, "accuracy": list(accuracy), "to": _recorded_path(workspace, folder)}
+        plan = _plan(workspace, settings, trained, cascade, options)
         decision = workspace.decide(plan, force=force)
         if not decision.run and not is_bundle(folder):
-            decision = Decision(True, f"{folder} is not there")
+            decision = Decision(True, f"{folder} does not exist")
         if dry_run or not decision.run:
             return ExportResult(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
         if folder.exists() and not is_bundle(folder):
-            raise BadInput(f"{folder} is there and is no bundle", "name a new folder with -o")
+            raise BadInput(f"{folder} exists and is not a bundle", "name a new folder with -o")
         started = datetime.now().astimezone()
         clips = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
         store = open_features(workspace, clips, trained.features, progress) if clips else None
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=UNFINISHED_FOLDER) as beside:
-            made = Path(beside) / "bundle"
-            figures = [*accuracy, *_measured_here(workspace, trained)]
-            said = {"name": name or folder.name, "accuracy": figures} | ({"licence": licence} if licence else {})
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=UNFINISHED_FOLDER) as unfinished:
+            new_bundle = Path(unfinished) / "bundle"
+            card_fields = {"name": name or folder.name, "accuracy": [*accuracy, *_evaluated(workspace, trained)]}
+            card_fields |= {"licence": licence} if licence else {}
             original = trained if settings.prune else None
             if settings.prune:
-                place = workspace.models / _name(trained, replace(settings, int8=False))
-                trained = smaller(trained, settings.prune, settings.recovery_epochs, store, place, progress)
+                target = workspace.models / _name(trained, replace(settings, int8=False))
+                trained = prune_model(trained, settings.prune, settings.recovery_epochs, store, target, progress)
                 if cascade:
-                    progress.warn(f"without a cascade: it was built for the larger model; asl build-fst --model {place.name}")
+                    progress.warn(
+                        "the bundle has no cascade, because it was built for the model before pruning; "
+                        f"build one: asl build-fst --model {target.name}"
+                    )
                 cascade = None
-            variants = write_bundle(made, trained, cascade, settings, store, said, progress, original)
+            variants = write_bundle(new_bundle, trained, cascade, settings, store, card_fields, progress, original)
             shutil.rmtree(folder, ignore_errors=True)
-            made.replace(folder)
+            new_bundle.replace(folder)
         metrics = _metrics(folder, trained, cascade, variants)
         card = folder / bundle.CARD
-        outputs = {_place(workspace, card): file_hash(card)} if _inside(workspace, card) else {}
+        outputs = {_recorded_path(workspace, card): file_hash(card)} if _inside(workspace, card) else {}
         workspace.record(plan, started, outputs, metrics)
         return ExportResult(decision, str(folder), variants, metrics)
 
@@ -95,53 +98,53 @@ def _inside(workspace: Workspace, path: Path) -> bool:
     return path.resolve().is_relative_to(workspace.folder.resolve())
 
 
-def _place(workspace: Workspace, path: Path) -> str:
-    """As records name it: a workspace may be moved."""
+def _recorded_path(workspace: Workspace, path: Path) -> str:
+    """The path for records: relative to the workspace if it is inside, as a workspace may be moved."""
     return path.resolve().relative_to(workspace.folder.resolve()).as_posix() if _inside(workspace, path) else str(path)
 
 
-def _measured_here(workspace: Workspace, model: TrainedModel) -> list[str]:
-    """What asl evaluate last found of this very model, for the card."""
-    found = workspace.state("evaluate").get("metrics", {})
-    if found.get("model") != model.folder.name or workspace.state("evaluate")["inputs"].get("model") != model.weights_hash:
+def _evaluated(workspace: Workspace, model: TrainedModel) -> list[str]:
+    """The last metrics of asl evaluate, as a line for the card, if they are of exactly this model."""
+    metrics = workspace.state("evaluate").get("metrics", {})
+    if metrics.get("model") != model.folder.name or workspace.state("evaluate")["inputs"].get("model") != model.weights_hash:
         return []
-    figures = ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in ON_CARD if key in found)
-    synthetic = f"; {found['synthetic']}" if found.get("synthetic") else ""
-    return [f"{figures} on the {found['split']} split of its workspace (split by {found['split_by']}){synthetic}"]
+    figures = ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in CARD_METRICS if key in metrics)
+    synthetic = f"; {metrics['synthetic']}" if metrics.get("synthetic") else ""
+    return [f"{figures} on the {metrics['split']} split of its workspace (split by {metrics['split_by']}){synthetic}"]
 
 
 def _name(model: TrainedModel, settings: ExportSettings) -> str:
-    """Of a bundle that nobody named."""
+    """The default name of a bundle."""
     pruned = f"-pruned{round(100 * settings.prune)}" if settings.prune else ""
     return f"{model.folder.name}{pruned}{'-int8' if settings.int8 else ''}"
 
 
 def _graph_of(workspace: Workspace, model: TrainedModel, given: str | None) -> Path | None:
-    """The cascade to put in; None where there is none, or the newest belongs to another model."""
+    """The folder of the cascade to include; None if there is none, or the newest was built for another model."""
     if not given and not workspace.newest(GRAPH_STAGES, "graph"):
         return None
     folder = find_graph(workspace, given)
-    fits = json.loads((folder / GRAPH_CARD).read_text(encoding="utf-8")).get("model") == model.weights_hash
-    if given and not fits:
+    matches = json.loads((folder / GRAPH_CARD).read_text(encoding="utf-8")).get("model") == model.weights_hash
+    if given and not matches:
         raise BadInput(f"the graph {folder.name} was built for another model", f"asl build-fst --model {model.folder.name}")
-    return folder if fits else None
+    return folder if matches else None
 
 
-def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, graph: Path | None, words: Mapping) -> Plan:
+def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, graph: Path | None, options: Mapping) -> Plan:
     inputs = {"model": model.weights_hash} | ({"graph": file_hash(graph / GRAPH_CARD)} if graph else {})
     inputs |= {"clips": file_hash(workspace.clips_file)} if workspace.clips_file.is_file() else {}
-    return Plan(STAGE, settings_of(settings) | dict(words), inputs, CODE)
+    return Plan(STAGE, settings_of(settings) | dict(options), inputs, CODE)
 
 
 def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[EngineCheck]) -> dict[str, Any]:
-    last, (exact,) = variants[-1], [one for one in variants if one.name == "onnx"]
+    last, (exact,) = variants[-1], [variant for variant in variants if variant.name == "onnx"]
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    made = {
+    metrics = {
         "bundle": str(folder),
         "from": model.folder.name,
         "graph": graph.name if graph else None,
         "glosses": len(model.alphabet),
     }
-    made |= {"streams": model.streams, "megabytes": round(size / 1e6, 2)}
-    made |= {"off_nats": float(f"{exact.off:.1e}"), "same_top_1": round(last.agree, 4)}
-    return made | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})
+    metrics |= {"streams": model.streams, "megabytes": round(size / 1e6, 2)}
+    metrics |= {"off_nats": float(f"{exact.off:.1e}"), "same_top_1": round(last.agree, 4)}
+    return metrics | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})

@@ -1,4 +1,4 @@
-"""Recognisers as ONNX graphs: whole clips with dynamic batch and time, streams with explicit state, and both in INT8."""
+"""Exports recognisers as ONNX: whole clips with dynamic batch and time, streams with explicit states, and both in INT8."""
 
 import io
 import logging
@@ -16,7 +16,7 @@ from asl.models.objectives.ctc import normalised
 from asl.pipelines.workspace.files import write_atomically
 
 OPSET = 17
-#: What INT8 is for: matrices, whose numbers are most of a model's.
+#: Operators that INT8 applies to: their matrices are most of a model's weights.
 QUANTISED = ("MatMul", "Gemm", "LSTM")
 
 
@@ -33,12 +33,13 @@ class WholeClips(nn.Module):
         for member in self.members:
             encoded, _ = member.encoder(features, lengths)
             scores.append(normalised(member.scores(encoded, lengths)))
-            said = member.phonology(encoded)
-            posteriors.append([torch.softmax(said[name], dim=-1) for name in self.tiers])
-        return torch.stack(scores), *(torch.stack(own).mean(dim=0) for own in zip(*posteriors, strict=True))
+            logits = member.phonology(encoded)
+            posteriors.append([torch.softmax(logits[name], dim=-1) for name in self.tiers])
+        return torch.stack(scores), *(torch.stack(tier).mean(dim=0) for tier in zip(*posteriors, strict=True))
 
 
 def write_encoder(path: Path, members: Sequence[Recogniser]) -> None:
+    """Writes the graph for whole clips. Outputs: log_probs and tier.<name>, as of `WholeClips`."""
     module = WholeClips(members).eval()
     inputs = members[0].encoder.spec.inputs
     example = torch.zeros(2, 12, inputs), torch.tensor([12, 9])
@@ -49,7 +50,7 @@ def write_encoder(path: Path, members: Sequence[Recogniser]) -> None:
 
 
 def write_stream(path: Path, members: Sequence[Recogniser]) -> list[tuple[str, tuple[int, ...]]]:
-    """Writes the streaming graph; name and shape of its states."""
+    """Writes the graph for streams. Returns name and shape of its states; the graph outputs next.<name> for each."""
     module = StreamingRecogniser(members).eval()
     shapes = module.state_shapes()
     names = [name for name, _ in shapes]
@@ -65,7 +66,7 @@ def write_stream(path: Path, members: Sequence[Recogniser]) -> list[tuple[str, t
 def _write(path: Path, module: nn.Module, example, inputs: Sequence[str], outputs: Sequence[str], axes) -> None:
     data = io.BytesIO()
     with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an exporter that will be replaced, and of shapes that it traces as they are
+        warnings.simplefilter("ignore")  # about an exporter that will be replaced, and shapes that are traced as constants
         torch.onnx.export(
             module, example, data, input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
             opset_version=OPSET, dynamo=False,
@@ -74,10 +75,10 @@ def _write(path: Path, module: nn.Module, example, inputs: Sequence[str], output
 
 
 def quantise(path: Path) -> None:
-    """Turns the weights of a graph to INT8, in place; activations are quantised as they come."""
+    """Quantises the weights of a graph to INT8, in place. Activations are quantised at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    small = path.with_suffix(".int8.tmp")
-    logging.getLogger().setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
-    quantize_dynamic(path, small, op_types_to_quantize=list(QUANTISED), weight_type=QuantType.QInt8)
-    small.replace(path)
+    unfinished = path.with_suffix(".int8.tmp")
+    logging.getLogger().setLevel(logging.ERROR)  # it recommends a pre-processing that makes no difference here
+    quantize_dynamic(path, unfinished, op_types_to_quantize=list(QUANTISED), weight_type=QuantType.QInt8)
+    unfinished.replace(path)

@@ -1,4 +1,4 @@
-"""The page of `asl profile`: the budget as a stacked bar, every variant, and an earlier profile beside."""
+"""The page of `asl profile`: a stacked bar against the budget, every variant, and an earlier profile for comparison."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,30 +17,37 @@ COLOURS = {
 }
 
 
-def write_report(path: Path, made: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> None:
-    write_page(path, "profile.html", made=made, earlier=earlier, bar=figure_uri(bar_figure(made, earlier)), steps=list(STEPS))
+def write_report(path: Path, profile: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> None:
+    """profile, earlier: as `run_profile` and `read_profile` return them."""
+    bar = figure_uri(bar_figure(profile, earlier))
+    write_page(path, "profile.html", made=profile, earlier=earlier, bar=bar, steps=list(STEPS))
 
 
-def bar_figure(made: Mapping[str, Any], earlier: Mapping[str, Any] | None):
-    """Milliseconds a frame of each step at p50 and at p95, under the budget."""
+def bar_figure(profile: Mapping[str, Any], earlier: Mapping[str, Any] | None):
+    """Milliseconds per frame of each step at p50 and p95, above the budget."""
     from matplotlib.figure import Figure
 
-    rows = [("budget", None)]
-    rows += [(f"earlier, {mark}", (earlier, mark)) for mark in ("p50", "p95") if earlier]
-    rows += [(mark, (made, mark)) for mark in ("p50", "p95")]
+    rows: list[tuple[str, Mapping[str, float]]] = [("budget", profile["budget"])]
+    for name, source in (("earlier, ", earlier), ("", profile)):
+        rows += [(f"{name}{percentile}", _at(source, percentile)) for percentile in ("p50", "p95") if source]
     figure = Figure(figsize=(10, 0.6 * len(rows) + 1))
     axes = figure.subplots()
-    for place, (_, shown) in enumerate(rows):
+    for row, (_, milliseconds) in enumerate(rows):
         left = 0.0
         for step in STEPS:
-            own = made["budget"].get(step, 0.0) if shown is None else shown[0]["steps"].get(step, {}).get(shown[1], 0.0)
-            axes.barh(place, own, left=left, color=COLOURS[step], label=step if place == len(rows) - 1 else None, height=0.6)
-            left += own
-        axes.text(left + 1, place, f"{left:.0f}", va="center", fontsize=8)
-    axes.axvline(made["budget"]["total"], color="black", linewidth=0.8, linestyle=":")
+            width = milliseconds.get(step, 0.0)
+            axes.barh(row, width, left=left, color=COLOURS[step], label=step if row == len(rows) - 1 else None, height=0.6)
+            left += width
+        axes.text(left + 1, row, f"{left:.0f}", va="center", fontsize=8)
+    axes.axvline(profile["budget"]["total"], color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=8)
-    axes.set_xlabel("ms a frame", fontsize=8)
+    axes.set_xlabel("ms per frame", fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     axes.legend(fontsize=7, ncols=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     figure.tight_layout()
     return figure
+
+
+def _at(profile: Mapping[str, Any], percentile: str) -> dict[str, float]:
+    """Step → milliseconds per frame at a percentile."""
+    return {step: values.get(percentile, 0.0) for step, values in profile["steps"].items()}

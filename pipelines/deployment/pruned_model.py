@@ -1,4 +1,4 @@
-"""A trained model made smaller: units cut out, then a short training to recover (SPEC §15)."""
+"""Prunes a trained model: removes units, then trains it briefly to recover (SPEC §15)."""
 
 import tempfile
 from collections.abc import Sequence
@@ -18,37 +18,38 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.training import TrainSettings
 
-#: Of the learning rate that the model was trained with.
+#: Learning rate of the recovery, as a share of that of the training.
 RECOVERY_RATE = 0.25
 
 
-def smaller(
+def prune_model(
     model: TrainedModel, share: float, epochs: int, store: FeatureStore | None, folder: Path, progress: Progress
 ) -> TrainedModel:
-    """The model without `share` of its units, trained for `epochs` more on the workspace's clips, written to `folder`.
+    """Removes `share` of the model's units, trains it for `epochs` on the workspace's clips, and writes it to `folder`.
 
-    Raises BadInput: nothing to recover on, or nothing would be left.
+    Raises BadInput if there are no training clips, or no units would be left.
     """
     train = usable_clips(store.clips, model, "train") if store else []
     if not train:
-        raise BadInput("no training clips here to recover on after pruning", "export in the workspace that it was trained in")
+        raise BadInput(
+            "pruning needs training clips to recover on, but there are none here",
+            "export in the workspace that the model was trained in",
+        )
     settings = recovery_settings(model, epochs)
     validation = usable_clips(store.clips, model, "validation")
     lexicon = table_of([store.clips[i] for i in train], str(model.card.get("training", {}).get("asl_lex", ""))).lexicon
-    corpus = ClipSelection(train, validation, model.alphabet, 0)
-    data = examples_of(store, corpus, LabelTable(model.tiers, lexicon), (model.mean, model.deviation))
+    selection = ClipSelection(train, validation, model.alphabet, 0)
+    data = examples_of(store, selection, LabelTable(model.tiers, lexicon), (model.mean, model.deviation))
     members: Sequence = []
-    for number, old in enumerate(model.recognisers):
+    for number, recogniser in enumerate(model.recognisers):
         try:
-            small = prune_recogniser(old, share)
+            pruned = prune_recogniser(recogniser, share)
         except ValueError as error:
             raise BadInput(str(error), "prune less") from error
-        with tempfile.TemporaryDirectory() as place:
-            own = replace(settings, seed=settings.seed + number)
-            members = [
-                *members,
-                CtcRun(small.train(), data, own, Path(place), choose_device(own.device)).run(progress).model.cpu(),
-            ]
+        with tempfile.TemporaryDirectory() as name:
+            member_settings = replace(settings, seed=settings.seed + number)
+            run = CtcRun(pruned.train(), data, member_settings, Path(name), choose_device(member_settings.device))
+            members = [*members, run.run(progress).model.cpu()]
     card = {key: model.card[key] for key in ("training", "metrics", "stage") if key in model.card}
     card |= {"from": model.folder.name, "pruned": {"share": share, "epochs": epochs}}
     save_model(folder, members, model.alphabet, model.features, model.mean, model.deviation, card)
@@ -56,8 +57,8 @@ def smaller(
 
 
 def recovery_settings(model: TrainedModel, epochs: int) -> TrainSettings:
-    """Those that it was trained with, but for few epochs at a lower rate, and all of them kept."""
-    known = {spec.name for spec in fields(TrainSettings)}
-    settings = TrainSettings(**{key: value for key, value in model.card.get("training", {}).items() if key in known})
+    """The settings of the model's training, with few epochs, a lower learning rate, and without early stopping."""
+    names = {spec.name for spec in fields(TrainSettings)}
+    settings = TrainSettings(**{key: value for key, value in model.card.get("training", {}).items() if key in names})
     rate = RECOVERY_RATE * settings.learning_rate
     return replace(settings, epochs=epochs, learning_rate=rate, patience=0, average=0.0, adversarial=0.0, members=1)

@@ -78,5 +78,5 @@ def test_what_cannot_be_profiled(word, tmp_path):
         assert "runs on the CPU" in run_asl("profile", word, "--device", "cuda", cwd=tmp_path, check=2).stderr
     assert "there is no" in run_asl("profile", "nowhere.mp4", cwd=tmp_path, check=2).stderr
     (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(BadInput, match="is no profile"):
+    with pytest.raises(BadInput, match="is not a profile"):
         read_profile(tmp_path / "x.json")
