@@ -1,4 +1,4 @@
-"""Heads that name phonological classes and boundaries: of each frame, or of a whole clip (SPEC §6, §7)."""
+"""Heads that predict phonological classes and boundaries, per frame or per clip (SPEC §6, §7)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,39 +11,45 @@ from asl.models.objectives.ctc import real_frames
 
 
 class PhonologyHeads(nn.Module):
-    """One linear head a tier over the encoder's frames. tiers: name → its classes, in the order of the labels."""
+    """One linear head per tier over the encoder's frames. channels: M. tiers: name → its classes, in label order."""
 
     def __init__(self, channels: int, tiers: Mapping[str, Sequence[str]]):
         super().__init__()
         self.tiers = {name: tuple(classes) for name, classes in tiers.items()}
-        # Module names may not hold dots, which tier names may.
+        # A list, because module names may not contain dots, and tier names may.
         self.heads = nn.ModuleList(nn.Linear(channels, 1 if name == BOUNDARY else len(tiers[name])) for name in tiers)
 
     def forward(self, encoded: Tensor) -> dict[str, Tensor]:
-        """(N, T, M) → for each tier the logits (N, T, classes)."""
+        """(N, T, M) encoded frames → tier → (N, T, classes) logits."""
         return {name: head(encoded).float() for name, head in zip(self.tiers, self.heads, strict=True)}
 
     def losses(
         self, encoded: Tensor, lengths: Tensor, frames: Mapping[str, Tensor], clips: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy over the phonological tiers that have labels, and that of BOUNDARY; 0 where there are none.
+        """The mean cross-entropy of the phonological tiers with labels, and that of BOUNDARY; 0 without labels.
 
-        encoded: (N, T, M); lengths: (N,). frames: tier → (N, T) labels of frames; clips: tier → (N,) labels of whole
-        clips, judged by the mean logits of their frames. UNKNOWN where there is none; of BOUNDARY 0 or 1.
+        encoded: (N, T, M); lengths: (N,). frames: tier → (N, T) labels of frames. clips: tier → (N,) labels of whole clips, which
+        are predicted from the mean logits of their frames. UNKNOWN marks a missing label; labels of BOUNDARY are 0 or 1.
         """
         real = real_frames(encoded, lengths)
-        phonology, boundary = [], []
-        for name, values in self(encoded).items():
-            found = boundary if name == BOUNDARY else phonology
+        phonology: list[Tensor] = []
+        boundary: list[Tensor] = []
+        for name, logits in self(encoded).items():
+            losses = boundary if name == BOUNDARY else phonology
             if name in frames:
-                found += tier_loss(name, values, frames[name].masked_fill(~real, UNKNOWN))
+                losses += tier_loss(name, logits, frames[name].masked_fill(~real, UNKNOWN))
             elif name in clips:
-                found += tier_loss(name, (values * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True), clips[name])
-        return tuple(torch.stack(found).mean() if found else encoded.new_zeros(()) for found in (phonology, boundary))
+                clip_logits = (logits * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True)
+                losses += tier_loss(name, clip_logits, clips[name])
+        return _mean_or_zero(phonology, encoded), _mean_or_zero(boundary, encoded)
+
+
+def _mean_or_zero(losses: list[Tensor], like: Tensor) -> Tensor:
+    return torch.stack(losses).mean() if losses else like.new_zeros(())
 
 
 def tier_loss(name: str, logits: Tensor, labels: Tensor) -> list[Tensor]:
-    """Mean cross-entropy of (…, classes) logits where labels (…) are not UNKNOWN; nothing where all are."""
+    """[The mean cross-entropy of logits (…, classes) over labels (…) that are not UNKNOWN], or [] if all are UNKNOWN."""
     known = labels != UNKNOWN
     if not known.any():
         return []

@@ -1,7 +1,8 @@
-"""Product vector quantiser: one codebook a phonological part (SPEC §4)."""
+"""The product vector quantiser: one codebook per phonological part (SPEC §4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +11,26 @@ from asl.models.features.phon36 import PARTS
 
 #: Entries of each codebook (SPEC §4).
 CODEBOOK_SIZES = {"H": 64, "L": 128, "O": 32, "M": 64, "N": 32}
-#: The token of a part that is not seen in a frame.
+#: The code of a part that is not seen in a frame.
 ABSENT = -1
-#: How much of the old running sums is kept at an update.
+#: Decay of the running sums per update.
 EMA = 0.99
-#: An entry that takes less than this share of an even one's frames is dead and seeded anew.
+#: An entry with less than this share of the mean number of frames is dead, and is re-seeded.
 DEAD_SHARE = 0.15
+#: Weight of the commitment loss (SPEC §4).
 COMMITMENT = 0.25
 _KMEANS_ROUNDS = 12
-#: Distances are taken for this many frames at a time, so that memory stays bounded.
+#: Distances are computed for this many frames at a time, to bound memory.
 _CHUNK = 8192
 
 
 @dataclass(frozen=True)
 class CodebookFigures:
-    """Of one codebook on some frames: size, share of entries in use, perplexity of the codes, mean squared distance
-    to the entry a dimension, and the frames that were counted."""
+    """Statistics of one codebook over some frames.
+
+    size: K entries. used: share of entries in use. perplexity: of the codes. distortion: mean squared distance to the entry, per
+    dimension. frames: in which the part is seen.
+    """
 
     size: int
     used: float
@@ -35,7 +40,7 @@ class CodebookFigures:
 
 
 class Codebook(nn.Module):
-    """K entries in D dimensions, learned by running means of the vectors that are nearest to each (van den Oord, 2017)."""
+    """K entries of D dimensions, learned as running means of the vectors nearest to each (van den Oord et al., 2017)."""
 
     entries: Tensor
     counts: Tensor
@@ -48,30 +53,30 @@ class Codebook(nn.Module):
         self.register_buffer("sums", torch.zeros(size, dimensions))
 
     def nearest(self, values: Tensor) -> Tensor:
-        """(F, D) → (F,) the nearest entry of each; of equals the first."""
+        """The code of each vector: (F, D) → (F,) index of the nearest entry, the first of equally near ones."""
         return torch.cat([torch.cdist(part, self.entries).argmin(dim=1) for part in values.split(_CHUNK)])
 
     def margin(self, values: Tensor) -> Tensor:
-        """(F, D) → (F,) half the gap between the nearest and the second-nearest entry: no move shorter than it changes a code."""
+        """(F, D) → (F,) half the gap between the nearest and the second-nearest entry. A smaller perturbation changes no code."""
         nearest = torch.cdist(values, self.entries).topk(2, dim=1, largest=False).values
         return (nearest[:, 1] - nearest[:, 0]) / 2
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(F, D) → the entries in their places (gradients pass straight through), codes (F,), and the commitment loss."""
+        """(F, D) → (F, D) nearest entries with a straight-through gradient, (F,) codes, and the commitment loss."""
         codes = self.nearest(values.detach())
-        chosen = self.entries[codes]
-        return values + (chosen - values).detach(), codes, commitment(values, chosen)
+        nearest = self.entries[codes]
+        return values + (nearest - values).detach(), codes, commitment(values, nearest)
 
     @torch.no_grad()
     def seed(self, values: Tensor, generator: torch.Generator) -> None:
-        """k-means++ start and a few rounds of k-means on a sample (F, D); fewer vectors than entries are taken twice."""
+        """Initialises the entries from a sample (F, D): k-means++, then a few rounds of k-means. F may be below K."""
         entries = values[torch.randint(len(values), (1,), generator=generator)]
         distance = torch.cdist(values, entries)[:, 0] ** 2
         for _ in range(len(self.entries) - 1):
             weights = distance + 1e-12
-            chosen = values[torch.multinomial(weights / weights.sum(), 1, generator=generator)]
-            entries = torch.cat([entries, chosen])
-            distance = torch.minimum(distance, torch.cdist(values, chosen)[:, 0] ** 2)
+            entry = values[torch.multinomial(weights / weights.sum(), 1, generator=generator)]
+            entries = torch.cat([entries, entry])
+            distance = torch.minimum(distance, torch.cdist(values, entry)[:, 0] ** 2)
         self.entries.copy_(entries)
         self.counts.fill_(len(values) / len(entries))
         self.sums.copy_(entries * self.counts[:, None])
@@ -80,7 +85,7 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def update(self, values: Tensor, generator: torch.Generator, keep: float = EMA) -> None:
-        """Moves the entries towards the means of their vectors (F, D), and seeds dead ones anew among the vectors."""
+        """Moves the entries towards the means of their vectors (F, D), and re-seeds dead ones from the vectors."""
         if not len(values):
             return
         codes = self.nearest(values)
@@ -88,52 +93,64 @@ class Codebook(nn.Module):
         sums = torch.zeros_like(self.sums).index_add_(0, codes, values)
         self.counts.mul_(keep).add_(counts, alpha=1 - keep)
         self.sums.mul_(keep).add_(sums, alpha=1 - keep)
-        even = self.counts.sum() / len(self.counts)
-        dead = torch.nonzero(self.counts < DEAD_SHARE * even)[:, 0]
+        mean_count = self.counts.sum() / len(self.counts)
+        dead = torch.nonzero(self.counts < DEAD_SHARE * mean_count)[:, 0]
         if len(dead):
             seeds = values[torch.randint(len(values), (len(dead),), generator=generator)]
-            self.counts[dead] = even
-            self.sums[dead] = seeds * even
+            self.counts[dead] = mean_count
+            self.sums[dead] = seeds * mean_count
         self.entries.copy_(self.sums / self.counts[:, None].clamp_min(1e-6))
 
 
-def commitment(values: Tensor, chosen: Tensor) -> Tensor:
-    """(F, D), (F, D) → how far the values are from the entries they should be at, weighted as in SPEC §4."""
-    return COMMITMENT * ((values - chosen.detach()) ** 2).mean()
+def commitment(values: Tensor, entries: Tensor) -> Tensor:
+    """The commitment loss: the weighted mean squared distance of values (F, D) to their entries (F, D) (SPEC §4)."""
+    return COMMITMENT * ((values - entries.detach()) ** 2).mean()
 
 
 class ProductQuantiser(nn.Module):
-    """Codebooks over the standardised parts of phon36; a frame's token is one code a part (SPEC §4)."""
+    """A codebook for each standardised part of phon36; a frame's token is one code per part (SPEC §4).
+
+    sizes: part → K.
+    """
 
     def __init__(self, sizes: Mapping[str, int] = CODEBOOK_SIZES):
         super().__init__()
         self.books = nn.ModuleDict({part: Codebook(size, _width(part)) for part, size in sizes.items()})
 
+    def codebook(self, part: str) -> Codebook:
+        """The codebook of a part. Raises KeyError if there is none."""
+        return cast(Codebook, self.books[part])
+
     def forward(self, values: Tensor, seen: Tensor) -> Tensor:
-        """values: (F, 36) standardised, 0 where absent; seen: (F, 36) bool. Returns (F, parts) codes, ABSENT where
-        nothing of the part is seen."""
-        columns = []
-        for part, book in self.books.items():
-            codes = book.nearest(values[:, PARTS[part]])
-            columns.append(codes.masked_fill(~seen[:, PARTS[part]].any(dim=1), ABSENT))
-        return torch.stack(columns, dim=1)
+        """The tokens of frames: (F, P) codes of the P parts, ABSENT where no feature of the part is present.
+
+        values: (F, 36) standardised, 0 where absent; seen: (F, 36) bool.
+        """
+        codes = []
+        for part in self.books:
+            columns = PARTS[part]
+            part_codes = self.codebook(part).nearest(values[:, columns])
+            codes.append(part_codes.masked_fill(~seen[:, columns].any(dim=1), ABSENT))
+        return torch.stack(codes, dim=1)
 
     def seed(self, values: Tensor, seen: Tensor, generator: torch.Generator) -> None:
-        """A start for every codebook, from (F, 36) frames; a part that is never seen keeps none."""
-        for part, book in self.books.items():
-            if len(own := _of(part, values, seen)):
-                book.seed(own, generator)
+        """Initialises every codebook from (F, 36) frames. The codebook of a part that is never seen stays zero."""
+        for part in self.books:
+            if len(vectors := _seen_vectors(part, values, seen)):
+                self.codebook(part).seed(vectors, generator)
 
     def update(self, values: Tensor, seen: Tensor, generator: torch.Generator) -> None:
-        for part, book in self.books.items():
-            book.update(_of(part, values, seen), generator)
+        """Updates every codebook with (F, 36) frames."""
+        for part in self.books:
+            self.codebook(part).update(_seen_vectors(part, values, seen), generator)
 
     def figures(self, values: Tensor, seen: Tensor) -> dict[str, CodebookFigures]:
-        """How well each codebook is used by (F, 36) frames, over those in which its part is seen."""
-        return {part: _figures(book, _of(part, values, seen)) for part, book in self.books.items()}
+        """Part → the statistics of its codebook, over those of the (F, 36) frames in which the part is seen."""
+        return {part: codebook_figures(self.codebook(part), _seen_vectors(part, values, seen)) for part in self.books}
 
 
-def _figures(book: Codebook, values: Tensor) -> CodebookFigures:
+def codebook_figures(book: Codebook, values: Tensor) -> CodebookFigures:
+    """The statistics of a codebook over vectors (F, D); all 0 without vectors."""
     size = len(book.entries)
     if not len(values):
         return CodebookFigures(size, 0.0, 0.0, 0.0, 0)
@@ -144,7 +161,8 @@ def _figures(book: Codebook, values: Tensor) -> CodebookFigures:
     return CodebookFigures(size, float((shares > 0).double().mean()), perplexity, distortion, len(values))
 
 
-def _of(part: str, values: Tensor, seen: Tensor) -> Tensor:
+def _seen_vectors(part: str, values: Tensor, seen: Tensor) -> Tensor:
+    """The columns of a part in the frames in which it is seen: (F', D)."""
     columns = PARTS[part]
     return values[:, columns][seen[:, columns].any(dim=1)]
 

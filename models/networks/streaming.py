@@ -1,27 +1,28 @@
-"""A recogniser that reads a stream in chunks of any length, with its memory as explicit state (SPEC §5, streaming path).
+"""A recogniser that reads a stream in chunks of any length, with explicit state (SPEC §5, streaming path).
 
-Everything that a causal encoder remembers is what its convolutions and its attention still look back on. Read in chunks, a
-clip gets the scores that it gets as a whole.
+The state is what the convolutions and the attention of a causal encoder look back on. A clip that is read in chunks gets the same
+scores as in one piece.
 """
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from asl.models.features.tiers import BOUNDARY
-from asl.models.networks.encoders import CAUSAL_REACH, HEADS, AttentionBlock, ConvBlock
+from asl.models.networks.encoders import CAUSAL_REACH, HEADS, AttentionBlock, BlockEncoder, ConvBlock
 from asl.models.networks.recogniser import Recogniser
 from asl.models.objectives.ctc import normalised
 
-#: Frames before the current one that attention remembers.
+#: Frames before the current one that attention uses.
 REMEMBERED = CAUSAL_REACH - 1
 
 
 class StreamingRecogniser(nn.Module):
-    """Recognisers of one causal shape. Raises ValueError for encoders that read a clip from both ends."""
+    """An ensemble of recognisers with the same causal encoder shape. Raises ValueError if the encoder is not causal."""
 
     def __init__(self, members: Sequence[Recogniser]):
         super().__init__()
@@ -30,11 +31,17 @@ class StreamingRecogniser(nn.Module):
         self.members = nn.ModuleList(members)
         self.tiers = [name for name in members[0].phonology.tiers if name != BOUNDARY]
 
+    def _members(self) -> list[Recogniser]:
+        return [cast(Recogniser, member) for member in self.members]
+
     def state_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Name and shape of each state after the axis of streams; a stream begins with zeros. The first counts what is real."""
-        shapes = [("seen", (REMEMBERED,))]
-        for m, member in enumerate(self.members):
-            for b, block in enumerate(member.encoder.blocks):
+        """The name and shape of each state, without the leading axis of streams N. All start as zeros.
+
+        The first marks which of the remembered frames are real.
+        """
+        shapes: list[tuple[str, tuple[int, ...]]] = [("seen", (REMEMBERED,))]
+        for m, member in enumerate(self._members()):
+            for b, block in enumerate(_blocks(member)):
                 if isinstance(block, ConvBlock):
                     shapes.append((f"member{m}.block{b}.wide", (block.padding[0], block.widen.out_features)))
                 else:
@@ -43,47 +50,61 @@ class StreamingRecogniser(nn.Module):
         return shapes
 
     def forward(self, features: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """(N, t, D) next frames and the states → (M, N, t, V + 1) log-probabilities of each of M recognisers, (N, t, classes)
-        mean posteriors of each tier, then the new states."""
+        """Reads the next frames.
+
+        features: (N, t, D); states: as in `state_shapes`. Returns (M, N, t, V + 1) log-probabilities of each of M members,
+        (N, t, classes) mean posteriors of each tier, and the new states.
+        """
         seen = torch.cat([states[0], torch.ones_like(features[..., 0])], dim=1)
-        waiting, after = list(states[1:]), []
+        old_states = list(states[1:])
+        new_states: list[Tensor] = []
         scores, posteriors = [], []
-        for member in self.members:
+        for member in self._members():
             values = member.encoder.project(features)
-            for block in member.encoder.blocks:
-                read = _convolved if isinstance(block, ConvBlock) else _attended
-                count = 1 if isinstance(block, ConvBlock) else 2
-                values, *kept = read(block, values, seen, *waiting[:count])
-                waiting, after = waiting[count:], after + kept
+            for block in _blocks(member):
+                if isinstance(block, ConvBlock):
+                    values, *updated = _convolve(block, values, old_states.pop(0))
+                else:
+                    values, *updated = _attend(block, values, seen, old_states.pop(0), old_states.pop(0))
+                new_states += updated
             encoded = member.encoder.norm(values)
             scores.append(normalised(member.scores(encoded, torch.zeros(0))))
-            said = member.phonology(encoded)
-            posteriors.append([torch.softmax(said[name], dim=-1) for name in self.tiers])
-        means = [torch.stack(own).mean(dim=0) for own in zip(*posteriors, strict=True)]
-        return torch.stack(scores), *means, seen[:, -REMEMBERED:], *after
+            logits = member.phonology(encoded)
+            posteriors.append([torch.softmax(logits[name], dim=-1) for name in self.tiers])
+        means = [torch.stack(members).mean(dim=0) for members in zip(*posteriors, strict=True)]
+        return torch.stack(scores), *means, seen[:, -REMEMBERED:], *new_states
 
 
-def _convolved(block: ConvBlock, values: Tensor, seen: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-    """A ConvBlock on the next frames: its values and what it looks back on from now on."""
-    wide = torch.cat([before, functional.silu(block.widen(block.norm(values)))], dim=1)
+def _blocks(member: Recogniser) -> list[ConvBlock | AttentionBlock]:
+    return [cast(ConvBlock | AttentionBlock, block) for block in cast(BlockEncoder, member.encoder).blocks]
+
+
+def _convolve(block: ConvBlock, values: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+    """A ConvBlock on the next frames (N, t, C): its values, and the new history of its convolution."""
+    wide = torch.cat([history, functional.silu(block.widen(block.norm(values)))], dim=1)
     convolved = block.convolve(wide.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
     return values + block.narrow(functional.silu(block.between(convolved))), wide[:, values.shape[1] :]
 
 
-def _attended(block: AttentionBlock, values: Tensor, seen: Tensor, keys: Tensor, held: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """An AttentionBlock on the next frames, the keys and the values that it looks back on from now on."""
+def _attend(
+    block: AttentionBlock, values: Tensor, seen: Tensor, key_history: Tensor, value_history: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """An AttentionBlock on the next frames (N, t, C): its values, and the new histories of keys and values.
+
+    seen: (N, REMEMBERED + t) 1 for real frames.
+    """
     query, key, value = block.mix(block.norm(values)).chunk(3, dim=-1)
-    key, value = torch.cat([keys, key], dim=1), torch.cat([held, value], dim=1)
-    weights = _heads(query) @ _heads(key).transpose(-1, -2) / math.sqrt(query.shape[-1] / HEADS)
-    behind = torch.arange(query.shape[1], device=query.device)[:, None] + REMEMBERED
-    behind = behind - torch.arange(key.shape[1], device=query.device)[None]
-    allowed = (behind >= 0) & (behind < CAUSAL_REACH) & (seen[:, None, None] > 0)
+    key, value = torch.cat([key_history, key], dim=1), torch.cat([value_history, value], dim=1)
+    weights = _split_heads(query) @ _split_heads(key).transpose(-1, -2) / math.sqrt(query.shape[-1] / HEADS)
+    distance = torch.arange(query.shape[1], device=query.device)[:, None] + REMEMBERED
+    distance = distance - torch.arange(key.shape[1], device=query.device)[None]
+    allowed = (distance >= 0) & (distance < CAUSAL_REACH) & (seen[:, None, None] > 0)
     weights = torch.softmax(weights.masked_fill(~allowed, -1e4), dim=-1)
-    mixed = (weights @ _heads(value)).transpose(1, 2).flatten(2)
-    values = values + block.join(mixed)
+    attended = (weights @ _split_heads(value)).transpose(1, 2).flatten(2)
+    values = values + block.join(attended)
     return values + block.feed(values), key[:, -REMEMBERED:], value[:, -REMEMBERED:]
 
 
-def _heads(values: Tensor) -> Tensor:
+def _split_heads(values: Tensor) -> Tensor:
     """(N, T, C) → (N, HEADS, T, C / HEADS)."""
     return values.unflatten(-1, (HEADS, -1)).transpose(1, 2)

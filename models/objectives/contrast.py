@@ -1,44 +1,45 @@
-"""The contrastive losses of stage 1: frames near in time, and views of one clip (SPEC §6)."""
+"""The contrastive losses of stage 1: between frames close in time, and between two views of a clip (SPEC §6)."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: A positive is one to this many frames later.
+#: A positive is 1 to this many frames later.
 LONGEST_STEP = 5
 TIME_TEMPERATURE, VIEW_TEMPERATURE = 0.1, 0.07
 
 
-def pairs_in_time(lengths: Tensor, a_clip: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """lengths (N,) → clip, frame and later frame, each (N · a_clip,): positives 1…LONGEST_STEP frames apart.
+def pairs_in_time(lengths: Tensor, per_clip: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Draws pairs of a frame and its positive, 1…LONGEST_STEP frames later in the same clip.
 
-    Of a clip of one frame the frame itself is the later one.
+    lengths: (N,) frames of each clip. Returns clip, frame and later frame, each (N · per_clip,). In a clip of one frame, that
+    frame is its own positive.
     """
-    clips = torch.arange(len(lengths)).repeat_interleave(a_clip)
-    own = lengths[clips].double()
+    clips = torch.arange(len(lengths)).repeat_interleave(per_clip)
+    frames = lengths[clips].double()
     steps = torch.randint(1, LONGEST_STEP + 1, (len(clips),), generator=generator)
     steps = torch.minimum(steps, lengths[clips] - 1)
-    first = (torch.rand(len(clips), generator=generator, dtype=torch.float64) * (own - steps)).long()
+    first = (torch.rand(len(clips), generator=generator, dtype=torch.float64) * (frames - steps)).long()
     return clips, first, first + steps
 
 
 def time_contrast(anchors: Tensor, later: Tensor, clips: Tensor) -> Tensor:
-    """InfoNCE: (F, D) frames, (F, D) the frames that come after each, (F,) their clips → scalar.
+    """InfoNCE over time: anchors (F, D), their positives (F, D), and their clips (F,) → scalar.
 
-    Negatives of a frame are the later frames of other clips only. Needs at least two clips.
+    The negatives of an anchor are the positives of other clips only, so at least two clips are needed.
     """
     scores = functional.normalize(anchors, dim=1) @ functional.normalize(later, dim=1).T / TIME_TEMPERATURE
-    own_clip = clips[:, None] == clips[None]
-    own = torch.eye(len(clips), dtype=torch.bool, device=clips.device)
+    same_clip = clips[:, None] == clips[None]
+    positive = torch.eye(len(clips), dtype=torch.bool, device=clips.device)
     return functional.cross_entropy(
-        scores.masked_fill(own_clip & ~own, -torch.inf), torch.arange(len(clips), device=clips.device)
+        scores.masked_fill(same_clip & ~positive, -torch.inf), torch.arange(len(clips), device=clips.device)
     )
 
 
 def view_contrast(first: Tensor, second: Tensor) -> Tensor:
-    """NT-Xent: (N, D) and (N, D), two views of the same N clips → scalar (Chen et al., ICML 2020)."""
+    """NT-Xent between two views (N, D) of the same N clips → scalar (Chen et al., ICML 2020)."""
     count = len(first)
-    both = functional.normalize(torch.cat([first, second]), dim=1)
-    scores = (both @ both.T / VIEW_TEMPERATURE).fill_diagonal_(-torch.inf)
-    partner = torch.arange(2 * count, device=first.device).roll(count)
-    return functional.cross_entropy(scores, partner)
+    views = functional.normalize(torch.cat([first, second]), dim=1)
+    scores = (views @ views.T / VIEW_TEMPERATURE).fill_diagonal_(-torch.inf)
+    positive = torch.arange(2 * count, device=first.device).roll(count)
+    return functional.cross_entropy(scores, positive)

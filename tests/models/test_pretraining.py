@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from asl.models.features.tiers import BOUNDARY, UNKNOWN
 from asl.models.networks.phonology_heads import PhonologyHeads
 from asl.models.networks.probe import mean_and_deviation, probe_scores
-from asl.models.networks.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, _figures
+from asl.models.networks.quantiser import ABSENT, CODEBOOK_SIZES, Codebook, ProductQuantiser, codebook_figures
 from asl.models.objectives.contrast import LONGEST_STEP, pairs_in_time, time_contrast, view_contrast
 
 
@@ -60,11 +60,11 @@ def test_codebooks_have_the_sizes_of_the_specification_and_are_used():
 def test_figures_are_those_of_the_definition():
     book = Codebook(4, 1)
     book.entries.copy_(torch.tensor([[0.0], [1.0], [2.0], [30.0]]))
-    one = _figures(book, torch.tensor([[0.0], [0.5 - 1e-3], [1.0], [2.0]]))
+    one = codebook_figures(book, torch.tensor([[0.0], [0.5 - 1e-3], [1.0], [2.0]]))
     assert one.used == 0.75
     assert one.perplexity == pytest.approx(np.exp(0.5 * np.log(2) + 0.5 * np.log(4)))
     assert one.distortion == pytest.approx(0.25 / 4, rel=0.01)
-    assert _figures(book, torch.zeros(0, 1)).frames == 0
+    assert codebook_figures(book, torch.zeros(0, 1)).frames == 0
 
 
 def test_what_is_not_seen_has_no_token():
