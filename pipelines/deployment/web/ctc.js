@@ -1,8 +1,9 @@
-// Glosses off CTC log-probabilities: the twin of transducers/ctc_search.py, models/ctc_scores.py and pipelines/recognition.py.
+// From CTC log-probabilities to glosses, as in transducers/ctc_search.py, models/objectives/ctc_scores.py and
+// pipelines/recogniser/reading.py.
 
-import { even } from "./features.js";
+import { roundHalfEven } from "./features.js";
 
-const WIDEN_SECONDS = 0.5;
+const MAX_EXTENSION_SECONDS = 0.5;
 
 function logAdd(a, b) {
   if (a < b) [a, b] = [b, a];
@@ -11,77 +12,77 @@ function logAdd(a, b) {
 
 const logSum = (values) => values.reduce(logAdd, -Infinity);
 
-/** The `beam` likeliest label sequences of a view: T rows of V + 1 log-probabilities, the blank first. */
+/** The `beam` likeliest label sequences. view: T rows of V + 1 log-probabilities, the blank first. */
 export function beamSearch(view, beam, penalty) {
-  let kept = [{ labels: [], blank: 0, label: -Infinity }];
+  let beams = [{ labels: [], blank: 0, label: -Infinity }];
   for (const frame of view) {
-    const found = new Map();
-    const at = (labels) => {
+    const extended = new Map();
+    const prefix = (labels) => {
       const key = labels.join(" ");
-      if (!found.has(key)) found.set(key, { labels, blank: -Infinity, label: -Infinity });
-      return found.get(key);
+      if (!extended.has(key)) extended.set(key, { labels, blank: -Infinity, label: -Infinity });
+      return extended.get(key);
     };
-    for (const one of kept) {
-      const total = logAdd(one.blank, one.label), last = one.labels.at(-1);
-      const same = at(one.labels);
+    for (const hypothesis of beams) {
+      const total = logAdd(hypothesis.blank, hypothesis.label), last = hypothesis.labels.at(-1);
+      const same = prefix(hypothesis.labels);
       same.blank = logAdd(same.blank, total + frame[0]);
-      if (last !== undefined) same.label = logAdd(same.label, one.label + frame[last]);
+      if (last !== undefined) same.label = logAdd(same.label, hypothesis.label + frame[last]);
       for (let k = 1; k < frame.length; k++) {
-        const from = k === last ? one.blank : total;
-        if (from > -Infinity) { const longer = at([...one.labels, k]); longer.label = logAdd(longer.label, from + frame[k] - penalty); }
+        const from = k === last ? hypothesis.blank : total;
+        if (from > -Infinity) { const longer = prefix([...hypothesis.labels, k]); longer.label = logAdd(longer.label, from + frame[k] - penalty); }
       }
     }
-    kept = [...found.values()].sort((a, b) => logAdd(b.blank, b.label) - logAdd(a.blank, a.label)).slice(0, beam);
+    beams = [...extended.values()].sort((a, b) => logAdd(b.blank, b.label) - logAdd(a.blank, a.label)).slice(0, beam);
   }
-  return kept.map((one) => one.labels);
+  return beams.map((hypothesis) => hypothesis.labels);
 }
 
 /** log p(labels | view). */
 export function labelScore(view, labels) {
-  const path = [0, ...labels.flatMap((label) => [label, 0])];
-  let ahead = path.map((state, i) => (i < 2 ? view[0][state] : -Infinity));
+  const states = [0, ...labels.flatMap((label) => [label, 0])];
+  let forward = states.map((state, i) => (i < 2 ? view[0][state] : -Infinity));
   for (const frame of view.slice(1)) {
-    ahead = path.map((state, i) => {
-      let sum = ahead[i];
-      if (i > 0) sum = logAdd(sum, ahead[i - 1]);
-      if (i > 1 && state !== 0 && state !== path[i - 2]) sum = logAdd(sum, ahead[i - 2]);
+    forward = states.map((state, i) => {
+      let sum = forward[i];
+      if (i > 0) sum = logAdd(sum, forward[i - 1]);
+      if (i > 1 && state !== 0 && state !== states[i - 2]) sum = logAdd(sum, forward[i - 2]);
       return sum + frame[state];
     });
   }
-  return logSum(ahead.slice(-2));
+  return logSum(forward.slice(-2));
 }
 
-/** (V,) log p of each one-gloss sequence. */
+/** (V,) log p of each sequence of one gloss. */
 function singleSignScores(view) {
   const blank = [0];
   for (const frame of view) blank.push(blank.at(-1) + frame[0]);
   return view[0].slice(1).map((_, v) => {
-    let kept = 0, enter = -Infinity, found = -Infinity;
+    let label = 0, enter = -Infinity, sum = -Infinity;
     view.forEach((frame, t) => {
-      enter = logAdd(enter, blank[t] - kept);
-      kept += frame[v + 1];
-      found = logAdd(found, kept - blank[t + 1] + enter);
+      enter = logAdd(enter, blank[t] - label);
+      label += frame[v + 1];
+      sum = logAdd(sum, label - blank[t + 1] + enter);
     });
-    return blank.at(-1) + found;
+    return blank.at(-1) + sum;
   });
 }
 
-/** (V,) posterior of each gloss, were the frames one sign. */
+/** (V,) posterior of each gloss, if the frames show a single sign. */
 export function posteriors(views) {
-  const own = views.map(singleSignScores);
-  const scores = own[0].map((_, v) => logSum(own.map((one) => one[v])));
+  const viewScores = views.map(singleSignScores);
+  const scores = viewScores[0].map((_, v) => logSum(viewScores.map((values) => values[v])));
   const total = logSum(scores);
   return scores.map((score) => Math.exp(score - total));
 }
 
-/** The labels of a clip: of what is read off each view the likeliest under all. */
+/** The labels of a clip: among the hypotheses of all views, the likeliest under all views. */
 export function labelsOf(views, beam, penalty) {
   const candidates = new Map(views.flatMap((view) => beamSearch(view, beam, penalty)).map((labels) => [labels.join(" "), labels]));
   const score = (labels) => logSum(views.map((view) => labelScore(view, labels))) - penalty * labels.length;
   return [...candidates.values()].map((labels) => ({ labels, score: score(labels) })).sort((a, b) => b.score - a.score)[0].labels;
 }
 
-/** Frames [first, last) of each label on the best path. */
+/** [first, last) frames of each label on the best path. */
 export function align(view, labels) {
   const states = [0, ...labels.flatMap((label) => [label, 0])];
   let scores = states.map((state, i) => (i < 2 ? view[0][state] : -Infinity));
@@ -105,25 +106,26 @@ export function align(view, labels) {
   return spans;
 }
 
-function widened(spans, hands, fps) {
-  const most = even(WIDEN_SECONDS * fps);
-  const ends = [0, ...spans.map((one) => one[1])], starts = [...spans.map((one) => one[0]), hands.length];
+/** Extends spans into neighbouring frames in which a hand is visible, up to the middle between two signs. */
+function extendSpans(spans, hands, fps) {
+  const limit = roundHalfEven(MAX_EXTENSION_SECONDS * fps);
+  const ends = [0, ...spans.map((span) => span[1])], starts = [...spans.map((span) => span[0]), hands.length];
   return spans.map(([first, last], i) => {
     const lowest = i === 0 ? ends[0] : (ends[i] + first + 1) >> 1;
     const highest = i === spans.length - 1 ? starts.at(-1) : (last + starts[i + 1]) >> 1;
     let [low, high] = [first, last];
-    while (low > Math.max(lowest, first - most) && hands[low - 1]) low--;
-    while (high < Math.min(highest, last + most) && hands[high]) high++;
+    while (low > Math.max(lowest, first - limit) && hands[low - 1]) low--;
+    while (high < Math.min(highest, last + limit) && hands[high]) high++;
     return [low, high];
   });
 }
 
-/** Glosses with times in seconds, confidence and the next-best glosses. views: each T rows of V + 1 log-probabilities. */
-export function tokens(views, hands, web) {
+/** Glosses with times in seconds, confidences and runners-up. views: each T rows of V + 1 log-probabilities. */
+export function decode(views, hands, web) {
   const labels = labelsOf(views, web.beam, web.insertion_penalty);
   if (!labels.length) return [];
-  const best = views.map((view) => labelScore(view, labels));
-  const spans = widened(align(views[best.indexOf(Math.max(...best))], labels), hands, web.fps);
+  const scores = views.map((view) => labelScore(view, labels));
+  const spans = extendSpans(align(views[scores.indexOf(Math.max(...scores))], labels), hands, web.fps);
   return labels.map((label, i) => {
     const [first, last] = spans[i];
     const shares = posteriors(views.map((view) => view.slice(first, last)));

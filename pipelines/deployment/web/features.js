@@ -1,4 +1,5 @@
-// Points to the encoder's input: the twin of models/resampling.py, signer_frame.py, phon36.py, landmark_features.py, feature_sets.py.
+// From points to the encoder's input, as in resampling.py, signer_frame.py, phon36.py, landmark_features.py and feature_sets.py
+// of models/features.
 
 const LAGS = [1, 2];
 const CLIP = 4;
@@ -9,9 +10,9 @@ const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const length = (a) => Math.sqrt(dot(a, a));
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const mean = (points) => points[0].map((_, i) => points.reduce((sum, point) => sum + point[i], 0) / points.length);
-const turned = (rotation, vector) => rotation.map((row) => dot(row, vector));
-/** Rounded as Python rounds: halves to the even neighbour. */
-export const even = (value) => { const low = Math.floor(value); return value - low === 0.5 ? low + (low % 2) : Math.round(value); };
+const rotate = (rotation, vector) => rotation.map((row) => dot(row, vector));
+/** Rounds as Python does: halves to the even neighbour. */
+export const roundHalfEven = (value) => { const low = Math.floor(value); return value - low === 0.5 ? low + (low % 2) : Math.round(value); };
 
 /** (T, size) features of a clip, NaN where absent. frames: T arrays of K [x, y, z] at `fps`; web: web.json of the bundle. */
 export function clipFeatures(frames, fps, web) {
@@ -20,8 +21,8 @@ export function clipFeatures(frames, fps, web) {
   const [left, right] = web.shoulders.map((k) => points.map((frame) => frame[k]));
   const signer = signerFrame(left, right, web.fps, web.depth, web.causal);
   const parts = web.sets.map((set) => {
-    const own = points.map((frame) => set.points.map((k) => frame[k]));
-    return set.name === "phon36" ? phon36(own, web.fps, signer) : landmarks(own, signer, set);
+    const setPoints = points.map((frame) => set.points.map((k) => frame[k]));
+    return set.name === "phon36" ? phon36(setPoints, web.fps, signer) : landmarks(setPoints, signer, set);
   });
   const features = points.map((_, t) => parts.flatMap((part) => part[t]));
   for (const row of features) for (const column of web.hidden) row[column] = NaN;
@@ -30,7 +31,7 @@ export function clipFeatures(frames, fps, web) {
 
 function resample(frames, fps, target) {
   if (Math.abs(fps / target - 1) < SAME_RATE || frames.length < 2) return frames;
-  const count = Math.max(1, even((frames.length * target) / fps));
+  const count = Math.max(1, roundHalfEven((frames.length * target) / fps));
   return Array.from({ length: count }, (_, i) => {
     const time = i / target;
     let upper = Math.max(1, Math.min(frames.length - 1, Math.ceil(time * fps - 1e-9)));
@@ -69,16 +70,16 @@ const median = (values) => {
   return sorted.length === 0 ? NaN : sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 };
 
-/** {origin, rotation, scale}, each a value a frame; NaN where the shoulders were not found (SPEC §2). */
+/** {origin, rotation, scale} of each frame; NaN where the shoulders are not visible (SPEC §2). */
 export function signerFrame(left, right, fps, depth, causal) {
   const spans = left.map((point, t) => { const [x, y, z] = minus(point, right[t]); return [x, y, depth ? z : z * 0]; });
   const widths = spans.map((span) => { const width = length(span); return width > 0 ? width : NaN; });
-  const known = (list) => list.filter(Number.isFinite);
-  const whole = causal ? null : median(known(widths));
-  const reach = even(10 * fps);
-  const scale = widths.map((_, t) => (causal ? median(known(widths.slice(Math.max(0, t - reach + 1), t + 1))) : whole));
+  const finite = (list) => list.filter(Number.isFinite);
+  const clipMedian = causal ? null : median(finite(widths));
+  const reach = roundHalfEven(10 * fps);
+  const scale = widths.map((_, t) => (causal ? median(finite(widths.slice(Math.max(0, t - reach + 1), t + 1))) : clipMedian));
   const seen = widths.map((width, t) => width > 0.05 * scale[t]);
-  const window = Math.max(1, even(0.5 * fps));
+  const window = Math.max(1, roundHalfEven(0.5 * fps));
   const back = causal ? window - 1 : window >> 1, ahead = causal ? 0 : window >> 1;
   const none = [NaN, NaN, NaN];
   const frames = spans.map((_, t) => {
@@ -99,7 +100,7 @@ function rollThenYaw([x, y, z]) {
   ];
 }
 
-const placed = (signer, point) => turned(signer.rotation, minus(point, signer.origin)).map((value) => value / signer.scale);
+const toSignerFrame = (signer, point) => rotate(signer.rotation, minus(point, signer.origin)).map((value) => value / signer.scale);
 
 function angle(a, b) {
   const sine = length(cross(a, b)), cosine = dot(a, b);
@@ -112,17 +113,17 @@ function phon36(points, fps, signer) {
   const centres = hands.map((pair, t) => pair.map((hand, side) => {
     const centre = mean([0, 5, 9, 13, 17].map((k) => hand[k]));
     centre[2] += points[t][2 + side][2] - hand[0][2];
-    return placed(signer[t], centre);
+    return toSignerFrame(signer[t], centre);
   }));
   const velocity = centres.map((pair, t) => pair.map((centre, side) =>
     t ? minus(centre, centres[t - 1][side]).map((value) => value * fps) : [NaN, NaN, NaN]));
   return points.map((frame, t) => [
     ...hands[t].flatMap(handshape),
     ...centres[t].flat(),
-    ...hands[t].flatMap((hand, side) => turned(signer[t].rotation, palmNormal(hand, side))),
+    ...hands[t].flatMap((hand, side) => rotate(signer[t].rotation, palmNormal(hand, side))),
     ...velocity[t].flat(),
     ...acceleration(velocity, t, fps),
-    ...nonManual(frame.slice(46).map((point) => turned(signer[t].rotation, point).map((value) => value / signer[t].scale))),
+    ...nonManual(frame.slice(46).map((point) => rotate(signer[t].rotation, point).map((value) => value / signer[t].scale))),
   ]);
 }
 
@@ -138,7 +139,7 @@ function palmNormal(hand, side) {
 }
 
 function acceleration(velocity, t, fps) {
-  const speeds = velocity[t].map((one) => { const speed = dot(one, one); return Number.isNaN(speed) ? -1 : speed; });
+  const speeds = velocity[t].map((hand) => { const speed = dot(hand, hand); return Number.isNaN(speed) ? -1 : speed; });
   const side = speeds[1] > speeds[0] ? 1 : 0;
   return t ? minus(velocity[t][side], velocity[t - 1][side]).map((value) => value * fps) : [NaN, NaN, NaN];
 }
@@ -149,10 +150,10 @@ function nonManual(face) {
   return [...eyes, length(minus(face[4], face[5])), brows / length(eyes)];
 }
 
-/** (T, 162): x and y of each point; hands from their wrists, lips and eyes from their corners. */
+/** (T, 162): x and y of each point; hands relative to their wrists, lips and eyes relative to their corners. */
 function landmarks(points, signer, set) {
   return points.map((frame, t) => {
-    const flat = frame.map((point) => placed(signer[t], point).slice(0, 2));
+    const flat = frame.map((point) => toSignerFrame(signer[t], point).slice(0, 2));
     for (const [first, last] of set.from_wrist) {
       const wrist = flat[first].slice();
       for (let k = first + 1; k < last; k++) flat[k] = minus(flat[k], wrist);
@@ -167,7 +168,7 @@ function landmarks(points, signer, set) {
 
 export const mirrored = (features, web) => features.map((row) => web.mirror_source.map((column, i) => row[column] * web.mirror_sign[i]));
 
-/** (T, size) → Float32Array (T · inputs): differences, standardised, absent ones 0, a presence bit a hand. */
+/** (T, size) → Float32Array (T · inputs): with differences, standardised, 0 where absent, and a presence bit per hand. */
 export function encoderInput(features, web) {
   const width = web.mean.length + 2;
   const out = new Float32Array(features.length * width);
@@ -182,5 +183,5 @@ export function encoderInput(features, web) {
   return out;
 }
 
-/** (T,) whether a hand is seen. */
+/** (T,) whether a hand is visible. */
 export const handsSeen = (features, web) => features.map((row) => web.hand_columns.some((column) => Number.isFinite(row[column])));

@@ -1,4 +1,4 @@
-"""The page's programs say what the command line says: features and decoding under node, the whole in a headless browser."""
+"""The page computes what Python computes: features and decoding under node, the whole page in a headless browser."""
 
 import json
 import re
@@ -28,24 +28,24 @@ from tests.running_asl import run_asl
 
 SCRIPT = """
 import fs from "fs";
-import { parsePose, chosen } from "./pose.js";
+import { parsePose, selectPoints } from "./pose.js";
 import { clipFeatures, encoderInput, handsSeen, mirrored } from "./features.js";
-import { tokens } from "./ctc.js";
-const given = JSON.parse(fs.readFileSync("given.json"));
-const said = given.clips.map(({ file, web, views }) => {
+import { decode } from "./ctc.js";
+const { clips } = JSON.parse(fs.readFileSync("clips.json"));
+const results = clips.map(({ file, web, views }) => {
   const bytes = fs.readFileSync(file);
   const pose = parsePose(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), web.places);
-  const features = clipFeatures(chosen(pose, web.points), pose.fps, web);
+  const features = clipFeatures(selectPoints(pose, web.points), pose.fps, web);
   return {
     inputs: Array.from(encoderInput(features, web)), mirrored: Array.from(encoderInput(mirrored(features, web), web)),
-    tokens: tokens(views, handsSeen(features, web), web),
+    tokens: decode(views, handsSeen(features, web), web),
   };
 });
-fs.writeFileSync("said.json", JSON.stringify(said));
+fs.writeFileSync("results.json", JSON.stringify(results));
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="no node here to run the page's programs")
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's scripts")
 @pytest.mark.parametrize(("fps", "causal", "depth"), [(25.0, True, False), (30.0, False, True), (18.0, True, True)])
 def test_the_page_computes_what_python_computes(tmp_path, fps, causal, depth):
     bundle = load_bundle(default_bundle(), threads=1)
@@ -56,29 +56,29 @@ def test_the_page_computes_what_python_computes(tmp_path, fps, causal, depth):
         landmarks = signing(kind, kind, fps=fps)
         landmarks.points[rng.random(len(landmarks)) < 0.1, 501:522] = np.nan  # the left hand is lost for a while
         write_pose(tmp_path / f"{kind}.pose", landmarks)
-        seen = shown_parts(features_of(read_pose(tmp_path / f"{kind}.pose"), features)[0], features)
-        scores = rng.normal(0, 3, (2, len(seen), len(bundle.alphabet) + 1))
+        values = shown_parts(features_of(read_pose(tmp_path / f"{kind}.pose"), features)[0], features)
+        scores = rng.normal(0, 3, (2, len(values), len(bundle.alphabet) + 1))
         views = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
-        hands = np.isfinite(seen[:, bundle.feature_set.hands]).any(axis=1)
-        reading = Reading(tuple(views), hands, features.fps, {}, seen, bundle.feature_set)
-        shown = [seen, bundle.feature_set.mirror(seen)]
-        inputs = [encoder_input(one, bundle.mean, bundle.deviation, bundle.feature_set) for one in shown]
+        hands = np.isfinite(values[:, bundle.feature_set.hands]).any(axis=1)
+        reading = Reading(tuple(views), hands, features.fps, {}, values, bundle.feature_set)
+        variants = [values, bundle.feature_set.mirror(values)]
+        inputs = [encoder_input(variant, bundle.mean, bundle.deviation, bundle.feature_set) for variant in variants]
         expected.append((inputs, Reader(bundle, DecodeSettings()).tokens(reading)))
         clips.append({"file": f"{kind}.pose", "web": web, "views": views.tolist()})
     for name in ("pose.js", "features.js", "ctc.js"):
         (tmp_path / name).write_text((files("asl.pipelines.deployment") / "web" / name).read_text())
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "run.js").write_text(SCRIPT)
-    (tmp_path / "given.json").write_text(json.dumps({"clips": clips}))
+    (tmp_path / "clips.json").write_text(json.dumps({"clips": clips}))
     subprocess.run(["node", "run.js"], cwd=tmp_path, check=True, timeout=120)
-    for said, (inputs, tokens) in zip(json.loads((tmp_path / "said.json").read_text()), expected, strict=True):
-        for name, own in zip(("inputs", "mirrored"), inputs, strict=True):
-            np.testing.assert_allclose(np.array(said[name]).reshape(own.shape), own, atol=2e-3)
-        assert [one["gloss"] for one in said["tokens"]] == [one.gloss for one in tokens]
-        for one, token in zip(said["tokens"], tokens, strict=True):
-            assert (one["start"], one["end"]) == pytest.approx((token.start, token.end))
-            assert one["confidence"] == pytest.approx(token.confidence, abs=1e-6)
-            assert [other["gloss"] for other in one["runners_up"]] == [gloss for gloss, _ in token.runners_up]
+    for result, (inputs, tokens) in zip(json.loads((tmp_path / "results.json").read_text()), expected, strict=True):
+        for name, values in zip(("inputs", "mirrored"), inputs, strict=True):
+            np.testing.assert_allclose(np.array(result[name]).reshape(values.shape), values, atol=2e-3)
+        assert [token["gloss"] for token in result["tokens"]] == [token.gloss for token in tokens]
+        for by_page, token in zip(result["tokens"], tokens, strict=True):
+            assert (by_page["start"], by_page["end"]) == pytest.approx((token.start, token.end))
+            assert by_page["confidence"] == pytest.approx(token.confidence, abs=1e-6)
+            assert [gloss["gloss"] for gloss in by_page["runners_up"]] == [gloss for gloss, _ in token.runners_up]
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +87,13 @@ def page(tmp_path_factory) -> Path:
     try:
         write_web(folder, load_bundle(default_bundle()))
     except AslError as error:
-        pytest.skip(f"the page's runtime cannot be had here: {error.message}")
+        pytest.skip(f"the page's runtime cannot be fetched: {error.message}")
     return folder
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here to open the page in")
-def test_the_page_reads_clips_as_the_command_line_does(page, real_data):
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium to open the page")
+def test_the_page_translates_like_the_command_line(page, real_data):
     clips = sorted((real_data / "twenty").glob("*.pose"))[::12][:20]
     (page / "clips").mkdir()
     for clip in clips:
@@ -104,16 +104,18 @@ def test_the_page_reads_clips_as_the_command_line_does(page, real_data):
     names = "&".join(f"pose=clips/{quote(name)}" for name in [*(clip.name for clip in clips), "broken.pose"])
     url = f"http://127.0.0.1:{server.server_port}/index.html?{names}"
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=600000", "--dump-dom", url]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=240).stdout
+    document = subprocess.run(command, capture_output=True, text=True, timeout=240).stdout
     server.shutdown()
-    found = dict(re.findall(r'data-clip="clips/([^"]*)" data-glosses="([^"]*)"', shown))
-    said = json.loads(run_asl("translate", *clips, "--model", default_bundle(), "--format", "json", check=0).stdout)["clips"]
-    assert {Path(one["path"]).name: " ".join(one["glosses"]) for one in said} | {"broken.pose": ""} == found
-    assert any(one["glosses"] for one in said)
-    assert "broken.pose: " in shown
+    by_page = dict(re.findall(r'data-clip="clips/([^"]*)" data-glosses="([^"]*)"', document))
+    translated = json.loads(run_asl("translate", *clips, "--model", default_bundle(), "--format", "json", check=0).stdout)[
+        "clips"
+    ]
+    assert {Path(clip["path"]).name: " ".join(clip["glosses"]) for clip in translated} | {"broken.pose": ""} == by_page
+    assert any(clip["glosses"] for clip in translated)
+    assert "broken.pose: " in document
 
 
-def test_where_no_page_can_be_written(tmp_path):
+def test_pages_that_cannot_be_written(tmp_path):
     bundle = load_bundle(default_bundle())
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
