@@ -56,9 +56,9 @@ class Call:
 
     def find_workspace(self):
         """The workspace of this call. Raises BadInput if there is none."""
-        from asl.pipelines.workspace.folder import find
+        from asl.pipelines.workspace.folder import find_workspace
 
-        return find(self.workspace)
+        return find_workspace(self.workspace)
 
     def progress(self) -> TerminalProgress:
         return TerminalProgress(self.quiet)

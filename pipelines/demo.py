@@ -21,10 +21,11 @@ from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.synthetic import lexicon, performances
 from asl.pipelines.training.train_ctc import run_train_ctc
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.translation.whole_clips import Translation, translate
+from asl.pipelines.translation.result import Translation
+from asl.pipelines.translation.whole_clips import translate
 from asl.pipelines.translation.writers import write_overlay
 from asl.pipelines.workspace.errors import AslError, BadClip
-from asl.pipelines.workspace.folder import Workspace, create, open_workspace
+from asl.pipelines.workspace.folder import Workspace, create_workspace, open_workspace
 from asl.pipelines.workspace.progress import Progress
 
 SIGNS = (
@@ -97,7 +98,7 @@ def _workspace(folder: Path) -> tuple[Workspace, Path]:
         raise AslError(f"{folder} is a workspace of its own", "name another folder: asl demo DIR")
     if not words.is_file():  # first, so that a demo killed here is known again as one
         lexicon.write_excerpt(words, SIGNS)
-    workspace = open_workspace(folder) if (folder / "asl.toml").is_file() else create(folder)
+    workspace = open_workspace(folder) if (folder / "asl.toml").is_file() else create_workspace(folder)
     return workspace, words.absolute()
 
 

@@ -20,9 +20,9 @@ def init(
     ] = None,
 ) -> None:
     """Create a workspace: a folder with a commented asl.toml."""
-    from asl.pipelines.workspace.folder import create
+    from asl.pipelines.workspace.folder import create_workspace
 
-    workspace = create(folder or Path(call.workspace or "."))
+    workspace = create_workspace(folder or Path(call.workspace or "."))
     if call.as_json:
         return print_json("init", {"workspace": str(workspace.folder), "file": str(workspace.file)})
     with call.progress() as progress:

@@ -20,7 +20,7 @@ from asl.pipelines.workspace.files import file_hash, write_json
 from asl.pipelines.workspace.folder import GRAPH_STAGES, Workspace
 from asl.pipelines.workspace.records import read_record
 from asl.pipelines.workspace.settings.reading import DecodeSettings
-from asl.pipelines.workspace.tensor_files import load_arrays, part, save_arrays
+from asl.pipelines.workspace.tensor_files import load_arrays, save_arrays, with_prefix
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.decoder import BestPath, Decoder, SearchOptions, read_graph
 from asl.transducers.glossing import join_letters
@@ -202,7 +202,7 @@ def load_graph(folder: Path, model: Model) -> Graph:
     if not file.is_file():
         raise BadInput(f"{folder} has no graph (no {CARD})", "name a folder below graphs/, or build one: asl build-fst")
     try:
-        card = read_record(file, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=REBUILD_HINT)
+        card = read_record(file, newest=FORMAT_VERSION, max_bytes=MAX_CARD_BYTES, hint=REBUILD_HINT)
         if card["version"] < FORMAT_VERSION:
             raise BadInput(f"{file} was written by an earlier asl (version {card['version']})", REBUILD_HINT)
         if card["model"] != model.weights_hash:
@@ -222,14 +222,14 @@ def _graph(folder: Path, card: Mapping[str, Any], glosses: int) -> Graph:
     """The graph of a card. glosses: how many the model knows. Raises one of DAMAGE_ERRORS if anything does not fit."""
     arrays = load_arrays(folder / TABLES)
     tables = {name: arrays[f"table.{name}"] for name in card["parts"]}
-    coder = coder_from_arrays(part(arrays, "coder.")) if tables else None
+    coder = coder_from_arrays(with_prefix(arrays, "coder.")) if tables else None
     labels = FrameLabels(**card["columns"])
     if not 0 < len(labels.rows) <= MAX_LABELS:
         raise ValueError(f"{len(labels.rows)} labels")
     rows = np.array(labels.rows, dtype=int).reshape(len(labels.rows), len(tables))
     if any(rows[:, p].max() >= len(table) for p, table in enumerate(tables.values())):
         raise ValueError("labels that are not in the tables")
-    densities = emissions_from_arrays(part(arrays, "densities.")) if card["densities"] else None
+    densities = emissions_from_arrays(with_prefix(arrays, "densities.")) if card["densities"] else None
     gloss, peak = np.array(labels.gloss, dtype=int), np.array(labels.peak, dtype=bool)
     unit = np.array(labels.unit, dtype=int)
     if {len(rows), len(gloss), len(peak), len(unit)} != {len(rows)} or rows.min(initial=0) < 0:

@@ -117,7 +117,7 @@ def is_bundle(folder: Path) -> bool:
 
 def load_bundle(folder: Path, threads: int = 0) -> Bundle:
     """Loads a bundle. Raises BadInput if the folder is not a bundle, is damaged, or was written by a newer asl."""
-    card = read_record(folder / CARD, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=EXPORT_AGAIN)
+    card = read_record(folder / CARD, newest=FORMAT_VERSION, max_bytes=MAX_CARD_BYTES, hint=EXPORT_AGAIN)
     try:
         for name, digest in card["files"].items():
             path = (folder / name).resolve()

@@ -112,7 +112,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise BadInput(f"{folder} holds no model (no {CARD})", "name a folder below models/, or train one: asl train-ctc")
     again = "train it again: asl train-ctc --force"
-    return read_record(file, newest=FORMAT_VERSION, most_bytes=MAX_CARD_BYTES, again=again)
+    return read_record(file, newest=FORMAT_VERSION, max_bytes=MAX_CARD_BYTES, hint=again)
 
 
 def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[str] = MODEL_STAGES) -> Path:

@@ -19,7 +19,7 @@ from asl.pipelines.recogniser.model import CARD, FORMAT_VERSION, WEIGHTS, Model,
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, write_json
 from asl.pipelines.workspace.settings.clips import FeatureSettings
-from asl.pipelines.workspace.tensor_files import load_tensors, part, save_tensors
+from asl.pipelines.workspace.tensor_files import load_tensors, save_tensors, with_prefix
 from asl.transducers.alphabet import Alphabet
 
 MAX_GLOSSES, MAX_MEMBERS = 200_000, 32
@@ -128,7 +128,7 @@ def load_model(folder: Path) -> TrainedModel:
         tensors, _ = load_tensors(folder / WEIGHTS)
         recognisers = []
         for number in range(card["members"]):
-            weights = part(tensors, tensor_prefix(number))
+            weights = with_prefix(tensors, tensor_prefix(number))
             _check_shapes(weights, spec, len(alphabet), card["tiers"])
             recogniser = Recogniser(spec, len(alphabet), float(card["prior_weight"]), card["tiers"])
             recogniser.load_state_dict(weights)

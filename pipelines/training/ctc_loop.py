@@ -25,7 +25,7 @@ from asl.pipelines.training.resumable import ResumableRun, collate, collate_labe
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.training import TrainSettings
-from asl.pipelines.workspace.tensor_files import part
+from asl.pipelines.workspace.tensor_files import with_prefix
 
 #: After this many epochs, a blank share above the limit counts as blank collapse; before, it is normal.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995
@@ -295,9 +295,9 @@ class CtcRun(ResumableRun):
         return tensors, {"best": self.best if self.best_weights else None, "summed": self.epochs_summed}
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        self.weight_sums, self.epochs_summed = part(tensors, "sum."), record["summed"]
+        self.weight_sums, self.epochs_summed = with_prefix(tensors, "sum."), record["summed"]
         if record["best"]:
-            self.best, self.best_weights = tuple(record["best"]), part(tensors, "best.")
+            self.best, self.best_weights = tuple(record["best"]), with_prefix(tensors, "best.")
 
     def progress_note(self, figures: dict[str, Any]) -> str:
         text = f"loss {figures['loss']:.3f}  blank {100 * figures['blank_share']:.0f} %"

@@ -12,7 +12,7 @@ from asl.models.networks.recogniser import Recogniser
 from asl.pipelines.recogniser.model import WEIGHTS, read_card
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.training import EncoderSettings, TrainSettings
-from asl.pipelines.workspace.tensor_files import load_tensors, part
+from asl.pipelines.workspace.tensor_files import load_tensors, with_prefix
 
 
 def choose_device(requested: str) -> torch.device:
@@ -72,6 +72,6 @@ def load_encoder(recogniser: Recogniser, folder: Path) -> None:
             )
     tensors, _ = load_tensors(folder / WEIGHTS)
     try:
-        recogniser.encoder.load_state_dict(part(tensors, "recogniser.encoder."))
+        recogniser.encoder.load_state_dict(with_prefix(tensors, "recogniser.encoder."))
     except RuntimeError as error:
         raise BadInput(f"the encoder in {folder} is damaged: {error}", "train that model again") from error

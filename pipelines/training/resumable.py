@@ -15,7 +15,7 @@ from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.tensor_files import load_tensors, optimiser_tensors, part, restore_optimiser, save_tensors
+from asl.pipelines.workspace.tensor_files import load_tensors, optimiser_tensors, restore_optimiser, save_tensors, with_prefix
 
 WARM_UP_SHARE = 0.15
 #: Clips are augmented and sorted by length in windows of this many batches.
@@ -108,7 +108,7 @@ class ResumableRun:
         if not self.checkpoint.is_file():
             return
         tensors, record = load_tensors(self.checkpoint)
-        self.model.load_state_dict(part(tensors, "model."))
+        self.model.load_state_dict(with_prefix(tensors, "model."))
         restore_optimiser(self.optimiser, tensors)
         self.scaler.load_state_dict(record["scaler"])
         self.history = record["history"]

@@ -29,7 +29,7 @@ from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_json
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.training import EncoderSettings, PretrainSettings
-from asl.pipelines.workspace.tensor_files import load_tensors, part, save_tensors
+from asl.pipelines.workspace.tensor_files import load_tensors, save_tensors, with_prefix
 
 STAGE = "pretrain"
 #: Modules of a Pretrainer that are saved with its encoder.
@@ -109,7 +109,7 @@ def load_stage_1(folder: Path) -> tuple[Pretrainer, dict[str, torch.Tensor]]:
         raise BadInput(f"{folder.name} is not a stage-1 model", "name a model made by asl pretrain")
     model = Pretrainer(EncoderSpec(**card["encoder"]), card["tiers"])
     for name in ("encoder", *HEADS):
-        state = part(tensors, "recogniser.encoder." if name == "encoder" else f"{name}.")
+        state = with_prefix(tensors, "recogniser.encoder." if name == "encoder" else f"{name}.")
         try:
             getattr(model, name).load_state_dict(state)
         except RuntimeError as error:

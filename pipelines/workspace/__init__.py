@@ -1,1 +1,1 @@
-"""The ground floor: errors, progress, files, locks, settings, records, `asl.toml` and the status of a workspace."""
+"""The workspace and what every room needs: errors, progress, files, locks, settings, records, `asl.toml` and status."""

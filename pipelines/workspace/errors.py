@@ -1,8 +1,8 @@
-"""What can go wrong, as types that carry what the person needs to know. Exit codes are given in one place, by asl_cli."""
+"""Errors, each with a message, a hint and an exit code. Only asl_cli exits."""
 
 
 class AslError(Exception):
-    """A failure that is said in one line, with a hint of what to type."""
+    """A failure with a one-line message and a hint of what to type."""
 
     exit_code = 1
 
@@ -11,35 +11,35 @@ class AslError(Exception):
         self.message = message
         self.hint = hint
         if hint:
-            self.add_note(f"hint: {hint}")  # what a program of one's own shows with the trace
+            self.add_note(f"hint: {hint}")  # shown with the traceback in programs that use the Python API
 
 
 class BadInput(AslError):
-    """A wrong option, path, file or setting: the person can correct it."""
+    """A wrong option, path, file or setting, which the user can correct."""
 
     exit_code = 2
 
 
 class SomeFailed(AslError):
-    """A batch went through, but some of its items failed; the rest is done and kept."""
+    """Some items of a batch failed; the results of the others are kept."""
 
     exit_code = 3
 
 
 class StageMissing(AslError):
-    """An earlier stage has not run yet."""
+    """A stage that this one needs has not run yet."""
 
     exit_code = 4
 
 
 class BadClip(Exception):
-    """One clip that cannot be used.
+    """A clip that cannot be used.
 
-    reason: a short stable word for tables and counts; message: one line for a person.
+    reason: a short stable identifier for tables and counts. message: one line for the user.
     """
 
     def __init__(self, reason: str, message: str):
-        super().__init__(reason, message)  # both, or it could not come back from a worker process
+        super().__init__(reason, message)  # both, so that it can be unpickled in the parent process
         self.reason = reason
         self.message = message
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and their hashes."""
+"""Atomic writing of files, and file hashes."""
 
 import hashlib
 import json
@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-#: How the names of what is being written begin.
+#: Prefixes of the names of unfinished files and folders.
 UNFINISHED_FILE, UNFINISHED_FOLDER = ".writing-", ".unfinished-"
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Writes beside the target and renames, so that a reader or a kill never sees half a file."""
+    """Writes a temporary file beside the target and renames it, so that no reader ever sees a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED_FILE, suffix=".tmp")
     try:
@@ -28,6 +28,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Writes a value as indented JSON, atomically."""
     write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -44,35 +45,36 @@ def value_hash(value: Any) -> str:
 
 
 class HashCache:
-    """File hashes remembered by path, size and modification time, as git's index does: a large corpus is hashed once."""
+    """Cache of file hashes by path, size and modification time, as in git's index, so that a large corpus is hashed only once."""
 
     def __init__(self, file: Path):
         self._file, self._changed = file, False
         try:
-            known = json.loads(file.read_text())
+            entries = json.loads(file.read_text())
         except (OSError, ValueError):
-            known = {}
-        self._known: dict[str, list] = known if isinstance(known, dict) else {}
+            entries = {}
+        self._entries: dict[str, list] = entries if isinstance(entries, dict) else {}
 
     def __call__(self, path: Path) -> str:
-        """SHA-256 of a file. Raises OSError if it cannot be read."""
+        """SHA-256 of a file, hexadecimal. Raises OSError if it cannot be read."""
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns]
         key = str(path.resolve())
-        entry = self._known.get(key)
+        entry = self._entries.get(key)
         if not (isinstance(entry, list) and len(entry) == 3 and entry[:2] == stamp):
-            self._known[key] = entry = [*stamp, file_hash(path)]
+            self._entries[key] = entry = [*stamp, file_hash(path)]
             self._changed = True
         return str(entry[2])
 
     def save(self) -> None:
+        """Writes the cache to its file if it changed."""
         if self._changed:
-            write_json(self._file, self._known)
+            write_json(self._file, self._entries)
             self._changed = False
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Deletes what one that was killed left half written below a folder."""
+    """Deletes the unfinished files and folders that a killed process left below a folder."""
     for path in folder.rglob(f"{UNFINISHED_FILE}*"):
         path.unlink(missing_ok=True)
     for path in folder.rglob(f"{UNFINISHED_FOLDER}*"):
@@ -83,5 +85,5 @@ MAX_NAME_CHARACTERS = 60
 
 
 def slug(text: str) -> str:
-    """A short name that is safe in any file system; letters of all scripts are kept."""
+    """Text as a short file name that is valid on any file system. Letters of all scripts are kept."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:MAX_NAME_CHARACTERS] or "clip"

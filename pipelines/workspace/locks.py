@@ -1,7 +1,8 @@
 """One writer at a time, on local disks and on network file systems.
 
-The system's own file lock ends with its process, however that ends, but some network file systems grant it to everybody. So the
-owner of a workspace also writes down who it is and, while it lives, counts on in that file: no clock is compared with another.
+The operating system's file lock is released when its process ends in any way, but some network file systems grant it to
+everybody. The owner of a workspace therefore also writes its identity to a file, with a counter that it increments while it is
+alive. No clocks of different machines are compared.
 """
 
 import errno
@@ -23,43 +24,43 @@ from asl.pipelines.workspace.files import write_json
 
 LOCK, OWNER = "lock", "owner.json"
 BEAT_SECONDS = 2.0
-#: An owner on another machine that has not counted on for so long is dead.
+#: An owner on another machine whose counter has not changed for this long is dead.
 DEAD_AFTER_SECONDS = 8.0
 
 
 @contextmanager
-def owned(folder: Path, command: str) -> Iterator[bool]:
-    """Holds a folder, which is made if need be, for a command; whether the owner before has died over its work.
+def folder_lock(folder: Path, command: str) -> Iterator[bool]:
+    """Locks a folder, which is created if necessary, for a command. Yields whether the previous owner died while holding it.
 
-    Raises AslError: another asl is at work, here or on another machine (it is named), or nothing can be written there.
+    Raises AslError if another asl holds it, on this or another machine, or if the folder is not writable.
     """
-    me = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
-    me["since"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    identity = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
+    identity["since"] = datetime.now().astimezone().isoformat(timespec="seconds")
     stop = threading.Event()
-    beats = threading.Thread(target=_beat, args=(folder / OWNER, me, stop), daemon=True)
-    with ExitStack() as held:
+    heartbeat = threading.Thread(target=_beat, args=(folder / OWNER, identity, stop), daemon=True)
+    with ExitStack() as locks:
         try:
             folder.mkdir(exist_ok=True)
-            if not held.enter_context(system_lock(folder / LOCK, seconds=0.2)):
-                raise _refused(_read(folder / OWNER))
-            died = _claim(folder / OWNER, me)
+            if not locks.enter_context(system_lock(folder / LOCK, seconds=0.2)):
+                raise _in_use(_read(folder / OWNER))
+            died = _claim(folder / OWNER, identity)
         except OSError as error:
             raise AslError(f"cannot write in {folder.parent}: {error.strerror}", "check the folder's permissions") from error
-        beats.start()
+        heartbeat.start()
         try:
             yield died
         finally:
             stop.set()
-            beats.join()
-            if _same(_read(folder / OWNER), me):
+            heartbeat.join()
+            if _is_owner(identity, _read(folder / OWNER)):
                 (folder / OWNER).unlink(missing_ok=True)
 
 
 @contextmanager
 def system_lock(file: Path, seconds: float = -1) -> Iterator[bool]:
-    """The system's lock of a file, waited for so long (for ever if negative); whether it was got.
+    """The operating system's lock of a file. Yields whether it was acquired within `seconds` (negative: wait without limit).
 
-    Where the file system has no locks it is as if it was: what it guards must bear that.
+    On file systems without locks it always yields True, so callers must tolerate concurrent access.
     """
     lock = FileLock(file)
     try:
@@ -78,54 +79,56 @@ def system_lock(file: Path, seconds: float = -1) -> Iterator[bool]:
         lock.release()
 
 
-def _claim(file: Path, me: dict[str, Any]) -> bool:
-    """Writes the owner's name, unless another lives; whether one has died. One of this machine whose lock we hold has."""
-    other = _read(file)
-    if other and other.get("host") != me["host"] and _counts_on(file, other):
-        raise _refused(other)
-    write_json(file, {**me, "beat": 0})
-    if not _same(found := _read(file), me):  # two took it over at once
-        raise _refused(found)
-    return bool(other)
+def _claim(file: Path, identity: dict[str, Any]) -> bool:
+    """Writes this owner's identity, unless another owner is alive. Returns whether a previous owner died.
+
+    A previous owner on this machine must be dead, because its lock is held here.
+    """
+    previous = _read(file)
+    if previous and previous.get("host") != identity["host"] and _is_alive(file, previous):
+        raise _in_use(previous)
+    write_json(file, {**identity, "beat": 0})
+    if not _is_owner(identity, owner := _read(file)):  # two processes claimed it at once
+        raise _in_use(owner)
+    return bool(previous)
 
 
-def _counts_on(file: Path, seen: dict[str, Any]) -> bool:
-    """Whether the owner gives a sign of life."""
+def _is_alive(file: Path, owner: dict[str, Any]) -> bool:
+    """Whether the counter of an owner increases within DEAD_AFTER_SECONDS."""
     for _ in range(round(DEAD_AFTER_SECONDS / 0.5)):
         time.sleep(0.5)
-        now = _read(file)
-        if now != seen:
-            return bool(now)
+        current = _read(file)
+        if current != owner:
+            return bool(current)
     return False
 
 
-def _beat(file: Path, me: dict[str, Any], stop: threading.Event) -> None:
+def _beat(file: Path, identity: dict[str, Any], stop: threading.Event) -> None:
     beat = 0
     while not stop.wait(BEAT_SECONDS):
         beat += 1
         try:
-            if _same(_read(file), me):
-                write_json(file, {**me, "beat": beat})
+            if _is_owner(identity, _read(file)):
+                write_json(file, {**identity, "beat": beat})
         except OSError:
-            continue  # a full disk: the work itself will say so
+            continue  # a full disk, which the command itself will report
 
 
-def _same(found: dict[str, Any], me: dict[str, Any]) -> bool:
-    return all(found.get(key) == me[key] for key in ("pid", "host", "since"))
+def _is_owner(identity: dict[str, Any], owner: dict[str, Any]) -> bool:
+    return all(owner.get(key) == identity[key] for key in ("pid", "host", "since"))
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        owner = json.loads(file.read_text(encoding="utf-8"))
+        return owner if isinstance(owner, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
 
-def _refused(owner: dict[str, Any]) -> AslError:
-    what = "'{command}', process {pid} on {host} since {since}"
+def _in_use(owner: dict[str, Any]) -> AslError:
     try:
-        name = what.format(**owner)
+        name = "'{command}', process {pid} on {host} since {since}".format(**owner)
     except KeyError:
-        name = "(it has not said its name yet)"
-    return AslError(f"another asl is at work here: {name}", "wait for it, or stop it")
+        name = "(it has not identified itself yet)"
+    return AslError(f"another asl is at work in this workspace: {name}", "wait until it ends, or stop it")

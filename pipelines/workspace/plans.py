@@ -1,4 +1,4 @@
-"""What a stage would run on, and whether it has to: fingerprints decide, never time stamps."""
+"""Plans of stages, and the decision whether a stage must run. Fingerprints decide, never timestamps."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,9 +10,9 @@ from asl.pipelines.workspace.files import value_hash
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage would run on. Its fingerprint decides whether the stage has to run (never a time stamp).
+    """What a stage would run on. Its fingerprint decides whether the stage must run.
 
-    settings: flat values; inputs: name → hash; code: version of what computes the stage.
+    settings: flat values. inputs: name → hash. code: version of the code that computes the stage.
     """
 
     stage: str
@@ -27,34 +27,35 @@ class Plan:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a stage has to run, and why (one line)."""
+    """Whether a stage must run, and why (one line)."""
 
     run: bool
     reason: str
 
 
-def output_holds(path: Path, digest: str) -> bool:
-    """Whether an output still is what was recorded."""
+def output_unchanged(path: Path, digest: str) -> bool:
+    """Whether a file exists and has the recorded hash."""
     from asl.pipelines.workspace.files import file_hash
 
     return path.is_file() and file_hash(path) == digest
 
 
-def _differences(record: Mapping[str, Any], plan: Plan) -> list[str]:
+def differences(record: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Why a recorded run does not match a plan, at most four reasons; empty if it does."""
     if record.get("fingerprint") == plan.fingerprint:
         return []
     reasons = []
     if record.get("code") != plan.code:
-        reasons.append("asl computes this stage differently now")
+        reasons.append("this version of asl computes the stage differently")
     old_settings, old_inputs = record.get("settings", {}), record.get("inputs", {})
     for key, value in plan.settings.items():
         if old_settings.get(key) != value:
             reasons.append(f"{key}: {old_settings.get(key)!r} → {value!r}")
-    either = plan.inputs.keys() | old_inputs.keys()
-    reasons += [f"{key} changed" for key in either if old_inputs.get(key) != plan.inputs.get(key)]
+    names = plan.inputs.keys() | old_inputs.keys()
+    reasons += [f"{name} changed" for name in names if old_inputs.get(name) != plan.inputs.get(name)]
     return sorted(reasons)[:4] or ["its record is damaged"]
 
 
 def settings_of(*parts) -> dict[str, Any]:
-    """Settings dataclasses flattened into one dict for a Plan."""
+    """Settings dataclasses as one flat dict, for a Plan."""
     return {key: value for part in parts for key, value in asdict(part).items()}

@@ -1,26 +1,26 @@
-"""How a stage says how far it is. Stages get one of these as an argument; only asl_cli knows terminals."""
+"""Interface through which stages report progress. asl_cli implements it for terminals."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Receives the steps of a long stage."""
+    """Receives the progress and messages of a stage."""
 
     def start(self, task: str, total: int) -> None:
-        """A new task of `total` items begins."""
+        """Starts a task of `total` items."""
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """`count` more items are done; `note` is a short figure to show beside."""
+        """Marks `count` more items as done. note: a short figure shown beside the bar."""
 
     def say(self, text: str) -> None:
-        """A line for the person."""
+        """Prints a line."""
 
     def warn(self, text: str) -> None:
-        """A line that the person should not miss."""
+        """Prints a warning, even with --quiet."""
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Discards all progress."""
 
     def start(self, task: str, total: int) -> None: ...
     def advance(self, count: int = 1, note: str = "") -> None: ...

@@ -1,4 +1,4 @@
-"""Cards: the JSON record that says what a folder holds, with the version of its form."""
+"""Cards: versioned JSON records that describe the contents of a folder."""
 
 import json
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any
 from asl.pipelines.workspace.errors import BadInput
 
 
-def read_record(file: Path, *, newest: int, most_bytes: int, again: str) -> dict[str, Any]:
-    """A card of at most version `newest` and so many bytes. again: what to type where it is damaged.
+def read_record(file: Path, *, newest: int, max_bytes: int, hint: str) -> dict[str, Any]:
+    """Reads a card of at most version `newest` and at most `max_bytes`. hint: what to type if it is damaged.
 
-    Raises BadInput: not there, damaged, or of a newer asl.
+    Raises BadInput if it is missing, damaged, or written by a newer version of asl.
     """
     try:
-        if file.stat().st_size > most_bytes:
+        if file.stat().st_size > max_bytes:
             raise ValueError("it is too large")
         card = json.loads(file.read_text(encoding="utf-8"))
         version = card["version"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{file} is damaged: {error}", again) from error
+        raise BadInput(f"{file} is damaged: {error}", hint) from error
     if not isinstance(version, int) or version > newest:
-        raise BadInput(f"{file} has version {version!r}; this asl knows {newest}", "update asl")
+        raise BadInput(f"{file} has version {version!r}; this asl reads up to {newest}", "update asl")
     return card

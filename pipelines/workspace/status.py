@@ -1,4 +1,4 @@
-"""What is done in a workspace, what is stale and why, and what to run next."""
+"""The state of each stage of a workspace, and what to run next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from typing import Any
 
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
-from asl.pipelines.workspace.plans import output_holds
+from asl.pipelines.workspace.metric_labels import metric_label
+from asl.pipelines.workspace.plans import output_unchanged
 from asl.pipelines.workspace.settings.sections import SECTIONS
 
-#: Stages in the order in which they need each other.
+#: Stages in the order in which they run.
 STAGES = ("extract", "pretrain", "train-ctc", "build-fst", "train-stage3", "evaluate", "ablate", "scale", "export")
-#: Stages that nothing later needs.
+#: Stages that no later stage requires.
 OPTIONAL = ("pretrain", "build-fst", "train-stage3", "ablate", "scale", "export")
-#: Whose settings a stage runs with.
+#: Sections of settings that each stage uses.
 SECTIONS_OF = {
     "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"),
@@ -29,7 +30,7 @@ SECTIONS_OF = {
 
 @dataclass(frozen=True)
 class StageStatus:
-    """state: done, stale or missing. detail: the reason if stale, the headline if done."""
+    """State of a stage. state: done, stale or missing. detail: the reason if stale, the main metrics if done."""
 
     name: str
     state: str
@@ -38,18 +39,18 @@ class StageStatus:
 
 
 def stages(workspace: Workspace) -> list[StageStatus]:
-    """Every stage from its record: its outputs and inputs looked at on disk, its settings against today's."""
+    """The status of every stage, from its record, its files and the current settings. Raises BadInput for a bad setting."""
     for section in SECTIONS:
-        workspace.setting_origins(section)  # a wrong setting is said at once, not when its stage comes
+        workspace.setting_origins(section)  # reports a wrong setting now instead of when its stage runs
     return [_status(workspace, name) for name in STAGES]
 
 
-def next_command(found: list[StageStatus]) -> str:
-    """The first stage that is missing or stale; translation when all is done."""
+def next_command(statuses: list[StageStatus]) -> str:
+    """The command of the first required stage that is missing or stale, else translation."""
     hints = {"extract": "asl extract --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)"}
-    for one in found:
-        if one.state != "done" and not (one.state == "missing" and one.name in OPTIONAL):
-            return hints.get(one.name, f"asl {one.name}") if one.state == "missing" else f"asl {one.name}"
+    for stage in statuses:
+        if stage.state != "done" and not (stage.state == "missing" and stage.name in OPTIONAL):
+            return hints.get(stage.name, f"asl {stage.name}") if stage.state == "missing" else f"asl {stage.name}"
     return "asl translate VIDEO"
 
 
@@ -57,7 +58,7 @@ def _status(workspace: Workspace, name: str) -> StageStatus:
     record = workspace.state(name)
     if not record:
         return StageStatus(name, "missing", "", "")
-    # extract's "clips" are its sources, which may be large and far away: they are looked at when it runs.
+    # The input "clips" of extract is its sources, which may be large and remote, so they are checked only when it runs.
     inputs = [] if name == "extract" else _changed_inputs(workspace, record)
     reasons = [*_changed_outputs(workspace, record), *inputs, *_changed_settings(workspace, name, record)]
     if reasons:
@@ -70,37 +71,39 @@ def _changed_outputs(workspace: Workspace, record: Mapping[str, Any]) -> list[st
     return [
         f"{name} is missing or was changed"
         for name, digest in outputs.items()
-        if not output_holds(workspace.inside(name), digest)
+        if not output_unchanged(workspace.inside(name), digest)
     ]
 
 
 def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str]:
-    """Inputs that are files of the workspace; what lies outside is looked at when the stage runs."""
+    """Changed inputs among the files of the workspace. Files outside are checked when the stage runs."""
     files = {"clips": [workspace.clips_file]}
     models = [workspace.newest(stages, "model") for stages in (MODEL_STAGES, MODEL_STAGES[:1])]
-    # A cascade belongs to stage 2 or 3, whichever it was built for.
-    files["model"] = files["stage 2"] = [workspace.inside(f"models/{one}/model.safetensors") for one in models if one]
+    # A cascade may be built for a model of stage 2 or of stage 3.
+    files["model"] = files["stage 2"] = [workspace.inside(f"models/{model}/model.safetensors") for model in models if model]
     inputs = record.get("inputs", {})
     return [
         f"{name} changed"
-        for name, found in files.items()
-        if name in inputs and (hashes := {file_hash(file) for file in found if file.is_file()}) and inputs[name] not in hashes
+        for name, candidates in files.items()
+        if name in inputs
+        and (hashes := {file_hash(file) for file in candidates if file.is_file()})
+        and inputs[name] not in hashes
     ]
 
 
 def _changed_settings(workspace: Workspace, name: str, record: Mapping[str, Any]) -> list[str]:
-    """Settings that stand in the file or the environment today with another value than the stage ran with."""
+    """Settings whose value in the file or the environment differs from the one that the stage ran with."""
     ran_with = record.get("settings", {})
     return [
-        f"{key}: {ran_with[key]!r} → {got.value!r}"
+        f"{key}: {ran_with[key]!r} → {setting.value!r}"
         for section in SECTIONS_OF[name]
-        for key, got in workspace.setting_origins(section).items()
-        if got.origin != "default" and key in ran_with and ran_with[key] != got.value
+        for key, setting in workspace.setting_origins(section).items()
+        if setting.origin != "default" and key in ran_with and ran_with[key] != setting.value
     ]
 
 
 def _headline(name: str, metrics: Mapping[str, Any]) -> str:
-    shown = {
+    keys = {
         "extract": ("clips", "glosses", "failed"),
         "pretrain": ("model", "train_clips", "epochs", "probe_top_1"),
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
@@ -111,4 +114,4 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "scale": ("size", "recommendation"),
         "export": ("bundle", "megabytes", "same_top_1", "top_1"),
     }[name]
-    return ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in shown if key in metrics)
+    return ", ".join(f"{metric_label(key)} {metrics[key]}" for key in keys if key in metrics)

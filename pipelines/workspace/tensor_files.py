@@ -1,6 +1,6 @@
 """Named arrays and tensors in safetensors files: weights, tables and training states. Nothing is pickled.
 
-Arrays are read without torch; what takes or gives tensors loads it.
+Functions for arrays work without torch; functions for tensors import it.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Written whole or not at all."""
+    """Writes arrays to a safetensors file, atomically."""
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     write_atomically(path, save(plain))
 
@@ -38,29 +38,29 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         raise AslError(f"{path} is damaged: {error}", "delete it and run the stage again") from error
 
 
-def part(tensors: Mapping[str, Value], prefix: str) -> dict[str, Value]:
-    """What is below a prefix, without it."""
+def with_prefix(tensors: Mapping[str, Value], prefix: str) -> dict[str, Value]:
+    """The entries whose names start with a prefix, with the prefix removed."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def save_tensors(path: Path, tensors: dict[str, "Tensor"], record: dict[str, Any]) -> None:
-    """Tensors and a JSON record in one file with their hash, written whole or not at all."""
+    """Writes tensors, a JSON record and their hash to one file, atomically."""
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(record)
-    # In one entry: safetensors writes several in any order, and files of one content shall be equal.
+    # One metadata entry: safetensors writes several in arbitrary order, but equal contents must give equal files.
     write_atomically(path, save(plain, {"written": json.dumps([_digest(plain, text), text])}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-    """What `save_tensors` wrote. Raises AslError if a single bit of it has changed."""
+    """Reads what `save_tensors` wrote. Raises AslError if its hash does not match."""
     try:
         with safe_open(path, framework="pt") as file:
             digest, record = json.loads((file.metadata() or {})["written"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if _digest(tensors, record) != digest:
-            raise ValueError("its hash does not fit")
+            raise ValueError("its hash does not match")
         return tensors, json.loads(record)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise AslError(f"{path} is damaged: {error}", "delete it and run the stage again") from error
@@ -77,7 +77,7 @@ def _digest(tensors: dict[str, "Tensor"], record: str) -> str:
 
 
 def optimiser_tensors(optimiser: "torch.optim.Optimizer") -> dict[str, "Tensor"]:
-    """The optimiser's state as named tensors."""
+    """The state of an optimiser as named tensors."""
     import torch
 
     state = optimiser.state_dict()["state"]
@@ -85,7 +85,7 @@ def optimiser_tensors(optimiser: "torch.optim.Optimizer") -> dict[str, "Tensor"]
 
 
 def restore_optimiser(optimiser: "torch.optim.Optimizer", tensors: dict[str, "Tensor"]) -> None:
-    """Puts back what `optimiser_tensors` took; the parameter groups are the optimiser's own."""
+    """Restores the state returned by `optimiser_tensors`. Parameter groups are left unchanged."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):

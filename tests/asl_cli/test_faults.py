@@ -16,7 +16,7 @@ import pytest
 import tomli
 
 from asl.pipelines.workspace.files import file_hash
-from asl.pipelines.workspace.folder import MODEL_STAGES, create, open_workspace
+from asl.pipelines.workspace.folder import MODEL_STAGES, create_workspace, open_workspace
 from asl.pipelines.workspace.plans import Plan
 from asl.transducers.level_names import FULL_CASCADE, file_name
 from tests.running_asl import result
@@ -118,7 +118,7 @@ def test_asl_toml_may_be_edited_while_a_stage_runs(copy, asl):
 
 
 def test_a_clock_that_was_set_back_does_not_make_an_old_model_the_newest(tmp_path):
-    workspace = create(tmp_path / "ws")
+    workspace = create_workspace(tmp_path / "ws")
     for stage, name in (("train-stage3", "old"), ("train-ctc", "new")):
         workspace.record(Plan(stage, {}, {}), datetime.now().astimezone(), {}, {"model": name})
         workspace.file.write_text(re.sub(r'finished = "20\d\d', 'finished = "2099', workspace.file.read_text(), count=1))

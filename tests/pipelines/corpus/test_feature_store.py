@@ -7,7 +7,7 @@ from asl.pipelines.corpus.extract import run_extract
 from asl.pipelines.corpus.feature_store import features_of, open_features, shown_parts
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.workspace.errors import AslError
-from asl.pipelines.workspace.folder import create
+from asl.pipelines.workspace.folder import create_workspace
 from asl.pipelines.workspace.progress import Silent
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 from tests.made_up_signing import write_corpus
@@ -19,7 +19,7 @@ SETTINGS = FeatureSettings()
 def corpus(tmp_path, monkeypatch):
     """A workspace of five clips, and shards of two."""
     monkeypatch.setattr(feature_store, "CLIPS_A_SHARD", 2)
-    workspace = create(tmp_path / "ws")
+    workspace = create_workspace(tmp_path / "ws")
     run_extract(workspace, {"poses": [str(write_corpus(tmp_path / "poses", 5, 1))]}, Silent())
     return workspace, read_clips(workspace.clips_file)
 

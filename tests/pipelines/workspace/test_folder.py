@@ -4,13 +4,13 @@ import pytest
 
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import HashCache, file_hash, write_atomically
-from asl.pipelines.workspace.folder import create, find, open_workspace
+from asl.pipelines.workspace.folder import create_workspace, find_workspace, open_workspace
 from asl.pipelines.workspace.plans import Plan
 
 
 @pytest.fixture
 def workspace(tmp_path):
-    return create(tmp_path / "ws")
+    return create_workspace(tmp_path / "ws")
 
 
 def plan(**settings) -> Plan:
@@ -24,7 +24,7 @@ def run(workspace, made: Plan, text="result"):
 
 
 def test_a_stage_runs_once_and_again_when_settings_inputs_or_outputs_change(workspace):
-    assert workspace.decide(plan()).reason == "never run here"
+    assert workspace.decide(plan()).reason == "it has not run yet"
     run(workspace, plan())
     again = open_workspace(workspace.folder)
     assert not again.decide(plan()).run
@@ -36,7 +36,7 @@ def test_a_stage_runs_once_and_again_when_settings_inputs_or_outputs_change(work
     assert "clips.jsonl" in again.decide(plan()).reason
 
 
-def test_records_keep_comments_and_edits_made_meanwhile(workspace):
+def test_records_keep_comments_and_concurrent_edits(workspace):
     workspace.file.write_text(workspace.file.read_text().replace("# epochs = 60", "epochs = 61  # mine"))
     run(workspace, plan())
     text = workspace.file.read_text()
@@ -46,28 +46,28 @@ def test_records_keep_comments_and_edits_made_meanwhile(workspace):
     assert workspace.state("extract")["metrics"]["clips"] == 3
 
 
-def test_the_workspace_is_found_upwards_and_by_name(workspace, monkeypatch, tmp_path):
+def test_the_workspace_is_found_in_parent_folders_and_by_name(workspace, monkeypatch, tmp_path):
     deep = workspace.folder / "a" / "b"
     deep.mkdir(parents=True)
     monkeypatch.delenv("ASL_WORKSPACE", raising=False)
-    assert find(None, deep).folder == workspace.folder.resolve()
+    assert find_workspace(None, deep).folder == workspace.folder.resolve()
     monkeypatch.setenv("ASL_WORKSPACE", str(workspace.folder))
-    assert find(None, tmp_path).folder == workspace.folder
+    assert find_workspace(None, tmp_path).folder == workspace.folder
     monkeypatch.delenv("ASL_WORKSPACE")
     with pytest.raises(BadInput, match="no workspace"):
-        find(None, tmp_path)
+        find_workspace(None, tmp_path)
     with pytest.raises(BadInput, match="not a workspace"):
-        find(str(tmp_path / "nowhere"))
+        find_workspace(str(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("text", ["[train\n", "version = 99\n", "[trian]\nepochs = 3\n", "train = 3\n", "\udcff"])
-def test_broken_files_are_refused_with_words(workspace, text):
+def test_broken_files_are_rejected_with_a_message(workspace, text):
     workspace.file.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(BadInput):
         open_workspace(workspace.folder).settings("train")
 
 
-def test_a_second_asl_is_told_who_is_at_work(workspace):
+def test_a_second_command_learns_who_holds_the_workspace(workspace):
     with workspace.locked("asl extract"), pytest.raises(AslError, match="'asl extract', process"):
         with open_workspace(workspace.folder).locked("asl train-ctc"):
             pass
@@ -75,11 +75,11 @@ def test_a_second_asl_is_told_who_is_at_work(workspace):
         pass
 
 
-def test_records_may_not_lead_out_of_the_workspace(workspace):
-    with pytest.raises(BadInput, match="leads out"):
+def test_records_may_not_name_files_outside_the_workspace(workspace):
+    with pytest.raises(BadInput, match="outside the workspace"):
         workspace.inside("../other")
     (workspace.folder / "link").symlink_to("/etc")
-    with pytest.raises(BadInput, match="leads out"):
+    with pytest.raises(BadInput, match="outside the workspace"):
         workspace.inside("link/passwd")
 
 
@@ -93,7 +93,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_hashes_are_remembered_but_follow_the_content(tmp_path):
+def test_the_hash_cache_follows_the_content(tmp_path):
     file = tmp_path / "clip"
     file.write_text("one")
     cache = HashCache(tmp_path / "hashes.json")

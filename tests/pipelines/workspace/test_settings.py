@@ -63,7 +63,8 @@ def test_the_example_file_holds_every_setting_at_its_default():
 def test_asl_toml_in_the_repository_is_the_example_file():
     example = Path(__file__).parents[3] / "asl.toml"
     assert example.read_text() == example_toml(), (
-        "regenerate it: python -c 'from asl.pipelines.workspace.settings.sections import *; print(example_toml(), end=\"\")' > asl.toml"
+        "regenerate it: python -c 'from asl.pipelines.workspace.settings.sections import *; "
+        'print(example_toml(), end="")\' > asl.toml'
     )
 
 
