@@ -1,1 +1,1 @@
-"""Stage 3, discriminative training: competitors, cases, the loop, and validation."""
+"""Stage 3, discriminative training: competitor search, training cases, the loop, and validation."""

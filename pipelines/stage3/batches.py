@@ -1,4 +1,4 @@
-"""A batch of stage 3: varied clips, and what the recognisers say of them."""
+"""A batch of stage 3: augmented clips, and the output of the recognisers for them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,28 +8,31 @@ from torch import Tensor, nn
 
 from asl.models.networks.recogniser import Recogniser
 from asl.models.objectives.discriminative import CascadeWeights
-from asl.pipelines.stage3.cases import Case, Retrieval
-from asl.pipelines.stage3.competitor_search import Search
+from asl.pipelines.stage3.cases import Case, PointRetrieval
+from asl.pipelines.stage3.competitor_search import PendingSearch
 
-#: The losses; the first is the criterion's, against which the others are balanced.
-PARTS = ("criterion", "segmentation", "phonology", "locus", "fusion")
+#: Names of the losses. The others are balanced against the first, the criterion.
+LOSS_NAMES = ("criterion", "segmentation", "phonology", "locus", "fusion")
 
 
 @dataclass(frozen=True)
-class VariedCase:
-    """A clip as it is shown this time. values: (T, inputs); source: (T,) frames that these came from; codes, densities: (T, N)
-    scores of the cascade's columns, weights 1; rivals: what the search finds."""
+class AugmentedCase:
+    """An augmented clip.
+
+    values: (T, inputs) encoder input. source: (T,) the frame of the clip that each frame came from. codes, densities: (T, N)
+    scores of the cascade's frame labels before weighting. search: the pending search for competitors.
+    """
 
     case: Case
     values: np.ndarray
     source: np.ndarray
     codes: np.ndarray | None
     densities: np.ndarray | None
-    rivals: Search | None
+    search: PendingSearch | None
 
 
 class Stage3Model(nn.Module):
-    """Recognisers whose readings are averaged, and the weights of their cascade."""
+    """Recognisers whose outputs are averaged, and the weights of their cascade."""
 
     def __init__(self, members: Sequence[Recogniser], cascade: CascadeWeights):
         super().__init__()
@@ -37,8 +40,12 @@ class Stage3Model(nn.Module):
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """A batch: encoded, scores of each member; log_probs (N, T, V + 1) and, with a gate, log_forms (N, T, 2) of their mean."""
+class EncodedBatch:
+    """The recognisers' output for a batch.
+
+    encoded, scores: of each member. log_probs: (N, T, V + 1) of the mean over the members. log_forms: (N, T, 2) of the mean
+    over the members, if the model has a gate.
+    """
 
     encoded: list[Tensor]
     scores: list[Tensor]
@@ -47,9 +54,9 @@ class Encoded:
     log_forms: Tensor | None
 
 
-def _shown_points(one: VariedCase) -> Iterator[tuple[Retrieval, slice]]:
-    """The clip's points with their frames as it is shown."""
-    for point in one.case.points:
-        first, last = np.searchsorted(one.source, (point.first, point.last))
+def points_in(augmented: AugmentedCase) -> Iterator[tuple[PointRetrieval, slice]]:
+    """The clip's points, with their frames in the augmented clip. Points without a frame left are skipped."""
+    for point in augmented.case.points:
+        first, last = np.searchsorted(augmented.source, (point.first, point.last))
         if last > first:
             yield point, slice(int(first), int(last))

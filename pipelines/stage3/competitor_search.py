@@ -1,4 +1,4 @@
-"""What competes with each reference, searched by worker processes or a cluster while the encoder learns (SPEC §11)."""
+"""Search for the competitors of each reference, by worker processes or a cluster, while the encoder trains (SPEC §11)."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -11,84 +11,87 @@ from typing import Any
 
 import numpy as np
 
-from asl.pipelines.jobs.processes import Died, Pool, Where
+from asl.pipelines.jobs.processes import WorkerDied, WorkerPool, Workers
 from asl.transducers.hypotheses import Hypothesis, NBestSearch
 
 
 @dataclass(frozen=True)
 class Competitors:
-    """reference: the best path of what was signed, None where none fits into the clip. others: best first."""
+    """reference: the best path of the signed glosses, None if none fits the clip. hypotheses: the competitors, best first."""
 
     reference: Hypothesis | None
-    others: tuple[Hypothesis, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True)
-class Searchers:
-    """Workers that each hold the graph. graph: the file, its beam and that of lattices. lost: clips whose search died, twice."""
+class SearchWorkers:
+    """Workers that each hold the graph.
 
-    pool: Pool
+    graph: its file, beam and lattice beam. n_best: hypotheses per clip. failed: clips whose search crashed twice, and why.
+    """
+
+    pool: WorkerPool
     graph: tuple[Path, float, float]
-    most: int
-    lost: dict[str, str] = field(default_factory=dict)
+    n_best: int
+    failed: dict[str, str] = field(default_factory=dict)
 
-    def search(self, name: str, scores: np.ndarray, words: Sequence[int]) -> "Search":
-        """Rivals of a clip, by its name. scores: (T, N); words: of the reference."""
-        return self._begin(name, Competitors(None), _search, scores, tuple(words), self.most)
+    def search(self, name: str, scores: np.ndarray, words: Sequence[int]) -> "PendingSearch":
+        """Searches the Competitors of a clip. scores: (T, N). words: the reference."""
+        return self._submit(name, Competitors(None), _search, scores, tuple(words), self.n_best)
 
-    def fits(self, name: str, words: Sequence[int], frames: int, labels: int) -> "Search":
-        """None where the graph says these words in so many frames; else how many of them it can say at all."""
-        return self._begin(name, 0, _fits, tuple(words), frames, labels)
+    def accepts(self, name: str, words: Sequence[int], frames: int, labels: int) -> "PendingSearch":
+        """Checks a reference: None if the graph accepts the words in this many frames, else how many of the words it accepts."""
+        return self._submit(name, 0, _accepts, tuple(words), frames, labels)
 
-    def _begin(self, name: str, lost: Any, *call) -> "Search":
+    def _submit(self, name: str, fallback: Any, *call) -> "PendingSearch":
         call = (call[0], self.graph, *call[1:])
-        return Search(self, name, lost, call, self.pool.submit(*call))
+        return PendingSearch(self, name, fallback, call, self.pool.submit(*call))
 
 
 @dataclass(frozen=True)
-class Search:
-    """One that is under way. instead: its result where it was lost."""
+class PendingSearch:
+    """A running search. fallback: its result if it fails."""
 
-    searchers: Searchers
+    workers: SearchWorkers
     name: str
-    instead: Any
+    fallback: Any
     call: tuple
     future: Future
 
     def result(self) -> Any:
-        """Waits for it. A search whose worker died is tried once more; then its clip is among the lost."""
+        """Waits for the result. A search whose worker died is repeated once; if that fails, its clip is added to `failed`."""
         try:
             try:
                 return self.future.result()
-            except (BrokenProcessPool, Died):
-                return self.searchers.pool.alone(*self.call).result()
-        except Died as error:
-            self.searchers.lost[self.name] = str(error)
-            return self.instead
+            except (BrokenProcessPool, WorkerDied):
+                return self.workers.pool.run_alone(*self.call).result()
+        except WorkerDied as error:
+            self.workers.failed[self.name] = str(error)
+            return self.fallback
 
 
 @contextmanager
-def searchers(graph: Path, beam: float, lattice_beam: float, most: int, where: Where) -> Iterator[Searchers]:
-    """Workers end when the block does, or with this process."""
-    with Pool(where) as pool:
-        yield Searchers(pool, (graph, beam, lattice_beam), most)
+def search_workers(graph: Path, beam: float, lattice_beam: float, n_best: int, where: Workers) -> Iterator[SearchWorkers]:
+    """Starts workers, which end with the block or with this process."""
+    with WorkerPool(where) as pool:
+        yield SearchWorkers(pool, (graph, beam, lattice_beam), n_best)
 
 
 @lru_cache(maxsize=1)
-def _competition(graph: Path, beam: float, lattice_beam: float) -> NBestSearch:
-    """This process's own."""
+def _n_best_search(graph: Path, beam: float, lattice_beam: float) -> NBestSearch:
+    """The search of this process, which loads the graph once."""
     return NBestSearch(graph, beam, lattice_beam)
 
 
-def _search(graph: tuple[Path, float, float], scores: np.ndarray, words: tuple[int, ...], most: int) -> Competitors:
-    own = _competition(*graph)
-    reference = own.align(scores, words)
-    others = [one for one in own.n_best(scores, most) if one.words != words] if reference else []
-    return Competitors(reference, tuple(others))
+def _search(graph: tuple[Path, float, float], scores: np.ndarray, words: tuple[int, ...], n_best: int) -> Competitors:
+    search = _n_best_search(*graph)
+    reference = search.align(scores, words)
+    hypotheses = [path for path in search.n_best(scores, n_best) if path.words != words] if reference else []
+    return Competitors(reference, tuple(hypotheses))
 
 
-def _fits(graph: tuple[Path, float, float], words: tuple[int, ...], frames: int, labels: int) -> int | None:
-    own = _competition(*graph)
-    if own.align(np.zeros((frames, labels), dtype=np.float32), words):
+def _accepts(graph: tuple[Path, float, float], words: tuple[int, ...], frames: int, labels: int) -> int | None:
+    search = _n_best_search(*graph)
+    if search.align(np.zeros((frames, labels), dtype=np.float32), words):
         return None
-    return own.readable_words(words)
+    return search.readable_words(words)

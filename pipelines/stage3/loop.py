@@ -1,4 +1,4 @@
-"""The loop of stage 3: the encoder, its heads and the cascade's weights learn from what the cascade confuses (SPEC §11)."""
+"""The training loop of stage 3: trains the encoder, its heads and the cascade's weights against competitors (SPEC §11)."""
 
 import copy
 import math
@@ -29,23 +29,26 @@ from asl.models.objectives.discriminative import (
 )
 from asl.pipelines.cascade.graph_folder import MIN_POSTERIOR, SCORE_WEIGHTS, Graph, encoder_scores, gate_scores, table_scores
 from asl.pipelines.recogniser.measures import word_distance
-from asl.pipelines.stage3.batches import PARTS, Encoded, Stage3Model, VariedCase, _shown_points
+from asl.pipelines.stage3.batches import LOSS_NAMES, AugmentedCase, EncodedBatch, Stage3Model, points_in
 from asl.pipelines.stage3.cases import Case
-from asl.pipelines.stage3.competitor_search import Competitors, Searchers
+from asl.pipelines.stage3.competitor_search import Competitors, SearchWorkers
 from asl.pipelines.training.ctc_loop import epoch_order
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, windows
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.training import Stage3Settings
-from asl.pipelines.workspace.tensor_files import part
+from asl.pipelines.workspace.tensor_files import with_prefix
 
 Weights = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Stage3Data:
-    """cases: to learn from. graph: of stage 2. validate: the word error rate of recognisers with a graph on validation clips, and
-    the weights of encoder, codes and densities that it is best with; None without clips."""
+    """Data of a run.
+
+    cases: the training clips. graph: the cascade of stage 2. validate: for recognisers and a graph, the word error rate on the
+    validation clips, and the weights of encoder, codes and densities that give it; None without validation clips.
+    """
 
     feature_set: FeatureSet
     mean: np.ndarray
@@ -56,90 +59,92 @@ class Stage3Data:
 
 
 class Stage3Run(ResumableRun):
-    """One run in a folder."""
+    """A stage-3 run in a folder."""
 
     model: Stage3Model
 
     def __init__(
         self, model: Stage3Model, data: Stage3Data, settings: Stage3Settings, folder: Path, device: torch.device,
-        searchers: Searchers,
+        workers: SearchWorkers,
     ):  # fmt: skip
         super().__init__(model, settings, folder, device)
-        self.data, self.searchers = data, searchers
+        self.data, self.workers = data, workers
         self.augmentation = settings.augmentation
-        self.balance = GradNorm({"criterion": 1.0} | {name: getattr(settings, name) for name in PARTS[1:]}, settings.balance)
+        self.balance = GradNorm({"criterion": 1.0} | {name: getattr(settings, name) for name in LOSS_NAMES[1:]}, settings.balance)
         graph = data.graph
         self.gloss, self.peak, self.forms = (
-            torch.from_numpy(one.copy()).to(device) for one in (graph.gloss, graph.peak, graph.label_forms)
+            torch.from_numpy(array.copy()).to(device) for array in (graph.gloss, graph.peak, graph.label_forms)
         )
-        # The mean of the weights, which is what is validated and kept, and as it was at the start.
-        self.mean = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-        self.start = {name: tensor.clone() for name, tensor in self.mean.items()}
-        # The word error rate on validation clips before, and the weights of the scores that were best there last.
-        self.before: float | None = None
-        self.found: Weights | None = None
+        # The running mean of the weights, which is validated and saved, and the initial weights.
+        self.mean_weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.initial_weights = {name: tensor.clone() for name, tensor in self.mean_weights.items()}
+        # The word error rate on the validation clips before training, and the best score weights of the last validation.
+        self.wer_before: float | None = None
+        self.score_weights: Weights | None = None
 
     def run(self, progress: Progress) -> bool:
-        """Trains. False where the validation clips are read worse than before: then all is as it was at the start.
+        """Trains. Returns False, and restores the initial weights, if the validation word error rate has increased.
 
-        Not the best of the epochs is kept but the last: a few hundred words tell little more than chance between them.
+        The last epoch is kept and not the best one, because a few hundred words cannot distinguish epochs reliably.
         """
         self.train("stage 3", progress)
-        better = self.before is None or self.history[-1]["validation_wer"] <= self.before
+        better = self.wer_before is None or self.history[-1]["validation_wer"] <= self.wer_before
         if not better:
-            self.mean, self.found = self.start, None
+            self.mean_weights, self.score_weights = self.initial_weights, None
         return better
 
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
         if number == 0 and self.data.validate:
-            self.before = self._validate()
-        rng, size, clock = self.randomness(number), self.settings.batch_size, time.monotonic()
-        found: dict[str, list[float]] = defaultdict(list)
-        ahead: list[VariedCase] = []
-        seen = 0
+            self.wer_before = self._validate()
+        rng, size, started = self.randomness(number), self.settings.batch_size, time.monotonic()
+        recorded: dict[str, list[float]] = defaultdict(list)
+        searched: list[AugmentedCase] = []
+        clips_seen = 0
         order = epoch_order([case.example.labels.level for case in self.data.cases], rng)
-        # The workers search a window of clips, as the model reads them now, while it learns from the one before.
+        # The workers search a window of clips with the current model, while the model trains on the previous window.
         for window in [*windows(order, size), ()]:
-            shown = self._show([self.data.cases[i] for i in window], rng, number) if len(window) else []
-            for batch in make_batches([len(one.values) for one in ahead], size, rng) if ahead else ():
-                self._learn([ahead[i] for i in batch], number, found)
-                seen += len(batch)
-                self.step((number + seen / len(order)) / self.settings.epochs)
-                self._settle()
-            ahead = shown
+            submitted = self._submit([self.data.cases[i] for i in window], rng, number) if len(window) else []
+            for batch in make_batches([len(case.values) for case in searched], size, rng) if searched else ():
+                self._backward([searched[i] for i in batch], number, recorded)
+                clips_seen += len(batch)
+                self.step((number + clips_seen / len(order)) / self.settings.epochs)
+                self._after_step()
+            searched = submitted
         figures: dict[str, Any] = {"epoch": number}
-        figures |= {name: float(np.mean(values)) for name, values in found.items() if values}
-        figures |= {f"weight_{name}": weight for name, weight in self.balance.weights.items() if found.get(name)}
+        figures |= {name: float(np.mean(values)) for name, values in recorded.items() if values}
+        figures |= {f"weight_{name}": weight for name, weight in self.balance.weights.items() if recorded.get(name)}
         weights = (*self.model.cascade().tolist(), self.model.cascade.gate.item())
         figures |= dict(zip(SCORE_WEIGHTS, weights, strict=True))
         if self.data.validate:
             figures["validation_wer"] = self._validate()
-        return figures | {"seconds": round(time.monotonic() - clock, 3)}
+        return figures | {"seconds": round(time.monotonic() - started, 3)}
 
     def _validate(self) -> float:
-        """The word error rate on the validation clips, with the weights of the scores that are best there."""
-        self.found = None
-        wer, self.found = self.data.validate(*self.result())
+        """The word error rate on the validation clips, with the score weights that are best there."""
+        self.score_weights = None
+        wer, self.score_weights = self.data.validate(*self.result())
         return wer
 
     @torch.no_grad()
-    def _settle(self) -> None:
-        """After a step: a gate that knows nothing yet does not count against itself, and the mean follows the weights, which
-        evens out what few steps overshoot (Polyak and Juditsky, 1992)."""
+    def _after_step(self) -> None:
+        """Keeps the gate's weight non-negative, as an untrained gate would get a negative one, and updates the mean weights.
+
+        Averaging evens out the overshoot of few steps (Polyak and Juditsky, 1992).
+        """
         self.model.cascade.gate.clamp_(min=0)
         for name, tensor in self.model.state_dict().items():
             if tensor.is_floating_point():
-                self.mean[name].lerp_(tensor, 1 - self.settings.average)
+                self.mean_weights[name].lerp_(tensor, 1 - self.settings.average)
             else:
-                self.mean[name].copy_(tensor)
+                self.mean_weights[name].copy_(tensor)
 
     def result(self) -> tuple[list[Recogniser], Graph]:
-        """The recognisers and the cascade's weights, in the mean, on the CPU."""
+        """The recognisers and the graph with the mean weights, on the CPU."""
         model = copy.deepcopy(self.model).cpu().eval()
-        model.load_state_dict(self.mean)
+        model.load_state_dict(self.mean_weights)
         with torch.no_grad():
-            encoder, codes, densities = self.found or model.cascade().tolist()
+            encoder, codes, densities = self.score_weights or model.cascade().tolist()
             graph = replace(
                 self.data.graph, encoder_weight=encoder, code_weight=codes, density_weight=densities,
                 gate_weight=model.cascade.gate.item(), bias=model.cascade.bias.detach().numpy(),
@@ -147,35 +152,35 @@ class Stage3Run(ResumableRun):
         return list(model.members), graph
 
     def temperature(self, number: int) -> float:
-        """What the gate's say is divided by in an epoch."""
-        share = number / max(1, self.settings.epochs - 1)
-        return self.settings.fusion_temperature ** (1 - share)
+        """The divisor of the gate's scores in an epoch."""
+        completed = number / max(1, self.settings.epochs - 1)
+        return self.settings.fusion_temperature ** (1 - completed)
 
-    # What competes ---------------------------------------------------------------------------------------------------
+    # Competitors -----------------------------------------------------------------------------------------------------
     @torch.no_grad()
-    def _show(self, cases: Sequence[Case], rng: np.random.Generator, number: int) -> list[VariedCase]:
-        """The clips varied, read, and handed to the searchers."""
+    def _submit(self, cases: Sequence[Case], rng: np.random.Generator, number: int) -> list[AugmentedCase]:
+        """Augments and encodes clips, and submits the searches for their competitors."""
         data = self.data
-        varied = [
+        augmented = [
             augmented_input(case.example.features, data.mean, data.deviation, data.feature_set, self.augmentation, rng)
             for case in cases
         ]
         self.model.eval()
-        read: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
-        for batch in make_batches([len(values) for values, _ in varied], self.settings.batch_size, rng):
-            made = self._encode([varied[i][0] for i in batch])
+        outputs: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
+        for batch in make_batches([len(values) for values, _ in augmented], self.settings.batch_size, rng):
+            encoded = self._encode([augmented[i][0] for i in batch])
             for row, i in enumerate(batch):
-                length = len(varied[i][0])
-                forms = None if made.log_forms is None else made.log_forms[row, :length].cpu().numpy()
-                read[i] = made.log_probs[row, :length].cpu().numpy(), forms
-        return [self._shown(case, *varied[i], *read[i], number) for i, case in enumerate(cases)]
+                length = len(augmented[i][0])
+                forms = None if encoded.log_forms is None else encoded.log_forms[row, :length].cpu().numpy()
+                outputs[i] = encoded.log_probs[row, :length].cpu().numpy(), forms
+        return [self._augmented_case(case, *augmented[i], *outputs[i], number) for i, case in enumerate(cases)]
 
-    def _shown(
+    def _augmented_case(
         self, case: Case, values: np.ndarray, source: np.ndarray, log_probs: np.ndarray, forms: np.ndarray | None, number: int
-    ) -> VariedCase:
-        """The clip with the scores that do not hang on the encoder, and the search for what competes with it under way."""
+    ) -> AugmentedCase:
+        """The clip with the scores that do not depend on the encoder, and the running search for its competitors."""
         if not case.words or self.settings.criterion == "ctc":
-            return VariedCase(case, values, source, None, None, None)
+            return AugmentedCase(case, values, source, None, None, None)
         graph, data = self.data.graph, self.data
         weights, bias = self.model.cascade().tolist(), self.model.cascade.bias.detach().cpu().numpy()
         scores = weights[0] * encoder_scores(log_probs, graph.gloss, graph.peak) + bias
@@ -189,10 +194,10 @@ class Stage3Run(ResumableRun):
         if forms is not None:
             gate = self.model.cascade.gate.item() / self.temperature(number)
             scores = scores + gate * gate_scores(forms, graph.label_forms)
-        search = self.searchers.search(case.example.name, scores.astype(np.float32), case.words)
-        return VariedCase(case, values, source, codes, densities, search)
+        search = self.workers.search(case.example.name, scores.astype(np.float32), case.words)
+        return AugmentedCase(case, values, source, codes, densities, search)
 
-    def _encode(self, inputs: Sequence[np.ndarray]) -> Encoded:
+    def _encode(self, inputs: Sequence[np.ndarray]) -> EncodedBatch:
         features, lengths = (tensor.to(self.device) for tensor in collate(inputs))
         encoded, scores, forms = [], [], []
         with self.autocast():
@@ -200,117 +205,125 @@ class Stage3Run(ResumableRun):
                 values, lengths = member.encoder(features, lengths)
                 encoded.append(values)
                 scores.append(member.scores(values, lengths))
-                said = member.phonology(values)
-                if FORM in said:
-                    forms.append(torch.log_softmax(said[FORM], dim=-1))
-        # As small at least as the cascade lets a posterior be.
+                logits = member.phonology(values)
+                if FORM in logits:
+                    forms.append(torch.log_softmax(logits[FORM], dim=-1))
+        # The cascade has the same lower bound on posteriors.
         log_forms = _mean_of(forms).clamp(min=math.log(MIN_POSTERIOR)) if forms else None
-        return Encoded(encoded, scores, lengths, _mean_of([normalised(one) for one in scores]), log_forms)
+        return EncodedBatch(encoded, scores, lengths, _mean_of([normalised(of_member) for of_member in scores]), log_forms)
 
-    # What is learned -------------------------------------------------------------------------------------------------
-    def _learn(self, batch: Sequence[VariedCase], number: int, found: dict[str, list[float]]) -> None:
-        """Adds the gradients of a batch."""
+    # Losses ----------------------------------------------------------------------------------------------------------
+    def _backward(self, batch: Sequence[AugmentedCase], number: int, recorded: dict[str, list[float]]) -> None:
+        """Computes the gradients of a batch. recorded: collects the losses by name."""
         self.model.train()
-        made = self._encode([one.values for one in batch])
-        losses = self._criterion(batch, made, number, found) | self._auxiliary(batch, made)
+        encoded = self._encode([augmented.values for augmented in batch])
+        losses = self._criterion(batch, encoded, number, recorded) | self._auxiliary(batch, encoded)
         if not all(bool(torch.isfinite(loss)) for loss in losses.values()):
             raise AslError(
                 f"a loss is not a number in epoch {number} (near {batch[0].case.example.name})",
-                "lower --learning-rate; the checkpoint of the epoch before is kept",
+                "lower --learning-rate; the checkpoint of the previous epoch is kept",
             )
         if self.settings.balance >= 0:
-            self.balance.update(losses, made.encoded[0])
-        whole = sum(self.balance.weights[name] * loss for name, loss in losses.items())
+            self.balance.update(losses, encoded.encoded[0])
+        total = sum(self.balance.weights[name] * loss for name, loss in losses.items())
         for name, loss in losses.items():
-            found[name].append(float(loss.detach()))
-        if isinstance(whole, Tensor) and whole.requires_grad:
-            self.scaler.scale(whole).backward()
+            recorded[name].append(float(loss.detach()))
+        if isinstance(total, Tensor) and total.requires_grad:
+            self.scaler.scale(total).backward()
 
     def _criterion(
-        self, batch: Sequence[VariedCase], made: Encoded, number: int, found: dict[str, list[float]]
+        self, batch: Sequence[AugmentedCase], encoded: EncodedBatch, number: int, recorded: dict[str, list[float]]
     ) -> dict[str, Tensor]:
-        """That of MMI or risk with CTC's beside it, mean over the clips; as a control, CTC's alone."""
-        ctc, losses = self._ctc(batch, made), []
-        found["ctc"].append(float(ctc.detach()))
+        """The MMI or risk loss plus a share of the CTC loss, averaged over the clips; CTC alone as a control."""
+        ctc, losses = self._ctc(batch, encoded), []
+        recorded["ctc"].append(float(ctc.detach()))
         if self.settings.criterion == "ctc":
             return {"criterion": ctc}
-        for row, one in enumerate(batch):
-            rivals = one.rivals.result() if one.rivals else Competitors(None)
-            found["fits"].append(float(rivals.reference is not None))
-            if rivals.reference is None:
+        for row, augmented in enumerate(batch):
+            competitors = augmented.search.result() if augmented.search else Competitors(None)
+            recorded["fits"].append(float(competitors.reference is not None))
+            if competitors.reference is None:
                 continue
-            found["competitors"].append(len(rivals.others))
-            scores = self._path_scores(one, rivals, made, row, number)
-            errors = torch.tensor([0.0, *(word_distance(one.case.words, other.words) for other in rivals.others)])
-            found["reference_ahead"].append(float(int(scores.argmax()) == 0))
+            recorded["competitors"].append(len(competitors.hypotheses))
+            scores = self._path_scores(augmented, competitors, encoded, row, number)
+            distances = (word_distance(augmented.case.words, path.words) for path in competitors.hypotheses)
+            errors = torch.tensor([0.0, *distances])
+            recorded["reference_ahead"].append(float(int(scores.argmax()) == 0))
             losses.append(self._competition(scores, errors.to(self.device)) / len(batch))
-        found["competition"].append(float(torch.as_tensor(sum(losses)).detach()))
+        recorded["competition"].append(float(torch.as_tensor(sum(losses)).detach()))
         return {"criterion": self.settings.ctc * ctc + sum(losses)}
 
     def _competition(self, scores: Tensor, errors: Tensor) -> Tensor:
+        """The MMI or risk loss of one clip. scores: (H,) of the reference and its competitors; errors: (H,) word errors."""
         settings = self.settings
         if settings.criterion == "risk":
             return risk_loss(settings.sharpness * scores, errors)
         return mmi_loss(settings.sharpness * (scores + settings.margin * errors), 0)
 
-    def _path_scores(self, one: VariedCase, rivals: Competitors, made: Encoded, row: int, number: int) -> Tensor:
-        """(H,) log p(X, y) of the reference and of what competes with it, each along its best path."""
-        paths = path_columns([rivals.reference.frames, *(other.frames for other in rivals.others)], self.device)
+    def _path_scores(
+        self, augmented: AugmentedCase, competitors: Competitors, encoded: EncodedBatch, row: int, number: int
+    ) -> Tensor:
+        """(H,) log p(X, y) of the reference and its competitors, each along its best path."""
+        hypotheses = [competitors.reference, *competitors.hypotheses]
+        paths = path_columns([path.frames for path in hypotheses], self.device)
         length = paths.shape[1]
         encoder, codes, densities = self.model.cascade()
-        scores = encoder * encoder_path_scores(made.log_probs[row, :length], self.gloss[paths], self.peak[paths])
-        for weight, values in ((codes, one.codes), (densities, one.densities)):
+        scores = encoder * encoder_path_scores(encoded.log_probs[row, :length], self.gloss[paths], self.peak[paths])
+        for weight, values in ((codes, augmented.codes), (densities, augmented.densities)):
             if values is not None:
-                own = values[np.arange(length), paths.cpu().numpy()].sum(axis=1)
-                scores = scores + weight * torch.from_numpy(own).to(self.device)
+                along_paths = values[np.arange(length), paths.cpu().numpy()].sum(axis=1)
+                scores = scores + weight * torch.from_numpy(along_paths).to(self.device)
         scores = scores + self.model.cascade.bias[paths].sum(dim=1)
-        if made.log_forms is not None:
-            said = torch.cat([made.log_forms[row, :length], made.log_forms.new_zeros(length, 1)], dim=1)
-            gate = said.gather(1, self.forms[paths].T % said.shape[1]).sum(dim=0)
+        if encoded.log_forms is not None:
+            log_forms = torch.cat([encoded.log_forms[row, :length], encoded.log_forms.new_zeros(length, 1)], dim=1)
+            gate = log_forms.gather(1, self.forms[paths].T % log_forms.shape[1]).sum(dim=0)
             scores = scores + self.model.cascade.gate / self.temperature(number) * gate
-        costs = torch.tensor([rivals.reference.graph_cost, *(other.graph_cost for other in rivals.others)])
+        costs = torch.tensor([path.graph_cost for path in hypotheses])
         return scores - costs.to(self.device, scores.dtype)
 
-    def _ctc(self, batch: Sequence[VariedCase], made: Encoded) -> Tensor:
-        labels = torch.tensor([label for one in batch for label in one.case.example.glosses], device=self.device)
-        counts = torch.tensor([len(one.case.example.glosses) for one in batch], device=self.device)
-        return torch.stack([ctc_loss(scores, made.lengths, labels, counts).mean() for scores in made.scores]).mean()
+    def _ctc(self, batch: Sequence[AugmentedCase], encoded: EncodedBatch) -> Tensor:
+        """The CTC loss, averaged over members and clips."""
+        examples = [augmented.case.example for augmented in batch]
+        labels = torch.tensor([label for example in examples for label in example.glosses], device=self.device)
+        counts = torch.tensor([len(example.glosses) for example in examples], device=self.device)
+        return torch.stack([ctc_loss(scores, encoded.lengths, labels, counts).mean() for scores in encoded.scores]).mean()
 
-    def _auxiliary(self, batch: Sequence[VariedCase], made: Encoded) -> dict[str, Tensor]:
-        """Losses of boundaries, phonology, loci and the gate, of those that the batch's clips are labelled for."""
-        frames, _ = collate_labels([one.case.example.labels for one in batch], [one.source for one in batch], self.device)
-        found: dict[str, list[Tensor]] = defaultdict(list)
-        for member, encoded in zip(self.model.members, made.encoded, strict=True):
-            for tier, logits in member.phonology(encoded).items():
+    def _auxiliary(self, batch: Sequence[AugmentedCase], encoded: EncodedBatch) -> dict[str, Tensor]:
+        """Losses of boundaries, phonology, loci and the gate, where the clips of the batch have such labels."""
+        labels, sources = [augmented.case.example.labels for augmented in batch], [augmented.source for augmented in batch]
+        frames, _ = collate_labels(labels, sources, self.device)
+        losses: dict[str, list[Tensor]] = defaultdict(list)
+        for member, values in zip(self.model.members, encoded.encoded, strict=True):
+            for tier, logits in member.phonology(values).items():
                 if tier in frames:
-                    part = {BOUNDARY: "segmentation", FORM: "fusion"}.get(tier, "phonology")
-                    found[part] += tier_loss(tier, logits, frames[tier])
-        loci = [
-            choice_loss(made.log_probs[row, frames_], torch.tensor(point.columns, device=self.device), point.right)
-            for row, one in enumerate(batch)
-            for point, frames_ in _shown_points(one)
+                    name = {BOUNDARY: "segmentation", FORM: "fusion"}.get(tier, "phonology")
+                    losses[name] += tier_loss(tier, logits, frames[tier])
+        losses["locus"] += [
+            choice_loss(encoded.log_probs[row, span], torch.tensor(point.columns, device=self.device), point.target)
+            for row, augmented in enumerate(batch)
+            for point, span in points_in(augmented)
         ]
-        found["locus"] += loci
-        return {name: torch.stack(values).mean() for name, values in found.items() if values}
+        return {name: torch.stack(values).mean() for name, values in losses.items() if values}
 
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        record = {"before": self.before, "found": self.found, "weights": self.balance.weights, "first": self.balance.first_losses}
-        return {f"mean.{name}": tensor for name, tensor in self.mean.items()}, record
+        record = {"before": self.wer_before, "found": self.score_weights}
+        record |= {"weights": self.balance.weights, "first": self.balance.first_losses}
+        return {f"mean.{name}": tensor for name, tensor in self.mean_weights.items()}, record
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        self.before, self.found = record["before"], record["found"]
+        self.wer_before, self.score_weights = record["before"], record["found"]
         self.balance.weights, self.balance.first_losses = record["weights"], record["first"]
-        self.mean = {name: tensor.to(self.device) for name, tensor in part(tensors, "mean.").items()}
+        self.mean_weights = {name: tensor.to(self.device) for name, tensor in with_prefix(tensors, "mean.").items()}
 
     def progress_note(self, figures: Mapping[str, Any]) -> str:
         text = f"loss {figures['criterion']:.3f}"
         wer = figures.get("validation_wer")
-        return text if wer is None else f"{text}  validation WER {100 * wer:.1f} % (before {100 * (self.before or 0):.1f})"
+        return text if wer is None else f"{text}  validation WER {100 * wer:.1f} % (before: {100 * (self.wer_before or 0):.1f} %)"
 
 
 def _mean_of(log_values: Sequence[Tensor]) -> Tensor:
-    """The logarithm of the mean of what these are the logarithms of."""
+    """log of the mean of exp(log_values)."""
     if len(log_values) == 1:
         return log_values[0]
     return torch.logsumexp(torch.stack(list(log_values)), dim=0) - np.log(len(log_values))

@@ -1,4 +1,4 @@
-"""Validation clips read by a recogniser and its cascade, before and after stage 3 (SPEC §11)."""
+"""Decoding of the validation clips with a recogniser and its cascade, before and after stage 3 (SPEC §11)."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.stage3.loop import Weights
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 
-#: What the weights of the scores are tried times; the first wins a tie.
-FACTORS = (1.0, 0.7, 1.4)
+#: Factors by which the score weights are varied; the first wins a tie.
+WEIGHT_FACTORS = (1.0, 0.7, 1.4)
 
 
 @dataclass(frozen=True)
 class ReadingChange:
-    """A validation sentence as it was read before and after. path: how the cascade reads it now."""
+    """A validation sentence as decoded before and after. path: the cascade's path afterwards, if the errors changed."""
 
     name: str
     reference: str
@@ -32,47 +32,49 @@ class ReadingChange:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """The clips `chosen` of a store. decode: how they are read."""
+class Validator:
+    """Decodes the clips at `indices` of a store. decode: decoder settings."""
 
     store: FeatureStore
-    chosen: Sequence[int]
+    indices: Sequence[int]
     decode: DecodeSettings
 
     def best_weights(self, model: TrainedModel, graph: Graph) -> tuple[float, Weights]:
-        """The least word error rate, and the weights of encoder, codes and densities that it is found with.
+        """The lowest word error rate, and the weights of encoder, codes and densities that give it.
 
-        The criterion moves how sure the encoder is on clips that it has learned; how far that may count elsewhere, these say.
+        Training changes the encoder's confidence on the training clips. Weights tuned on the validation clips correct for that.
         """
         parts = [
-            (graph.encoder_part(one), graph.code_part(one) if graph.code_weight else 0.0, graph.remaining_part(one))
-            for one in self._readings(model)
+            (graph.encoder_part(reading), graph.code_part(reading) if graph.code_weight else 0.0, graph.remaining_part(reading))
+            for reading in self._readings(model)
         ]
-        decoder, found = graph.decoder(self.decode), []
-        for encoder, codes in itertools.product(FACTORS, FACTORS if graph.code_weight else FACTORS[:1]):
+        decoder, results = graph.decoder(self.decode), []
+        for encoder, codes in itertools.product(WEIGHT_FACTORS, WEIGHT_FACTORS if graph.code_weight else WEIGHT_FACTORS[:1]):
             weights = encoder * graph.encoder_weight, codes * graph.code_weight
-            scores = (weights[0] * heard + weights[1] * coded + rest for heard, coded, rest in parts)
-            errors = self._errors([graph.words(decoder.decode(one)) for one in scores])
-            found.append((float(errors.errors.sum() / errors.words.sum()), (*weights, graph.density_weight)))
-        return min(found, key=lambda one: one[0])
+            scores = (
+                weights[0] * encoder_part + weights[1] * code_part + remaining for encoder_part, code_part, remaining in parts
+            )
+            errors = self._errors([graph.words(decoder.decode(of_clip)) for of_clip in scores])
+            results.append((float(errors.errors.sum() / errors.words.sum()), (*weights, graph.density_weight)))
+        return min(results, key=lambda result: result[0])
 
     def changes(self, before: tuple[TrainedModel, Graph], after: tuple[TrainedModel, Graph]) -> list[ReadingChange]:
-        """Every clip as it was read before and is read after."""
+        """The result of every clip before and after."""
         paths = [[graph.best_path(reading, self.decode) for reading in self._readings(model)] for model, graph in (before, after)]
-        read = [[graph.words(path) for path in own] for (_, graph), own in zip((before, after), paths, strict=True)]
-        errors = [self._errors(own).errors for own in read]
-        found = []
-        for row, i in enumerate(self.chosen):
-            clip, counts = self.store.clips[i], [int(one[row]) for one in errors]
-            texts = (" ".join(one) for one in (clip.glosses, read[0][row], read[1][row]))
+        words = [[graph.words(path) for path in of_graph] for (_, graph), of_graph in zip((before, after), paths, strict=True)]
+        errors = [self._errors(hypotheses).errors for hypotheses in words]
+        changes = []
+        for row, i in enumerate(self.indices):
+            clip, counts = self.store.clips[i], [int(by_clip[row]) for by_clip in errors]
+            texts = (" ".join(glosses) for glosses in (clip.glosses, words[0][row], words[1][row]))
             path = explain_path(after[1], paths[1][row]) if counts[0] != counts[1] else ()
-            found.append(ReadingChange(clip.name, *texts, *counts, path))
-        return found
+            changes.append(ReadingChange(clip.name, *texts, *counts, path))
+        return changes
 
-    def compared(self, changes: Sequence[ReadingChange]) -> dict[str, Any]:
+    def word_error_rates(self, changes: Sequence[ReadingChange]) -> dict[str, Any]:
         """Word error rates before and after, and their paired difference."""
-        texts = [[one.before for one in changes], [one.after for one in changes]]
-        before, after = (self._errors([text.split() for text in own]) for own in texts)
+        before = self._errors([clip.before.split() for clip in changes])
+        after = self._errors([clip.after.split() for clip in changes])
         return {
             "validation_clips": len(changes),
             "validation_wer_before": before.rate().percent,
@@ -81,7 +83,7 @@ class Listener:
         }
 
     def _readings(self, model: TrainedModel) -> list[Reading]:
-        return [read_features(model, self.store[i], mirror=self.decode.mirror_average) for i in self.chosen]
+        return [read_features(model, self.store[i], mirror=self.decode.mirror_average) for i in self.indices]
 
-    def _errors(self, read: Sequence[Sequence[str]]) -> WordErrors:
-        return word_errors([self.store.clips[i].glosses for i in self.chosen], read)
+    def _errors(self, hypotheses: Sequence[Sequence[str]]) -> WordErrors:
+        return word_errors([self.store.clips[i].glosses for i in self.indices], hypotheses)

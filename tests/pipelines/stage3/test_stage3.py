@@ -1,4 +1,4 @@
-"""Stage 3: the objective against enumeration and finite differences, and what is taken from clips."""
+"""Stage 3: the objective against enumeration and finite differences, and the training cases of clips."""
 
 import math
 
@@ -13,29 +13,29 @@ from asl.models.objectives.discriminative import encoder_path_scores, mmi_loss, 
 from asl.pipelines.cascade.graph_folder import encoder_scores
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.labels import form_frames
-from asl.pipelines.stage3.cases import retrievals
+from asl.pipelines.stage3.cases import point_retrievals
 from asl.pipelines.stage3.competitor_search import Competitors
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.hypotheses import NBestSearch
 from asl.transducers.levels.lexicon import Pronunciation
 from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
 
-#: The encoder's gloss of each unit, none of the rest, and whether it must be named there.
+#: For each unit the encoder's gloss (0 for the rest unit), and whether the encoder must output it there.
 GLOSS, PEAK = np.array([1, 2, 3, 0]), np.array([True, False, True, False])
 WEIGHT = 0.7
 
 
-def searched(competition: NBestSearch, log_probs: np.ndarray, words) -> Competitors:
+def competitors_of(search: NBestSearch, log_probs: np.ndarray, words) -> Competitors:
     scores = (WEIGHT * encoder_scores(log_probs, GLOSS, PEAK)).astype(np.float32)
-    others = tuple(one for one in competition.n_best(scores, 50) if one.words != words)
-    return Competitors(competition.align(scores, words), others)
+    hypotheses = tuple(path for path in search.n_best(scores, 50) if path.words != words)
+    return Competitors(search.align(scores, words), hypotheses)
 
 
-def objective(log_probs: torch.Tensor, rivals: Competitors) -> torch.Tensor:
-    every = [rivals.reference, *rivals.others]
-    paths = path_columns([one.frames for one in every], torch.device("cpu"))
+def objective(log_probs: torch.Tensor, competitors: Competitors) -> torch.Tensor:
+    hypotheses = [competitors.reference, *competitors.hypotheses]
+    paths = path_columns([path.frames for path in hypotheses], torch.device("cpu"))
     scores = WEIGHT * encoder_path_scores(log_probs, torch.from_numpy(GLOSS)[paths], torch.from_numpy(PEAK)[paths])
-    return mmi_loss(scores - torch.tensor([one.graph_cost for one in every], dtype=log_probs.dtype), 0)
+    return mmi_loss(scores - torch.tensor([path.graph_cost for path in hypotheses], dtype=log_probs.dtype), 0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -45,44 +45,44 @@ def objective(log_probs: torch.Tensor, rivals: Competitors) -> torch.Tensor:
     DURATIONS,
     st.integers(0, 2**31),
 )
-def test_mmi_through_a_cascade_is_that_of_all_readings(tmp_path_factory, entries, text, durations, seed):
+def test_mmi_through_a_cascade_equals_mmi_over_all_readings(tmp_path_factory, entries, text, durations, seed):
     path = tmp_path_factory.mktemp("graph") / "g.fst"
     model, acceptor = graph_of(entries, text, durations, path)
     rng = np.random.default_rng(seed)
     log_probs = torch.log_softmax(torch.from_numpy(rng.normal(0, 2, (3, 4))), dim=-1)
     scores = WEIGHT * encoder_scores(log_probs.numpy(), GLOSS, PEAK)
-    every = {
+    costs = {
         words: cost
         for words, cost in every_reading(entries, costs_of(model, acceptor), durations, scores).items()
         if math.isfinite(cost)
     }
-    words = sorted(every)[int(rng.integers(len(every)))]
-    least = min(every.values())
-    expected = every[words] - least + math.log(sum(math.exp(least - cost) for cost in every.values()))
-    got = objective(log_probs, searched(NBestSearch(path, 1e4, 1e4), log_probs.numpy(), words))
-    assert float(got) == pytest.approx(expected, abs=1e-2)
+    words = sorted(costs)[int(rng.integers(len(costs)))]
+    least = min(costs.values())
+    expected = costs[words] - least + math.log(sum(math.exp(least - cost) for cost in costs.values()))
+    loss = objective(log_probs, competitors_of(NBestSearch(path, 1e4, 1e4), log_probs.numpy(), words))
+    assert float(loss) == pytest.approx(expected, abs=1e-2)
 
 
-def test_the_gradient_through_a_cascade_is_that_of_finite_differences(tmp_path):
+def test_the_gradient_through_a_cascade_agrees_with_finite_differences(tmp_path):
     entries = [Pronunciation(1, (1, 2)), Pronunciation(2, (3,)), Pronunciation(3, (2, 3), 0.4)]
     graph_of(entries, [["A", "B"], ["C"], ["B", "A"]], [2.0, 3.0, 1.5, 2.0], tmp_path / "g.fst")
-    competition = NBestSearch(tmp_path / "g.fst", 1e4, 1e4)
+    search = NBestSearch(tmp_path / "g.fst", 1e4, 1e4)
     rng = np.random.default_rng(4)
     features = torch.from_numpy(rng.normal(0, 1, (6, 5)))
     weights = torch.from_numpy(rng.normal(0, 1, (5, 4))).requires_grad_()
 
     def loss(values: torch.Tensor) -> torch.Tensor:
         log_probs = torch.log_softmax(features @ values, dim=-1)
-        return objective(log_probs, searched(competition, log_probs.detach().numpy(), (1, 2)))
+        return objective(log_probs, competitors_of(search, log_probs.detach().numpy(), (1, 2)))
 
     loss(weights).backward()
     step, expected = 1e-5, torch.zeros_like(weights)
     with torch.no_grad():
         for i in range(5):
             for j in range(4):
-                moved = torch.zeros_like(weights)
-                moved[i, j] = step
-                expected[i, j] = (loss(weights + moved) - loss(weights - moved)) / (2 * step)
+                shift = torch.zeros_like(weights)
+                shift[i, j] = step
+                expected[i, j] = (loss(weights + shift) - loss(weights - shift)) / (2 * step)
     difference = (weights.grad - expected).norm() / expected.norm()
     assert expected.norm() > 0.1
     assert float(difference) < 1e-3
@@ -92,20 +92,23 @@ class Model:
     alphabet = Alphabet(("GIVE", "IX-a", "IX-b"))
 
 
-def test_points_back_are_those_at_one_of_several_loci():
+def test_point_retrievals_choose_among_several_loci():
     signs = [("IX-a", 0.0), ("GIVE", 0.4), ("IX-a", 0.8), ("IX-b", 1.2), ("IX-b", 1.6), ("IX-a", 2.0)]
     segments = tuple(Segment("gloss", value, start, start + 0.4) for value, start in signs)
-    found = retrievals(with_segments(segments), 10.0, Model)
-    # The first IX-a back stands where nobody else is bound, so nothing is chosen there.
-    assert [(one.first, one.last, one.columns, one.right) for one in found] == [(16, 20, (2, 3), 1), (20, 24, (2, 3), 0)]
+    points = point_retrievals(with_segments(segments), 10.0, Model)
+    # At the second IX-a no other locus is bound, so there is no choice to make.
+    assert [(point.first, point.last, point.columns, point.target) for point in points] == [
+        (16, 20, (2, 3), 1),
+        (20, 24, (2, 3), 0),
+    ]
 
 
-def test_the_gate_is_taught_only_where_the_forms_are_known():
+def test_the_gate_has_labels_only_where_the_forms_are_known():
     plain = (Segment("gloss", "IX-a", 0.0, 0.2), Segment("gloss", "GIVE", 0.4, 0.8), Segment("gloss", "CUP", 0.4, 0.8))
     assert (form_frames(with_segments(plain), 10, 10.0) == UNKNOWN).all()
     fused = (*plain, Segment(FORM, "fused GIVE CUP", 0.4, 0.8))
     labels = form_frames(with_segments(fused), 10, 10.0)
-    names = ["-" if one == UNKNOWN else FORMS[one] for one in labels]
+    names = ["-" if label == UNKNOWN else FORMS[label] for label in labels]
     assert names == ["plain", "plain", "-", "-", "fused", "fused", "fused", "fused", "-", "-"]
 
 
