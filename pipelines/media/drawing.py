@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from asl.models.features.holistic import FACE, LEFT_HAND, POSE, RIGHT_HAND
-from asl.pipelines.media.pose_files import BODY_BONES, HAND_BONES
+from asl.models.features.holistic import BODY_BONES, FACE, HAND_BONES, LEFT_HAND, POSE, RIGHT_HAND
 
 THUMBNAIL_SIDE = 240
 BODY_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, FACE_COLOUR = (245, 245, 245), (60, 150, 255), (255, 120, 60), (255, 220, 90)
@@ -49,17 +48,31 @@ def draw_skeleton(image: Image.Image, points: np.ndarray) -> None:
             draw.point((x, y), fill=FACE_COLOUR)
 
 
-def draw_caption(image: Image.Image, text: str, detail: str = "") -> None:
-    """A caption in a dark band along the lower edge, with a smaller second line."""
-    size = max(12, image.height // 14)
-    big, small = _font(size), _font(max(10, size * 2 // 3))
-    band = round(size * (2.4 if detail else 1.6))
-    shade = Image.new("RGBA", (image.width, band), (0, 0, 0, 170))
-    image.paste(shade.convert("RGB"), (0, image.height - band), shade.getchannel("A"))
-    draw = ImageDraw.Draw(image)
-    draw.text((image.width / 2, image.height - band + size * 0.85), text, font=big, fill="white", anchor="mm")
-    if detail:
-        draw.text((image.width / 2, image.height - size * 0.6), detail, font=small, fill=(200, 200, 200), anchor="mm")
+def caption_height(width: int, height: int) -> int:
+    """Height in pixels of the caption strip of a picture of this size."""
+    return round(2.6 * _caption_size(width, height))
+
+
+def caption_strip(width: int, height: int, text: str = "", detail: str = "") -> Image.Image:
+    """A dark strip, `width` × `caption_height(width, height)` pixels, to stand above a picture: a line, and a smaller one below.
+
+    Lines that are too long for the picture are set smaller.
+    """
+    strip = Image.new("RGB", (width, caption_height(width, height)), (24, 26, 30))
+    draw, size = ImageDraw.Draw(strip), _caption_size(width, height)
+    for line, line_size, middle, colour in ((text, size, 0.95, "white"), (detail, size * 2 // 3, 2.0, (200, 200, 200))):
+        if line:
+            draw.text((width / 2, size * middle), line, font=_fitting_font(line, line_size, width), fill=colour, anchor="mm")
+    return strip
+
+
+def _caption_size(width: int, height: int) -> int:
+    return max(12, min(height // 14, width // 12))
+
+
+def _fitting_font(text: str, size: int, width: int) -> ImageFont.FreeTypeFont:
+    length = _font(size).getlength(text)
+    return _font(size) if length <= 0.96 * width else _font(max(6, int(size * 0.96 * width / length)))
 
 
 @lru_cache(maxsize=8)
