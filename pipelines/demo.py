@@ -12,7 +12,7 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract import run_extract
 from asl.pipelines.corpus.sources import synthetic
 from asl.pipelines.corpus.sources.synthetic import render
-from asl.pipelines.jobs.processes import Where
+from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.model import find_model
 from asl.pipelines.recogniser.torch_model import load_model
@@ -78,7 +78,7 @@ def run_demo(folder: Path, progress: Progress) -> DemoResult:
     run_train_ctc(workspace, RECIPE, progress, name="demo")
     progress.say("3/4 rendering a synthetic signer that it has never seen, as video")
     clips = _clips(workspace, words)
-    render([clip for clip in clips if not clip.path.is_file()], Where(), progress)
+    render([clip for clip in clips if not clip.path.is_file()], Workers(), progress)
     progress.say("4/4 MediaPipe looks at the videos, the recogniser reads them")
     result = DemoResult(folder, workspace.reports / "demo.html", training_clips=int(extracted.metrics.get("clips", 0)))
     for clip, outcome in _translated(workspace, clips, progress):

@@ -6,7 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from asl.pipelines.jobs.processes import Pool, Where, peak_memory_mb
+from asl.pipelines.jobs.processes import WorkerPool, Workers, peak_memory_mb
 from asl.pipelines.workspace.errors import BadInput
 from asl.transducers.cascade import KnowledgeSources, TransducerSize, build_cascade
 
@@ -31,7 +31,7 @@ class BuildFigures:
 
 def build_bounded(knowledge: KnowledgeSources, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
     """Writes the transducers into the folder. Raises BadInput if labels do not fit, or the build exceeds `max_gb`."""
-    with Pool(Where(processes=1)) as pool:
+    with WorkerPool(Workers(processes=1)) as pool:
         try:
             return pool.submit(_build, BuildJob(knowledge, folder, prune, int(max_gb * 1e9))).result()
         except (BrokenProcessPool, MemoryError) as error:

@@ -19,7 +19,7 @@ from asl.pipelines.corpus.copies import Duplicate, find_duplicates, trace
 from asl.pipelines.corpus.sources.gather import Gathered, gather
 from asl.pipelines.corpus.sources.synthetic import is_rendered, render
 from asl.pipelines.corpus.splits import Split, assign_splits, check_groups
-from asl.pipelines.jobs.processes import Where
+from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media import privacy
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.workspace.errors import BadClip, BadInput, SomeFailed
@@ -84,7 +84,7 @@ def run_extract(
     sources = _sources(workspace, flags)
     landmarks, split = workspace.settings("landmarks", flags), workspace.settings("split", flags)
     synthetic, cluster = workspace.settings("synthetic", flags), workspace.settings("cluster", flags)
-    where = Where(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
+    where = Workers(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
     with workspace.locked("asl extract"):
         gathered = gather(sources, synthetic, workspace.synthetic)
         if not add:  # else they may be among the clips that are kept
@@ -202,7 +202,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _extract(
-    workspace, jobs, settings: LandmarkSettings, where: Where, progress: Progress, *, force: bool, fail_fast: bool
+    workspace, jobs, settings: LandmarkSettings, where: Workers, progress: Progress, *, force: bool, fail_fast: bool
 ) -> tuple[list[Failure], int]:
     for folder in (workspace.landmarks, workspace.thumbnails):
         folder.mkdir(exist_ok=True)

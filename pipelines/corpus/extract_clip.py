@@ -9,7 +9,7 @@ import numpy as np
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays
-from asl.pipelines.jobs.processes import Died, Where, fan_out
+from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import read_pose, write_pose
 from asl.pipelines.media.privacy import stored
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
@@ -33,7 +33,7 @@ class Task:
     thumbnail: Path | None = None
 
 
-def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Where | None) -> Iterator[tuple[Task, int | BadClip]]:
+def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Workers | None) -> Iterator[tuple[Task, int | BadClip]]:
     """Extracts every task; yields it with its number of frames, or with what is wrong with it, as each ends.
 
     where: the workers; None does it all in this process, without a limit of time and with its life for a library's. Only videos
@@ -59,12 +59,12 @@ def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Where | None) 
             _extractor.cache_clear()
 
 
-def _fanned_out(tasks: Sequence[Task], settings: LandmarkSettings, where: Where) -> Iterator[tuple[Task, int | BadClip]]:
+def _fanned_out(tasks: Sequence[Task], settings: LandmarkSettings, where: Workers) -> Iterator[tuple[Task, int | BadClip]]:
     work = partial(_work, settings=settings)
-    for task, future in fan_out(work, tasks, where, renew_after=CLIPS_A_WORKER, own_cores=True):
+    for task, future in fan_out(work, tasks, where, renew_after=CLIPS_A_WORKER, pin_cores=True):
         try:
             yield task, future.result()
-        except Died as error:
+        except WorkerDied as error:
             yield task, BadClip("worker-died", str(error))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet, clip_features
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.jobs.processes import Died, Where, fan_out
+from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_atomically, write_json
@@ -92,7 +92,7 @@ def _hidden(features: str, parts: str) -> np.ndarray:
 
 
 def open_features(
-    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress, where: Where | None = None
+    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress, where: Workers | None = None
 ) -> FeatureStore:
     """The store for these clips and settings; what of it is not there yet is computed. where: by whom, if it is much.
 
@@ -100,7 +100,7 @@ def open_features(
     """
     folder = features_folder(workspace, clips, settings)
     if not (folder / INDEX).is_file():
-        _build(workspace, clips, settings, folder, progress, where or Where())
+        _build(workspace, clips, settings, folder, progress, where or Workers())
     try:
         index = json.loads((folder / INDEX).read_text())
         if file_hash(folder / LENGTHS) != index["lengths"]:
@@ -128,7 +128,7 @@ class _ShardJob:
 
 
 def _build(
-    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, folder: Path, progress: Progress, where: Where
+    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, folder: Path, progress: Progress, where: Workers
 ) -> None:
     """Makes the shards that are not there yet, each with a record that says that it is whole, and at last the index."""
     jobs = [
@@ -143,7 +143,7 @@ def _build(
         for job, future in fan_out(partial(_make_shard, workspace=workspace, settings=settings, folder=folder), missing, where):
             try:
                 future.result()
-            except Died as error:
+            except WorkerDied as error:
                 which = f"{len(job.clips):,} clips from {job.clips[0].name} on"
                 raise AslError(f"no features could be made of {which}: {error}", "look at them") from error
             progress.advance(len(job.clips))

@@ -1,1 +1,1 @@
-"""Independent jobs over the processes of this machine, or over a dask cluster."""
+"""Independent jobs, distributed over the processes of this machine or over a dask cluster."""

@@ -1,7 +1,7 @@
-"""Independent jobs fanned out through one interface: over processes of this machine, or over the workers of a dask cluster.
+"""Independent jobs, distributed over processes of this machine or over the workers of a dask cluster.
 
-A job whose process dies (a crash in a library, memory that ran out) or that takes too long is tried once more, alone; then it
-is one failure and the others go on. Worker processes end when their parent does, however it ends.
+A job whose process dies (a crash in a library, out of memory) or that exceeds the time limit is retried once, alone. If it fails
+again, only this job fails. Worker processes end with their parent, however it ends.
 """
 
 import faulthandler
@@ -27,10 +27,9 @@ Job = TypeVar("Job")
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where jobs run. processes: of this machine, 0 one a core. cluster: the address of a dask scheduler in their place.
-
-    seconds: the longest that a job may take, 0 for as long as it likes.
+class Workers:
+    """Where jobs run. processes: number of processes on this machine, 0 for one per core. cluster: address of a dask scheduler,
+    whose workers are used instead. seconds: time limit per job, 0 for none.
     """
 
     processes: int = 0
@@ -38,86 +37,93 @@ class Where:
     seconds: float = 0.0
 
 
-class Died(Exception):
-    """A job's process died, or was ended as the job took too long, each time that it was tried."""
+class WorkerDied(Exception):
+    """The process of a job died or exceeded the time limit at each attempt."""
 
 
 def fan_out(
-    function: Callable, jobs: Sequence[Job], where: Where, *, fresh: bool = False, renew_after: int = 0, own_cores: bool = False
+    function: Callable,
+    jobs: Sequence[Job],
+    workers: Workers,
+    *,
+    fresh: bool = False,
+    renew_after: int = 0,
+    pin_cores: bool = False,
 ) -> Iterator[tuple[Job, Future]]:
-    """Runs function(job) of every job and yields each with its future as it ends; the future of a lost job raises Died.
+    """Runs function(job) for every job, and yields each job with its future as it completes. Lost jobs raise WorkerDied.
 
-    fresh: a process for each job, so that its peak memory is its own. renew_after: jobs after which a process is replaced by a
-    new one. own_cores: processes for all cores keep to one each. Interrupted, or left by the caller, the workers are stopped at
-    once: what they do must bear that. Raises BadInput, AslError: no such cluster, or none that can be worked with.
+    fresh: use a new process for each job, so that peak memory is measured per job. renew_after: number of jobs per process after
+    which processes are replaced. pin_cores: pin each process to a core, if there are as many as cores. If interrupted, or if the
+    caller stops iterating, workers are killed at once, which jobs must tolerate. Raises BadInput or AslError if the cluster
+    cannot be used.
     """
     if not jobs:
         return
-    with Pool(where, most=len(jobs), fresh=fresh, own_cores=own_cores) as pool:
-        waiting, flying, begun = deque(jobs), dict[Future, Job](), 0
-        most = renew_after * pool.workers or len(jobs)
-        lost: list[Job] = []  # with a cluster's workers, on which others may have been under way
-        while waiting or flying:
-            while waiting and len(flying) < 2 * pool.workers and begun < most:
+    with WorkerPool(workers, max_workers=len(jobs), fresh=fresh, pin_cores=pin_cores) as pool:
+        waiting, running, started = deque(jobs), dict[Future, Job](), 0
+        max_started = renew_after * pool.workers or len(jobs)
+        lost: list[Job] = []  # jobs whose cluster workers died; they may have been running other jobs
+        while waiting or running:
+            while waiting and len(running) < 2 * pool.workers and started < max_started:
                 job = waiting.popleft()
-                flying[pool.submit(function, job)] = job
-                begun += 1
-            if not flying:
+                running[pool.submit(function, job)] = job
+                started += 1
+            if not running:
                 pool.renew()
-                begun = 0
+                started = 0
                 continue
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
             if any(_broken(future) for future in done):
-                # Nobody knows whose job it was: all that were under way go again one at a time, so that only the guilty fails.
-                done, suspects = {one for one in flying if one.done() and not _broken(one)}, flying
-                flying = {}
+                # It is unknown which job killed its process: all running jobs are retried one at a time, so only that one fails.
+                done, suspects = {future for future in running if future.done() and not _broken(future)}, running
+                running = {}
                 yield from ((suspects[future], future) for future in done)
-                yield from ((job, pool.alone(function, job)) for future, job in suspects.items() if future not in done)
+                yield from ((job, pool.run_alone(function, job)) for future, job in suspects.items() if future not in done)
                 continue
             for future in done:
-                job = flying.pop(future)
-                if isinstance(future.exception(), Died):
+                job = running.pop(future)
+                if isinstance(future.exception(), WorkerDied):
                     lost.append(job)
                 else:
                     yield job, future
-        yield from ((job, pool.alone(function, job)) for job in lost)
+        yield from ((job, pool.run_alone(function, job)) for job in lost)
 
 
-class Pool(AbstractContextManager):
-    """Workers that jobs are submitted to. workers: how many there are, at most as many as there are jobs."""
+class WorkerPool(AbstractContextManager):
+    """Workers to which jobs are submitted. workers: their number, at most `max_workers`."""
 
-    def __init__(self, where: Where, *, most: int = 1 << 30, fresh: bool = False, own_cores: bool = False):
-        self._where, self._fresh, self._own_cores, self._client = where, fresh, own_cores, None
-        if where.cluster:
+    def __init__(self, workers: Workers, *, max_workers: int = 1 << 30, fresh: bool = False, pin_cores: bool = False):
+        self._seconds, self._fresh, self._pin_cores, self._client = workers.seconds, fresh, pin_cores, None
+        if workers.cluster:
             from asl.pipelines.jobs.dask import connect
 
-            self._client, self.workers = connect(where.cluster)
+            self._client, self.workers = connect(workers.cluster)
         else:
-            self.workers = min(where.processes or os.cpu_count() or 1, most)
+            self.workers = min(workers.processes or os.cpu_count() or 1, max_workers)
         self._executor = self._new_executor()
 
     def submit(self, function: Callable, *arguments) -> Future:
-        """A future that raises BrokenProcessPool where a process died: then `alone` is for it."""
-        call = (_within, self._where.seconds, function, *arguments)
+        """A future of the job. It raises BrokenProcessPool if a process died; retry it with `run_alone`."""
+        call = (_run_with_limit, self._seconds, function, *arguments)
         try:
             return self._executor.submit(*call)
         except BrokenProcessPool:
             self.renew()
             return self._executor.submit(*call)
 
-    def alone(self, function: Callable, *arguments) -> Future:
-        """Tries once more what may have killed a process, and waits for it; its future, which may raise Died."""
+    def run_alone(self, function: Callable, *arguments) -> Future:
+        """Retries a job that may have killed its process, and waits for it. Returns its future, which may raise WorkerDied."""
         started = monotonic()
         future = self.submit(function, *arguments)
         if _broken(future):
-            late = self._where.seconds and monotonic() - started >= self._where.seconds
-            what = f"took longer than {self._where.seconds / 60:g} minutes" if late else "its process died"
+            timed_out = self._seconds and monotonic() - started >= self._seconds
+            reason = f"it took longer than {self._seconds / 60:g} minutes" if timed_out else "its process died"
             future = Future()
-            future.set_exception(Died(f"{what}, twice"))
+            future.set_exception(WorkerDied(f"{reason}, twice"))
         return future
 
     def renew(self) -> None:
-        """New processes in place of the old ones; a cluster's stay as they are."""
+        """Replaces the processes by new ones; workers of a cluster are kept."""
         _shut_down(self._executor)
         self._executor = self._new_executor()
 
@@ -125,18 +131,18 @@ class Pool(AbstractContextManager):
         if self._client:
             from asl.pipelines.jobs.dask import ClusterExecutor
 
-            return ClusterExecutor(self._client, Died)
+            return ClusterExecutor(self._client, WorkerDied)
         context = multiprocessing.get_context("spawn")
-        started = context.Value("i", 0) if self._own_cores else None
-        own = (start_worker, (started, self.workers))
-        return ProcessPoolExecutor(self.workers, context, *own, max_tasks_per_child=1 if self._fresh else None)
+        started = context.Value("i", 0) if self._pin_cores else None
+        initialiser = (start_worker, (started, self.workers))
+        return ProcessPoolExecutor(self.workers, context, *initialiser, max_tasks_per_child=1 if self._fresh else None)
 
     def __exit__(self, kind, *_) -> None:
-        interrupted = kind is not None  # nobody waits for what is under way
+        interrupted = kind is not None  # the results of running jobs are not needed
         if interrupted and not self._client:
             for worker in multiprocessing.active_children():
                 worker.terminate()
-        _shut_down(self._executor, wait=not interrupted, dead=interrupted)
+        _shut_down(self._executor, wait=not interrupted, terminated=interrupted)
         if self._client:
             self._client.close()
 
@@ -145,24 +151,24 @@ def _broken(future: Future) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)
 
 
-def _shut_down(executor: Executor, *, wait: bool = False, dead: bool = False) -> None:
-    """dead: its processes have been ended.
+def _shut_down(executor: Executor, *, wait: bool = False, terminated: bool = False) -> None:
+    """Shuts an executor down. terminated: its processes have been terminated.
 
-    Where they have, Python below 3.11.5 waits for ever to send them what is left (CPython issue 94777): no write to a pipe fails
-    while its other end is open, and this process has it open, too.
+    In that case, Python before 3.11.5 would block forever while sending them the remaining jobs (CPython issue 94777): writing to
+    a pipe does not fail while its other end is open, and this process holds it open, too.
     """
-    if isinstance(executor, ProcessPoolExecutor) and (dead or executor._broken) and sys.version_info < (3, 11, 5):
+    if isinstance(executor, ProcessPoolExecutor) and (terminated or executor._broken) and sys.version_info < (3, 11, 5):
         if executor._call_queue:
             executor._call_queue._reader.close()
     executor.shutdown(wait=wait, cancel_futures=True)
 
 
-# In the workers ------------------------------------------------------------------------------------------------------
-def _within(seconds: float, function: Callable, *arguments):
-    """Runs the function; if it takes longer, the process ends, whatever it is doing (no interpreter is needed for that)."""
+# In the worker processes ---------------------------------------------------------------------------------------------
+def _run_with_limit(seconds: float, function: Callable, *arguments):
+    """Runs the function. Ends the process if it takes longer than `seconds`, even if it does not return to the interpreter."""
     if not seconds:
         return function(*arguments)
-    faulthandler.dump_traceback_later(seconds, exit=True, file=_nowhere())
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_null_file())
     try:
         return function(*arguments)
     finally:
@@ -170,40 +176,40 @@ def _within(seconds: float, function: Callable, *arguments):
 
 
 @lru_cache(maxsize=1)
-def _nowhere() -> IO:
-    return open(os.devnull, "w")  # kept open: the watch writes to it at the end
+def _null_file() -> IO:
+    return open(os.devnull, "w")  # must stay open: faulthandler writes to it when it ends the process
 
 
 def start_worker(started=None, count: int = 0) -> None:
-    """What every worker process does first. started: where workers keep to a core each, how many have been before (shared)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Initialises a worker process. started: if workers are pinned to cores, the shared number of workers started so far."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     if started is not None:
         with started.get_lock():
             number, started.value = started.value, started.value + 1
-        _take_core(number, count)
+        _pin_to_core(number, count)
 
 
-def _take_core(number: int, count: int) -> None:
-    """With a worker for every core, each keeps to its own: MediaPipe's threads then do not chase each other (+5 %)."""
+def _pin_to_core(number: int, count: int) -> None:
+    """Pins the worker to a core if there are as many workers as cores: MediaPipe's threads then do not migrate (+5 %)."""
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         if count == len(cores):
             os.sched_setaffinity(0, {cores[number % count]})
 
 
-def _die_with_parent() -> None:
-    """A killed parent must not leave workers waiting for ever for the next job."""
+def _exit_with_parent() -> None:
+    """Ends this process when its parent dies, instead of waiting forever for the next job."""
     wait_for([multiprocessing.parent_process().sentinel])
     os._exit(1)
 
 
 def peak_memory_mb() -> float:
-    """Of this process, from its start. What getrusage says also holds its parent's, where it was forked (Linux)."""
+    """Peak memory of this process, in MiB. On Linux, getrusage would include the parent's memory after a fork."""
     status = Path("/proc/self/status")
     if status.is_file():
-        (line,) = (one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return round(int(line.split()[1]) / 1024, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

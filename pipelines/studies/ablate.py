@@ -22,7 +22,7 @@ from asl.pipelines.studies.study import (
     common_clips,
     common_seeds,
     common_settings,
-    where_of,
+    study_workers,
 )
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_json
@@ -78,7 +78,7 @@ def run_ablate(
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry_run()
-        outcomes = runs.carry_out(where_of(workspace, flags, jobs), progress)
+        outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress)
         results = analyse(study_design, outcomes, metric)
         study = name or slug(study_design)
         page = workspace.reports / f"ablate-{study}.html"

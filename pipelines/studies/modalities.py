@@ -24,7 +24,7 @@ from asl.pipelines.recogniser.measures import Interval
 from asl.pipelines.studies.comparison import bootstrap_over_seeds
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.modalities_report import write_report
-from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, where_of
+from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, study_workers
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
@@ -68,7 +68,7 @@ def run_modalities(
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry_run()
-        outcomes = runs.carry_out(where_of(workspace, flags, jobs), progress)
+        outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress)
         finished = common_seeds(outcomes, CHAIN)
         outcomes = {(parts, seed): outcomes[parts, seed] for parts in CHAIN for seed in finished}
         labels = {clip.name: clip.glosses[0] for clip in read_clips(workspace.clips_file) if len(clip.glosses) == 1}

@@ -12,7 +12,7 @@ from asl.pipelines.corpus.clips import Clip, read_clips
 from asl.pipelines.studies.comparison import bootstrap_over_seeds
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.power_laws import LAWS, PowerLaw, fit
-from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_settings, where_of
+from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_settings, study_workers
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
@@ -82,7 +82,7 @@ def run_scale(
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
             return runs.dry_run()
-        outcomes = runs.carry_out(where_of(workspace, flags, jobs), progress, fresh=True)
+        outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress, fresh=True)
         by_point = [{key: outcome for key, outcome in outcomes.items() if key[0] == point.name} for point in points]
         results = summary([table_row(point, of_point) for point, of_point in zip(points, by_point, strict=True) if of_point])
         results |= {"seeds": seeds, "pretrain": pretrain}

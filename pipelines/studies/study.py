@@ -10,7 +10,7 @@ import numpy as np
 
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.jobs.processes import Where, fan_out
+from asl.pipelines.jobs.processes import Workers, fan_out
 from asl.pipelines.studies.experiment import Variant, run_experiment, set_up
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
@@ -45,10 +45,10 @@ def common_settings(workspace: Workspace, flags: Mapping[str, Any]) -> tuple[dic
     return given, workspace.settings("train", flags).seed
 
 
-def where_of(workspace: Workspace, flags: Mapping[str, Any], jobs: int) -> Where:
+def study_workers(workspace: Workspace, flags: Mapping[str, Any], jobs: int) -> Workers:
     """Where a study's runs are carried out. jobs: parallel processes on this machine, 0 for one per core."""
     hours = workspace.settings("study", flags).run_limit
-    return Where(jobs, workspace.settings("cluster", flags).cluster, 3600 * hours)
+    return Workers(jobs, workspace.settings("cluster", flags).cluster, 3600 * hours)
 
 
 class Runs:
@@ -66,16 +66,16 @@ class Runs:
         """The runs that would be carried out."""
         return Study({"to_run": [f"{name}, seed {seed}" for name, seed in self.missing]}, kept=self._kept)
 
-    def carry_out(self, where: Where, progress: Progress, *, fresh: bool = False) -> Outcomes:
+    def carry_out(self, workers: Workers, progress: Progress, *, fresh: bool = False) -> Outcomes:
         """Carries out the missing runs in parallel, and returns every outcome that exists afterwards.
 
         fresh: use a new process for each run, so that its peak memory can be measured. Raises BadInput at once if settings or
         clips are wrong; any other failure is added to `failed`.
         """
-        self._make_features(where, progress)
+        self._make_features(workers, progress)
         progress.start("runs", len(self.missing))
         names = {experiment.fingerprint: f"{name}, seed {seed}" for (name, seed), experiment in self.missing.items()}
-        for experiment, future in fan_out(run_experiment, list(self.missing.values()), where, fresh=fresh):
+        for experiment, future in fan_out(run_experiment, list(self.missing.values()), workers, fresh=fresh):
             error, name = future.exception(), names[experiment.fingerprint]
             if isinstance(error, BadInput):
                 raise error
@@ -86,11 +86,11 @@ class Runs:
             progress.advance(1, name)
         return {key: outcome for key, experiment in self.planned.items() if (outcome := experiment.outcome)}
 
-    def _make_features(self, where: Where, progress: Progress) -> None:
+    def _make_features(self, workers: Workers, progress: Progress) -> None:
         """Computes the features here once, so that the processes do not each compute them."""
         clips = read_clips(self.workspace.clips_file) if self.missing else []
         for features in dict.fromkeys(experiment.choice.features for experiment in self.missing.values()):
-            open_features(self.workspace, clips, features, progress, where)
+            open_features(self.workspace, clips, features, progress, workers)
 
     def report(
         self,

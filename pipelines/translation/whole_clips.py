@@ -10,7 +10,7 @@ from asl.models.features.tiers import BOUNDARY
 from asl.pipelines.cascade.explanation import explain_path
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
-from asl.pipelines.jobs.processes import Where
+from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.reading import isolated_token, read_landmarks
 from asl.pipelines.translation.reader import Reader
@@ -46,10 +46,10 @@ def translate(
     done: dict[ClipSource, Translation | BadClip] = {}
     waiting = list(clips)
     # A single clip is read faster in this process.
-    where = Where(landmarks.workers, seconds=60 * landmarks.time_limit) if len(clips) > 1 else None
+    workers = Workers(landmarks.workers, seconds=60 * landmarks.time_limit) if len(clips) > 1 else None
     with tempfile.TemporaryDirectory(prefix="asl-") as folder:
         tasks = [extract_clip.Task(clip, Path(folder) / f"{i}.pose") for i, clip in enumerate(clips)]
-        for task, outcome in extract_clip.run(tasks, landmarks, where):
+        for task, outcome in extract_clip.run(tasks, landmarks, workers):
             failed = isinstance(outcome, BadClip)
             done[task.source] = outcome if failed else _translation(task, reader, isolated, phonology, explain)
             progress.advance()

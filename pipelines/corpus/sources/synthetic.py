@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asl.pipelines.corpus.clips import ClipSource
-from asl.pipelines.jobs.processes import Died, Where, fan_out
+from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.synthetic import performances
 from asl.pipelines.synthetic.performances import Recipe, lexicon_file, perform, vocabulary
 from asl.pipelines.workspace.errors import AslError
@@ -55,7 +55,7 @@ def is_rendered(clip: ClipSource) -> bool:
     return clip.kind == "video" and bool(clip.layout)
 
 
-def render(clips: Sequence[ClipSource], where: Where, progress: Progress) -> None:
+def render(clips: Sequence[ClipSource], where: Workers, progress: Progress) -> None:
     """Renders clips to where they say. Interrupted, whole videos stay.
 
     Raises AslError: a process died of one, twice.
@@ -66,7 +66,7 @@ def render(clips: Sequence[ClipSource], where: Where, progress: Progress) -> Non
     for clip, future in fan_out(_render, clips, where):
         try:
             future.result()
-        except Died as error:
+        except WorkerDied as error:
             raise AslError(f"{clip.name} could not be rendered: {error}", "what was rendered is kept; try it again") from error
         progress.advance()
 

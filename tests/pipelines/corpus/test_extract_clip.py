@@ -7,7 +7,7 @@ import pytest
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
-from asl.pipelines.jobs.processes import Where
+from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media.pose_files import read_pose, write_pose
 from asl.pipelines.media.tracker import check_mediapipe
 from asl.pipelines.workspace.errors import AslError, BadClip
@@ -29,7 +29,7 @@ def videos(folder: Path, *names: str) -> list[extract_clip.Task]:
 def test_a_worker_that_dies_costs_only_its_own_clip(tmp_path, monkeypatch):
     tasks = videos(tmp_path, "a", "guilty", "b", "c", "d", "e")
     monkeypatch.setattr(extract_clip, "_work", kill_on_guilty)
-    outcomes = {task.source.name: outcome for task, outcome in extract_clip.run(tasks, LandmarkSettings(), Where(2))}
+    outcomes = {task.source.name: outcome for task, outcome in extract_clip.run(tasks, LandmarkSettings(), Workers(2))}
     assert outcomes.pop("guilty").reason == "worker-died"
     assert outcomes == dict.fromkeys("abcde", 7)
 
@@ -71,7 +71,7 @@ def test_a_clip_is_the_same_alone_among_others_and_with_any_number_of_workers(re
 
     def extract(label: str, chosen, count: int) -> dict[str, bytes]:
         tasks = [extract_clip.Task(one, tmp_path / label / f"{i}.pose") for i, one in chosen]
-        for task, outcome in extract_clip.run(tasks, LandmarkSettings(), Where(count)):
+        for task, outcome in extract_clip.run(tasks, LandmarkSettings(), Workers(count)):
             assert isinstance(outcome, int), (task, outcome)
         return {task.source.name: task.pose.read_bytes() for task in tasks}
 
