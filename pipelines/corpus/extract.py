@@ -154,7 +154,7 @@ def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkS
             failures.append(Failure(clip.name, "unreadable", error.strerror or str(error)))
             continue
         video_settings = how if clip.kind == "video" else clip.layout
-        kept = [dict(privacy.choices(settings))] if privacy.choices(settings) else []
+        kept = [dict(privacy.restrictions(settings))] if privacy.restrictions(settings) else []
         digest = value_hash([CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, video_settings, *kept])
         id = f"{slug(Path(clip.name).stem)}-{value_hash([clip.name, digest])[:10]}"
         jobs.append(_Job(clip, id, workspace.landmarks / id[-2:] / f"{id}.pose"))
@@ -237,7 +237,7 @@ def _clip(workspace: Workspace, job: _Job) -> Clip:
 
 def _said_more_before(workspace: Workspace, clips: Sequence[Clip], settings: LandmarkSettings) -> list[str]:
     """Where less of signers is to be stored: whether an earlier run has stored more, which is still there."""
-    if not privacy.choices(settings):
+    if not privacy.restrictions(settings):
         return []
     own = {clip.id for clip in clips}
     files = (path for folder in (workspace.landmarks, workspace.thumbnails) for path in folder.rglob("*.*"))

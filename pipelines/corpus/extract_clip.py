@@ -11,7 +11,7 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import read_pose, write_pose
-from asl.pipelines.media.privacy import stored
+from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame, frames, probe
 from asl.pipelines.synthetic import performances
@@ -91,7 +91,7 @@ def _video(task: Task, settings: LandmarkSettings) -> int:
     from asl.pipelines.media.drawing import thumbnail
 
     found = _extractor(settings).extract(clip_frames(task.source, settings))
-    kept = stored(found.landmarks, settings)
+    kept = without_private_points(found.landmarks, settings)
     if task.thumbnail and not settings.anonymise:
         write_atomically(task.thumbnail, thumbnail(found.picture, kept.points[found.picture_frame]))
     write_pose(task.pose, kept, found.visibility)
@@ -127,5 +127,5 @@ def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
         raise BadClip("empty-range", f"nothing between {source.start} and {source.end} s")
     if np.isnan(found.points).all():
         raise BadClip("no-signer", "no point was seen in any frame")
-    write_pose(task.pose, stored(found, settings))
+    write_pose(task.pose, without_private_points(found, settings))
     return len(found)

@@ -10,7 +10,7 @@ from typing import Any
 
 from asl.pipelines.cascade.graph_folder import load_graph
 from asl.pipelines.deployment import step_times
-from asl.pipelines.media.tracker import complexities
+from asl.pipelines.media.tracker import available_complexities
 from asl.pipelines.media.video import probe
 from asl.pipelines.recogniser.bundle import Bundle, load_bundle
 from asl.pipelines.recogniser.model import Model, is_model
@@ -66,7 +66,7 @@ def by_complexity(
 ) -> dict[str, dict[str, float]]:
     """Percentiles of the milliseconds per frame of keypoints, for each complexity of MediaPipe whose files are installed."""
     times = {landmarks.complexity: tracked.times["keypoints"]}
-    for complexity in complexities():
+    for complexity in available_complexities():
         if complexity not in times:
             again = step_times.track_videos(videos, replace(landmarks, complexity=complexity), MAX_FRAMES, progress)
             times[complexity] = again.times["keypoints"]

@@ -15,7 +15,7 @@ import numpy as np
 from asl.models.features import landmark_features
 from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet, hand_slices, shoulder_indices
 from asl.models.features.holistic import FRAME_BONES
-from asl.pipelines.media.pose_files import known_points
+from asl.pipelines.media.pose_files import point_indices
 from asl.pipelines.recogniser.bundle import ENCODER, Bundle
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import write_atomically, write_json
@@ -98,7 +98,7 @@ def page_settings(bundle: Bundle, decode: DecodeSettings) -> dict[str, Any]:
         "fps": features.fps,
         "depth": features.depth,
         "causal": features.causal_features,
-        "places": {f"{component}/{point}": index for (component, point), index in known_points().items()},
+        "places": {f"{component}/{point}": index for (component, point), index in point_indices().items()},
         "bones": FRAME_BONES,
         "points": feature_set.points.tolist(),
         "shoulders": list(shoulder_indices(feature_set)),

@@ -1,1 +1,1 @@
-"""Video in and out, the tracker, `.pose` files, overlays, and what privacy leaves out. The only room that knows MediaPipe."""
+"""Reading and writing video, tracking, `.pose` files, overlays and privacy. The only room that uses MediaPipe."""

@@ -1,4 +1,4 @@
-"""Skeletons and captions drawn on pictures (Pillow)."""
+"""Drawing of skeletons and captions on pictures (Pillow)."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -23,7 +23,7 @@ def thumbnail(picture: np.ndarray, points: np.ndarray) -> bytes:
 
 
 def skeleton_card(points: np.ndarray, aspect: float) -> bytes:
-    """(543, 3) landmarks → JPEG of the skeleton alone, for clips that came without a picture."""
+    """(543, 3) landmarks → JPEG of the skeleton alone, for clips without a picture."""
     width, height = (THUMBNAIL_SIDE, THUMBNAIL_SIDE / aspect) if aspect >= 1 else (THUMBNAIL_SIDE * aspect, THUMBNAIL_SIDE)
     image = Image.new("RGB", (max(1, round(width)), max(1, round(height))), (38, 42, 48))
     draw_skeleton(image, points)
@@ -31,7 +31,7 @@ def skeleton_card(points: np.ndarray, aspect: float) -> bytes:
 
 
 def draw_skeleton(image: Image.Image, points: np.ndarray) -> None:
-    """Draws (543, 3) landmarks in image widths over an image, in place; what was not seen is not drawn."""
+    """Draws (543, 3) landmarks, in image widths, on an image, in place. Absent points are not drawn."""
     draw, scale = ImageDraw.Draw(image), image.width
     thickness = max(1, round(image.width / 220))
     for part, bones, colour in (

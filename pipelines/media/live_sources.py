@@ -1,4 +1,4 @@
-"""Where a live picture comes from: a camera, a stream on stdin, or a file at its own pace."""
+"""Sources of live video: a camera, a stream on stdin, or a file in real time."""
 
 import re
 import sys
@@ -12,69 +12,70 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 
-from asl.pipelines.media.video import Frame, frames, picture_of, probe, scaled
+from asl.pipelines.media.video import Frame, frame_picture, frames, probe, scale_down
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 
-#: A raw picture: this many bytes a pixel, red green blue.
+#: Bytes per pixel of a raw frame (red, green, blue).
 CHANNELS = 3
 MAX_RAW_SIDE = 8192
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """A video file, its frames at their own times."""
+    """A video file, with the times of its frames."""
 
     path: Path
     max_side: int
 
     @property
     def fps(self) -> float:
-        """Raises BadInput: no such file, or no video."""
+        """Frame rate of the file. Raises BadInput if it is missing or not a video."""
         try:
             return probe(self.path).fps
         except BadClip as bad:
-            raise BadInput(f"{self.path}: {bad.message}", "name a video; --live plays one") from bad
+            raise BadInput(f"{self.path}: {bad.message}", "name a video file") from bad
 
     def frames(self) -> Iterator[Frame]:
-        """Raises AslError: damaged or cut off."""
+        """The frames of the file. Raises AslError if it is damaged or cut off."""
         try:
             yield from frames(self.path, max_side=self.max_side)
         except BadClip as bad:
-            raise AslError(f"{self.path}: {bad.message}", "what was recognised before stands") from bad
+            raise AslError(f"{self.path}: {bad.message}", "everything up to there was translated") from bad
 
 
 @dataclass(frozen=True)
 class CameraSource:
-    """A camera by its number, as OpenCV counts them."""
+    """A camera, numbered as in OpenCV."""
 
     number: int
     max_side: int
     fps = None
 
     def frames(self) -> Iterator[Frame]:
-        """Raises BadInput: no such camera; AslError: it disappeared."""
+        """The frames of the camera. Raises BadInput if it cannot be opened, AslError if it is disconnected."""
         with _silent_opencv() as cv2, _camera(cv2, self.number) as camera:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             while True:
-                there, picture = camera.read()
-                if not there:
-                    raise AslError(f"camera {self.number} stopped giving pictures", "is it still plugged in?")
-                yield Frame(time.perf_counter() - begun, scaled(np.ascontiguousarray(picture[..., ::-1]), self.max_side))
+                has_picture, picture = camera.read()
+                if not has_picture:
+                    raise AslError(f"camera {self.number} stopped sending frames", "check that it is still connected")
+                yield Frame(time.perf_counter() - started, scale_down(np.ascontiguousarray(picture[..., ::-1]), self.max_side))
 
 
 @contextmanager
 def _silent_opencv() -> Iterator[Any]:
-    import cv2  # MediaPipe brings it
+    import cv2  # installed with MediaPipe
 
     cv2.setLogLevel(0)
     yield cv2
 
 
 def check_camera(number: int) -> None:
-    """Raises BadInput where it can be seen at once that there is no such camera."""
+    """Raises BadInput if there is no such camera, as far as this can be checked without opening it."""
     if sys.platform == "linux" and not Path(f"/dev/video{number}").exists():
-        known = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
-        raise BadInput(f"there is no camera {number}", f"there are: {', '.join(known)}" if known else "no camera is plugged in")
+        cameras = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
+        hint = f"available cameras: {', '.join(cameras)}" if cameras else "no camera is connected"
+        raise BadInput(f"there is no camera {number}", hint)
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def _camera(cv2, number: int) -> Iterator[Any]:
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
-            raise BadInput(f"camera {number} cannot be opened", "is it used by another program, and may you use it?")
+            raise BadInput(f"camera {number} cannot be opened", "check that no other program uses it, and your permissions")
         yield camera
     finally:
         camera.release()
@@ -90,37 +91,40 @@ def _camera(cv2, number: int) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class ContainerSource:
-    """A video container (MPEG-TS, Matroska, fragmented MP4…) from a pipe. Frames have the container's times, else those at which
-    they are read."""
+    """A video container (MPEG-TS, Matroska, fragmented MP4, …) from a pipe.
+
+    Frames have the times of the container, or else the times at which they are read.
+    """
 
     stream: BinaryIO
     max_side: int
     fps = None
 
     def frames(self) -> Iterator[Frame]:
-        """Raises BadInput: no video in it; AslError: it broke off in the middle of a frame."""
+        """The frames of the stream. Raises BadInput if it contains no video, AslError if it ends within a frame."""
         count = 0
         try:
             with av.open(self.stream, metadata_errors="replace") as container:
                 if not container.streams.video:
-                    raise BadInput("there is no video in the stream", "raw pictures need --raw WIDTHxHEIGHT")
-                begun, first, last = time.perf_counter(), None, -1.0
+                    raise BadInput("there is no video in the stream", "raw frames need --raw WIDTHxHEIGHT")
+                started, first, last = time.perf_counter(), None, -1.0
                 for frame in container.decode(container.streams.video[0]):
                     count += 1
                     first = frame.time if first is None else first
-                    at = time.perf_counter() - begun if frame.time is None else frame.time - first
-                    if at > last:
-                        last = at
-                        yield Frame(at, picture_of(frame, self.max_side))
+                    seconds = time.perf_counter() - started if frame.time is None else frame.time - first
+                    if seconds > last:
+                        last = seconds
+                        yield Frame(seconds, frame_picture(frame, self.max_side))
         except av.error.FFmpegError as error:
             if not count:
-                raise BadInput(f"stdin is no video: {error.strerror or error}", "raw pictures need --raw WIDTHxHEIGHT") from error
-            raise AslError(f"the stream broke off after {count} frames", "what was recognised stands") from error
+                reason = error.strerror or error
+                raise BadInput(f"there is no video on stdin: {reason}", "raw frames need --raw WIDTHxHEIGHT") from error
+            raise AslError(f"the stream ended abruptly after {count} frames", "everything up to there was translated") from error
 
 
 @dataclass(frozen=True)
 class RawSource:
-    """Raw pictures from a pipe, red green blue, one byte each. fps: their rate; without it, they are of when they are read."""
+    """Raw RGB frames from a pipe, one byte per channel. fps: frame rate; without it, frames are timed as they are read."""
 
     stream: BinaryIO
     width: int
@@ -129,18 +133,18 @@ class RawSource:
     fps: float | None = None
 
     def frames(self) -> Iterator[Frame]:
-        """Raises AslError: the stream ended in the middle of a frame."""
-        size, count, begun = self.width * self.height * CHANNELS, 0, time.perf_counter()
-        while data := _exactly(self.stream, size):
+        """The frames of the stream. Raises AslError if it ends within a frame."""
+        size, count, started = self.width * self.height * CHANNELS, 0, time.perf_counter()
+        while data := _read(self.stream, size):
             if len(data) < size:
-                raise AslError(f"the stream ended in the middle of frame {count + 1}", "what was recognised stands")
+                raise AslError(f"the stream ended in the middle of frame {count + 1}", "everything up to there was translated")
             picture = np.frombuffer(data, np.uint8).reshape(self.height, self.width, CHANNELS)
-            yield Frame(count / self.fps if self.fps else time.perf_counter() - begun, scaled(picture, self.max_side))
+            yield Frame(count / self.fps if self.fps else time.perf_counter() - started, scale_down(picture, self.max_side))
             count += 1
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
-    """As many bytes, or fewer at the end: a pipe gives what it has."""
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """Reads `size` bytes, or fewer at the end of the stream. A single read of a pipe may return fewer."""
     parts, missing = [], size
     while missing and (part := stream.read(missing)):
         parts.append(part)
@@ -149,10 +153,11 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def raw_format(text: str) -> tuple[int, int, float | None]:
-    """'640x360' → (640, 360, None), '640x360@25' → (640, 360, 25.0). Raises BadInput."""
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})(?:@(\d{1,3}(?:\.\d+)?))?", text.lower())
-    width, height, fps = found.groups() if found else ("0", "0", None)
-    sizes = int(width), int(height)
-    if not all(0 < one <= MAX_RAW_SIDE for one in sizes) or (fps and not float(fps)):
-        raise BadInput(f"'{text}' is no picture size", "for example --raw 640x360, or with frames a second --raw 640x360@25")
-    return *sizes, float(fps) if fps else None
+    """Width, height and frame rate: '640x360' → (640, 360, None), '640x360@25' → (640, 360, 25.0). Raises BadInput."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})(?:@(\d{1,3}(?:\.\d+)?))?", text.lower())
+    width, height, fps = match.groups() if match else ("0", "0", None)
+    sides = int(width), int(height)
+    if not all(0 < side <= MAX_RAW_SIDE for side in sides) or (fps and not float(fps)):
+        hint = "write for example --raw 640x360, or with a frame rate --raw 640x360@25"
+        raise BadInput(f"'{text}' is not a frame size", hint)
+    return *sides, float(fps) if fps else None

@@ -1,4 +1,4 @@
-"""A video with the signer's skeleton and captions drawn on it."""
+"""Videos annotated with the signer's skeleton and captions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from asl.pipelines.media.video import Frame, frames
 from asl.pipelines.media.video_writer import VideoWriter
 
 MAX_SIDE = 1280
-#: Width in pixels of the blank picture for clips that come without a video.
+#: Width in pixels of the blank picture for clips without a video.
 BLANK_WIDTH = 640
 
 

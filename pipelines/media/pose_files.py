@@ -1,7 +1,7 @@
-"""Reading and writing `.pose` files, the field's landmark format (SPEC §1; package pose-format).
+"""Reading and writing `.pose` files, the common landmark format of sign language research (SPEC §1; package pose-format).
 
-x and y are pixels; z is in image widths, as pose-format's own Holistic writer leaves it, so that one reader serves our
-files and foreign ones. Confidence 0 means not seen.
+x and y are in pixels; z is in image widths, as in files of pose-format's own Holistic writer, so that one reader handles both.
+Confidence 0 means absent.
 """
 
 import struct
@@ -27,9 +27,9 @@ from asl.pipelines.workspace.files import write_atomically
 
 MAX_FILE_BYTES = 2 << 30
 MIN_FPS, MAX_FPS = 1.0, 1000.0
-#: A file of few points may hold many frames, which take the room of all points here.
+#: A small file with few points may hold many frames, each of which takes the memory of all points here.
 MAX_FRAMES = 300_000
-#: Files of version 0.0 may blow up to many times their size when they are read.
+#: Files of version 0.0 may expand to many times their size when they are read.
 FIRST_VERSION = 0.1
 
 _COMPONENT_NAMES = {
@@ -55,16 +55,16 @@ _COLOURS = {"pose": (90, 90, 90), "face": (200, 160, 60), "left_hand": (30, 110,
 
 
 class _PlainBody(NumPyPoseBody):
-    """A body without pose-format's masked arrays, which cost more than the reading."""
+    """A body without the masked arrays of pose-format, which take longer than reading the file."""
 
     def __init__(self, fps, data, confidence):
         self.fps, self.data, self.confidence = fps, np.asarray(data), np.asarray(confidence)
 
 
 def read_pose(path: Path) -> Landmarks:
-    """A `.pose` file as landmarks. The first person only; unknown components and points are left out.
+    """Reads a `.pose` file as landmarks: only the first person, without unknown components and points.
 
-    Raises BadClip: not a `.pose` file, cut off, no frames, or without any of the four Holistic components.
+    Raises BadClip if it is not a `.pose` file, is cut off, has no frames, or has none of the four Holistic components.
     """
     try:
         size = path.stat().st_size
@@ -78,26 +78,26 @@ def read_pose(path: Path) -> Landmarks:
 
 
 def parse_pose(data: bytes) -> Landmarks:
-    """The bytes of a `.pose` file as landmarks; see `read_pose`."""
+    """Parses the bytes of a `.pose` file as landmarks; see `read_pose`."""
     if len(data) >= 4 and round(struct.unpack("<f", data[:4])[0], 3) < FIRST_VERSION:
-        raise BadClip("bad-pose", "a .pose file of version 0.0; write it anew with a pose-format of today")
+        raise BadClip("bad-pose", "it is a .pose file of version 0.0; rewrite it with a current version of pose-format")
     try:
         pose = Pose.read(data, _PlainBody)
     except (struct.error, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, NotImplementedError) as error:
-        raise BadClip("bad-pose", "not a readable .pose file, or cut off") from error
+        raise BadClip("bad-pose", "it is not a valid .pose file, or it is cut off") from error
     body, width = pose.body, pose.header.dimensions.width
     if body.data.ndim != 4 or body.data.shape[0] == 0 or body.data.shape[1] == 0:
-        raise BadClip("no-frames", "the .pose file holds no frames")
+        raise BadClip("no-frames", "the .pose file has no frames")
     if len(body.data) > MAX_FRAMES:
-        raise BadClip("too-large", f"{len(body.data):,} frames; at most {MAX_FRAMES:,}")
+        raise BadClip("too-large", f"it has {len(body.data):,} frames; the maximum is {MAX_FRAMES:,}")
     if body.data.shape[3] < 2:
-        raise BadClip("bad-pose", "the .pose file has no x and y")
+        raise BadClip("bad-pose", "the .pose file has no x and y coordinates")
     if not MIN_FPS <= body.fps <= MAX_FPS or not np.isfinite(body.fps) or width == 0:
-        raise BadClip("bad-pose", f"the .pose file says {body.fps} fps and {width} pixels in width")
+        raise BadClip("bad-pose", f"the .pose file gives a rate of {body.fps} fps and a width of {width} pixels")
     source, target = _point_map(_signature(pose.header))
     if len(source) == 0:
         names = ", ".join(component.name for component in pose.header.components) or "none"
-        raise BadClip("not-holistic", f"no MediaPipe Holistic components in the .pose file (it has: {names})")
+        raise BadClip("not-holistic", f"the .pose file has no MediaPipe Holistic components (it has: {names})")
     points = empty_points(len(body.data))
     seen = body.confidence[:, 0, source] > 0
     values = body.data[:, 0, source, :3].astype(np.float32)
@@ -114,8 +114,8 @@ def _signature(header: PoseHeader) -> tuple:
     return tuple((component.name, tuple(component.points)) for component in header.components)
 
 
-def known_points() -> dict[tuple[str, str], int]:
-    """(component, point) as `.pose` files name them → which of the 543 it is."""
+def point_indices() -> dict[tuple[str, str], int]:
+    """(component, point) as named in `.pose` files → index among the 543 points."""
     return {
         (_COMPONENT_NAMES[name], point): COMPONENTS[name].start + i
         for name in COMPONENTS
@@ -125,47 +125,46 @@ def known_points() -> dict[tuple[str, str], int]:
 
 @lru_cache(maxsize=64)
 def _point_map(signature: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Where each known point lies in a file with these components, and which of the 543 it is."""
-    known = known_points()
-    flat = [(component, point) for component, points in signature for point in points]
-    found = [(i, known[key]) for i, key in enumerate(flat) if key in known]
-    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    """Indices of the known points in a file with these components, and among the 543 points."""
+    indices = point_indices()
+    names = [(component, point) for component, points in signature for point in points]
+    pairs = np.array([(i, indices[name]) for i, name in enumerate(names) if name in indices], dtype=np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
 def write_pose(path: Path, landmarks: Landmarks, visibility: np.ndarray | None = None) -> None:
-    """Landmarks as a `.pose` file, atomically.
+    """Writes landmarks as a `.pose` file, atomically.
 
-    visibility: (T, 33), MediaPipe's estimate for the pose points, kept as their confidence; other seen points get 1.
-    Points that the clip never shows are left out of the header (a source without a face takes no room for one).
+    visibility: (T, 33), MediaPipe's estimate for the pose points, stored as their confidence; other points that are seen get 1.
+    Face points that are never seen are left out, so that a source without a face takes no space for one.
     """
     seen = np.isfinite(landmarks.points).all(axis=-1)
     confidence = seen.astype(np.float32)
     if visibility is not None:
         pose = COMPONENTS["pose"]
         confidence[:, pose] *= np.maximum(visibility, np.finfo(np.float16).tiny)
-    kept = _kept_points(seen)
-    data = np.nan_to_num(landmarks.points[:, kept], nan=0.0)
+    stored = _stored_points(seen)
+    data = np.nan_to_num(landmarks.points[:, stored], nan=0.0)
     data[..., :2] *= landmarks.width
-    body = NumPyPoseBody(landmarks.fps, data[:, None], confidence[:, None, kept])
+    body = NumPyPoseBody(landmarks.fps, data[:, None], confidence[:, None, stored])
     buffer = BytesIO()
-    Pose(_header(landmarks, kept), body).write(buffer)
+    Pose(_header(landmarks, stored), body).write(buffer)
     write_atomically(path, buffer.getvalue())
 
 
-def _kept_points(seen: np.ndarray) -> np.ndarray:
-    """Indices of the 543 worth storing: whole components, but of the face only the points ever seen."""
-    kept = np.ones(POINT_COUNT, dtype=bool)
+def _stored_points(seen: np.ndarray) -> np.ndarray:
+    """Indices of the points to store: whole components, but of the face only points that are seen in some frame."""
+    is_stored = np.ones(POINT_COUNT, dtype=bool)
     face = COMPONENTS["face"]
-    kept[face] = seen[:, face].any(axis=0)
-    return np.flatnonzero(kept)
+    is_stored[face] = seen[:, face].any(axis=0)
+    return np.flatnonzero(is_stored)
 
 
-def _header(landmarks: Landmarks, kept: np.ndarray) -> PoseHeader:
+def _header(landmarks: Landmarks, stored: np.ndarray) -> PoseHeader:
     height = max(1, round(landmarks.width / landmarks.aspect))
     components = []
     for name, part in COMPONENTS.items():
-        points = [_POINT_NAMES[name][i - part.start] for i in kept if part.start <= i < part.stop]
+        points = [_POINT_NAMES[name][i - part.start] for i in stored if part.start <= i < part.stop]
         if points:
             colours = [_COLOURS[name]] * max(1, len(_BONES[name]))
             components.append(PoseHeaderComponent(_COMPONENT_NAMES[name], points, _BONES[name], colours, "XYZC"))

@@ -1,4 +1,4 @@
-"""MediaPipe Holistic on a clip: 543 points a frame with the frame's own time (SPEC §1). The only user of mediapipe."""
+"""Landmark tracking with MediaPipe Holistic: 543 points per frame (SPEC §1). The only module that imports mediapipe."""
 
 import os
 import sys
@@ -19,12 +19,12 @@ from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 MIN_FRAMES = 2
-#: Frames that are not timed, while a graph starts.
+#: Number of frames at the start of a graph that are not timed.
 WARM_UP_FRAMES = 5
-#: By complexity.
+#: Names of the pose models, by complexity.
 POSE_MODELS = ("lite", "full", "heavy")
 FIRST_WITHOUT_HOLISTIC = (0, 10, 30)
-WANTED = 'pip install "mediapipe>=0.10.14,<0.10.30"'
+INSTALL_HINT = 'pip install "mediapipe>=0.10.14,<0.10.30"'
 
 
 @dataclass(frozen=True)
@@ -37,33 +37,33 @@ class Extraction:
     picture_frame: int
 
 
-def complexities() -> list[int]:
-    """The model complexities whose files lie here: MediaPipe would download the others, and nothing is downloaded."""
+def available_complexities() -> list[int]:
+    """The model complexities whose files are installed. MediaPipe would download the others, but asl downloads nothing."""
     package = find_spec("mediapipe")
     folder = Path(package.origin).parent / "modules" / "pose_landmark" if package and package.origin else Path()
     return [number for number, name in enumerate(POSE_MODELS) if (folder / f"pose_landmark_{name}.tflite").is_file()]
 
 
 def check_mediapipe() -> None:
-    """Raises AslError if the installed MediaPipe is one that has no Holistic graph, or none is installed."""
+    """Raises AslError if MediaPipe is not installed or has no Holistic graph."""
     try:
         installed = metadata.version("mediapipe")
     except metadata.PackageNotFoundError as error:
-        raise AslError("MediaPipe is not installed", WANTED) from error
+        raise AslError("MediaPipe is not installed", INSTALL_HINT) from error
     if tuple(int(part) for part in installed.split(".")[:3] if part.isdigit()) >= FIRST_WITHOUT_HOLISTIC:
-        raise AslError(f"MediaPipe {installed} has no Holistic graph", WANTED)
+        raise AslError(f"MediaPipe {installed} has no Holistic graph", INSTALL_HINT)
 
 
 class Extractor:
-    """MediaPipe Holistic, started afresh for each clip, so that no clip depends on those before it.
+    """MediaPipe Holistic, reset for each clip so that clips do not influence each other.
 
-    Until it is closed, file descriptor 2 leads nowhere: MediaPipe's threads write notes there whenever they like.
+    Until it is closed, file descriptor 2 is redirected to /dev/null, because MediaPipe's threads log to it at any time.
     """
 
     def __init__(self, settings: LandmarkSettings):
         self._silence = ExitStack()
-        self._silence.enter_context(_silenced())
-        _when_used("matplotlib.pyplot")
+        self._silence.enter_context(_silenced_stderr())
+        _import_lazily("matplotlib.pyplot")
         from mediapipe.python.solutions.holistic import Holistic
 
         self._holistic = Holistic(
@@ -77,38 +77,38 @@ class Extractor:
         self._silence.close()
 
     def track(self, picture: np.ndarray) -> np.ndarray:
-        """(543, 3) of the next picture of a stream, image widths, NaN where not found."""
+        """(543, 3) points of the next picture of a stream, in image widths, NaN where absent."""
         return _points(self._holistic.process(picture), picture)
 
     def extract(self, frames: Iterable[Frame]) -> Extraction:
-        """One clip. Frames at an uneven rate are put on an even grid by their times.
+        """The landmarks of a clip. Frames at a variable rate are resampled to a constant rate.
 
-        Raises BadClip: fewer than two frames, or no person in any of them.
+        Raises BadClip if there are fewer than two frames, or no person in any of them.
         """
         self._holistic.reset()
         times, points, visibility, pictures = [], [], [], _MiddlePicture()
         for frame in frames:
-            found = self._holistic.process(frame.picture)
+            result = self._holistic.process(frame.picture)
             times.append(frame.time)
-            points.append(_points(found, frame.picture))
-            visibility.append(_visibility(found))
-            pictures.see(frame.picture)
+            points.append(_points(result, frame.picture))
+            visibility.append(_visibility(result))
+            pictures.add(frame.picture)
         if len(times) < MIN_FRAMES:
-            raise BadClip("too-short", f"{len(times)} frame in the clip; at least {MIN_FRAMES} are needed")
+            raise BadClip("too-short", f"it has {len(times)} frames; at least {MIN_FRAMES} are needed")
         stacked = np.stack(points)
         if np.isnan(stacked[:, COMPONENTS["pose"], 0]).all():
             raise BadClip("no-signer", "no person was found in any frame")
-        return _on_even_grid(np.array(times), stacked, np.stack(visibility), pictures)
+        return _at_constant_rate(np.array(times), stacked, np.stack(visibility), pictures)
 
 
-def milliseconds_a_frame(pictures: Sequence[np.ndarray], settings: LandmarkSettings) -> dict[str, float]:
-    """Median time of MediaPipe's own graph of each modality (SPEC §12) on (H, W, 3) pictures of one clip, after a warm-up.
+def milliseconds_per_frame(pictures: Sequence[np.ndarray], settings: LandmarkSettings) -> dict[str, float]:
+    """Median time of MediaPipe's graph of each modality (SPEC §12), after a warm-up. pictures: (H, W, 3), of one clip.
 
-    hands: palm and hand landmarks; face: the mesh; body: the pose. All of one clip together is what `Extractor` runs, and
-    costs less than their sum, since there the pose says where to look.
+    hands: palm and hand landmarks; face: the mesh; body: the pose. The Holistic graph of `Extractor` takes less time than their
+    sum, because the pose locates the hands and the face.
     """
     check_mediapipe()
-    with _silenced():
+    with _silenced_stderr():
         from mediapipe.python.solutions.face_mesh import FaceMesh
         from mediapipe.python.solutions.hands import Hands
         from mediapipe.python.solutions.pose import Pose
@@ -118,12 +118,12 @@ def milliseconds_a_frame(pictures: Sequence[np.ndarray], settings: LandmarkSetti
             "face": lambda: FaceMesh(max_num_faces=1),
             "body": lambda: Pose(model_complexity=settings.complexity),
         }
-        return {name: _median_milliseconds(make, pictures) for name, make in graphs.items()}
+        return {name: _median_milliseconds(create_graph, pictures) for name, create_graph in graphs.items()}
 
 
-def _median_milliseconds(make, pictures: Sequence[np.ndarray]) -> float:
+def _median_milliseconds(create_graph, pictures: Sequence[np.ndarray]) -> float:
     times = []
-    with make() as graph:
+    with create_graph() as graph:
         for picture in pictures:
             started = time.perf_counter()
             graph.process(picture)
@@ -132,29 +132,29 @@ def _median_milliseconds(make, pictures: Sequence[np.ndarray]) -> float:
 
 
 class _MiddlePicture:
-    """Keeps a picture from the second quarter of a stream of unknown length: of frames 1, 2, 4, 8, … the last but one."""
+    """Keeps a picture from the second quarter of a stream of unknown length: of frames 1, 2, 4, 8, …, the last but one."""
 
     def __init__(self):
-        self._count, self._kept = 0, []
+        self._count, self._candidates = 0, []
 
-    def see(self, picture: np.ndarray) -> None:
+    def add(self, picture: np.ndarray) -> None:
         if self._count & (self._count - 1) == 0:
-            self._kept = [*self._kept[-1:], (self._count, picture)]
+            self._candidates = [*self._candidates[-1:], (self._count, picture)]
         self._count += 1
 
     @property
     def index(self) -> int:
-        return self._kept[0][0]
+        return self._candidates[0][0]
 
     @property
     def picture(self) -> np.ndarray:
-        return self._kept[0][1]
+        return self._candidates[0][1]
 
 
-def _points(found, picture: np.ndarray) -> np.ndarray:
-    """(543, 3) in image widths, NaN where not found."""
+def _points(result, picture: np.ndarray) -> np.ndarray:
+    """(543, 3) points in image widths, NaN where absent."""
     points = empty_points(1)[0]
-    parts = (found.pose_landmarks, found.face_landmarks, found.left_hand_landmarks, found.right_hand_landmarks)
+    parts = (result.pose_landmarks, result.face_landmarks, result.left_hand_landmarks, result.right_hand_landmarks)
     for part, component in zip(parts, COMPONENTS.values(), strict=True):
         if part is not None:
             points[component] = [(point.x, point.y, point.z) for point in part.landmark]
@@ -162,13 +162,14 @@ def _points(found, picture: np.ndarray) -> np.ndarray:
     return points
 
 
-def _visibility(found) -> np.ndarray:
-    if found.pose_landmarks is None:
+def _visibility(result) -> np.ndarray:
+    """(33,) visibility of the pose points."""
+    if result.pose_landmarks is None:
         return np.zeros(33, dtype=np.float32)
-    return np.array([point.visibility for point in found.pose_landmarks.landmark], dtype=np.float32)
+    return np.array([point.visibility for point in result.pose_landmarks.landmark], dtype=np.float32)
 
 
-def _on_even_grid(times: np.ndarray, points: np.ndarray, visibility: np.ndarray, pictures: _MiddlePicture) -> Extraction:
+def _at_constant_rate(times: np.ndarray, points: np.ndarray, visibility: np.ndarray, pictures: _MiddlePicture) -> Extraction:
     fps, middle = nominal_fps(times), pictures.index
     if not is_even(times):
         grid = np.arange(times[0], times[-1] + 0.5 / fps, 1 / fps)
@@ -181,8 +182,8 @@ def _on_even_grid(times: np.ndarray, points: np.ndarray, visibility: np.ndarray,
     return Extraction(Landmarks(points, float(fps), width / height, width), visibility, pictures.picture, middle)
 
 
-def _when_used(name: str) -> None:
-    """Lets a module be loaded when it is first used: MediaPipe's drawing helpers would load this one, and nobody draws here."""
+def _import_lazily(name: str) -> None:
+    """Defers loading a module until it is used. MediaPipe's drawing helpers import it, but are not used here."""
     if name not in sys.modules and (spec := find_spec(name)):
         spec.loader = LazyLoader(spec.loader)
         sys.modules[name] = module_from_spec(spec)
@@ -190,13 +191,14 @@ def _when_used(name: str) -> None:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def _silenced_stderr() -> Iterator[None]:
+    """Redirects file descriptor 2 to /dev/null."""
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

@@ -1,4 +1,4 @@
-"""Pictures written as an mp4, whole or not at all (PyAV)."""
+"""Writing pictures as an mp4 file, atomically (PyAV)."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -13,9 +13,9 @@ CODECS = ("libx264", "libopenh264", "mpeg4")
 
 
 class VideoWriter:
-    """`with VideoWriter(path, fps) as video: video.write(picture)`. On a failure nothing is left at the path.
+    """Context manager that writes a video: `with VideoWriter(path, fps) as video: video.write(picture)`.
 
-    The encoder runs on one thread, so that the same pictures give the same bytes.
+    On an error, no file is left. The encoder uses one thread, so that equal pictures give equal files.
     """
 
     def __init__(self, path: Path, fps: float):
@@ -28,7 +28,7 @@ class VideoWriter:
         return self
 
     def write(self, picture: np.ndarray, time: float | None = None) -> None:
-        """(H, W, 3) uint8 RGB, shown at `time` seconds; without one, at the even rate."""
+        """Adds a picture, (H, W, 3) uint8 RGB, at `time` seconds; without a time, at the frame rate."""
         picture = _even(picture)
         if self._stream is None:
             self._stream = self._add_stream(picture)
@@ -58,5 +58,5 @@ class VideoWriter:
 
 
 def _even(picture: np.ndarray) -> np.ndarray:
-    """H.264 takes even sides only."""
+    """Cropped to even sides, which H.264 requires."""
     return np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])

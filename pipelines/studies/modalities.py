@@ -19,7 +19,7 @@ from scipy import optimize
 
 from asl.models.features.feature_sets import FEATURE_SETS, MODALITIES
 from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.media.tracker import milliseconds_a_frame
+from asl.pipelines.media.tracker import milliseconds_per_frame
 from asl.pipelines.recogniser.measures import Interval
 from asl.pipelines.studies.comparison import bootstrap_over_seeds
 from asl.pipelines.studies.experiment import Variant
@@ -169,4 +169,4 @@ def modality_costs() -> dict[str, float]:
         performances.render(performances.parse_recipe(clip.layout), clip.path)
         pictures = [frame.picture for frame in frames(clip.path, max_side=LandmarkSettings().max_side)]
     pictures = [pictures[i % len(pictures)] for i in range(TIMED_FRAMES)]
-    return milliseconds_a_frame(pictures, LandmarkSettings())
+    return milliseconds_per_frame(pictures, LandmarkSettings())

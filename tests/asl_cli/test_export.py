@@ -185,7 +185,7 @@ def test_what_cannot_be_translated_live(causal, trained, tmp_path):
     bundle = causal / "bundles" / "causal"
     assert "there is no camera 77" in run_asl("translate", "--camera", "77", "--model", bundle, check=2).stderr
     assert "one source at a time" in run_asl("translate", "--camera", "0", "--stream", "-", "--model", bundle, check=2).stderr
-    assert "no picture size" in run_asl("translate", "--stream", "-", "--raw", "12", "--model", bundle, check=2).stderr
+    assert "not a frame size" in run_asl("translate", "--stream", "-", "--raw", "12", "--model", bundle, check=2).stderr
     assert "nothing to translate" in run_asl("translate", cwd=tmp_path, check=2).stderr
     assert "written one by one" in run_asl("translate", "x.mp4", "--live", "--format", "srt", "--model", bundle, check=2).stderr
     whole = run_asl("export", "-w", trained, "-o", tmp_path / "whole", check=0)

@@ -1,4 +1,4 @@
-"""Cameras and pipes: what is not there, what breaks off."""
+"""Cameras and pipes that are missing or break off."""
 
 import io
 import sys
@@ -13,7 +13,7 @@ from asl.pipelines.workspace.errors import AslError, BadInput
 
 
 class Camera:
-    """Stands for a camera, which no test machine has: gives some pictures, blue first as OpenCV does, and is then unplugged."""
+    """A fake camera that returns some pictures, in BGR order as OpenCV does, and is then disconnected."""
 
     def __init__(self, pictures: int, opened: bool = True):
         self.left, self.opened, self.released = pictures, opened, False
@@ -30,35 +30,35 @@ class Camera:
 
 
 @pytest.fixture
-def plugged_in(monkeypatch):
-    """A camera 0 for as long as the test runs."""
+def connected(monkeypatch):
+    """Connects a camera as number 0 for the duration of a test."""
 
-    def plug(camera: Camera) -> CameraSource:
+    def connect(camera: Camera) -> CameraSource:
         cv2 = SimpleNamespace(VideoCapture=lambda number: camera, setLogLevel=lambda level: None)
         monkeypatch.setitem(sys.modules, "cv2", cv2)
         return CameraSource(0, 32)
 
-    return plug
+    return connect
 
 
-def test_a_camera_that_is_unplugged_has_given_its_pictures(plugged_in):
+def test_a_disconnected_camera_has_returned_its_pictures(connected):
     camera = Camera(3)
-    frames = plugged_in(camera).frames()
+    frames = connected(camera).frames()
     seen = [next(frames) for _ in range(3)]
     assert seen[0].picture.shape == (24, 32, 3)
     assert tuple(seen[0].picture[0, 0]) == (3, 2, 1)
     assert 0 <= seen[0].time <= seen[2].time
-    with pytest.raises(AslError, match="stopped giving pictures"):
+    with pytest.raises(AslError, match="stopped sending frames"):
         next(frames)
     assert camera.released
 
 
-def test_a_camera_that_cannot_be_opened(plugged_in):
+def test_a_camera_that_cannot_be_opened(connected):
     with pytest.raises(BadInput, match="cannot be opened"):
-        next(plugged_in(Camera(0, opened=False)).frames())
+        next(connected(Camera(0, opened=False)).frames())
 
 
-def test_raw_pictures_are_whole_or_said_to_be_broken():
+def test_raw_frames_are_complete_or_reported():
     picture = np.arange(4 * 2 * 3, dtype=np.uint8)
     frames = list(RawSource(io.BytesIO(picture.tobytes() * 2), 4, 2, 100).frames())
     assert len(frames) == 2
@@ -69,17 +69,17 @@ def test_raw_pictures_are_whole_or_said_to_be_broken():
         next(broken)
 
 
-def test_sizes_and_rates_of_raw_pictures():
+def test_sizes_and_rates_of_raw_frames():
     assert raw_format("640x360") == (640, 360, None)
     assert raw_format("640x360@12.5") == (640, 360, 12.5)
     for text in ("", "640", "0x3", "-1x3", "9999999x2", "axb", "4x4@0", "4x4@"):
-        with pytest.raises(BadInput, match="no picture size"):
+        with pytest.raises(BadInput, match="not a frame size"):
             raw_format(text)
     frames = list(RawSource(io.BytesIO(bytes(4 * 2 * 3 * 3)), 4, 2, 100, 10.0).frames())
-    assert [one.time for one in frames] == [0.0, 0.1, 0.2]
+    assert [frame.time for frame in frames] == [0.0, 0.1, 0.2]
 
 
-def test_what_is_no_video(tmp_path: Path):
+def test_input_that_is_not_a_video(tmp_path: Path):
     with pytest.raises(BadInput, match="no video"):
         next(ContainerSource(io.BytesIO(b"nothing of the kind" * 100), 640).frames())
     with pytest.raises(BadInput, match=r"nowhere\.mp4"):

@@ -13,18 +13,18 @@ from asl.pipelines.workspace.errors import BadClip
 from tests.made_up_signing import signing
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_landmarks_survive_writing_and_reading(tmp_path):
     clip = signing(1)
     clip.points[3:6, LEFT_HAND] = np.nan
     write_pose(tmp_path / "clip.pose", clip)
-    found = read_pose(tmp_path / "clip.pose")
-    np.testing.assert_allclose(found.points, clip.points, atol=1e-5)
-    assert (found.fps, found.width) == (clip.fps, clip.width)
-    assert found.aspect == pytest.approx(clip.aspect, rel=0.01)
-    assert found.present[4].tolist() == [True, True, False, True]
+    restored = read_pose(tmp_path / "clip.pose")
+    np.testing.assert_allclose(restored.points, clip.points, atol=1e-5)
+    assert (restored.fps, restored.width) == (clip.fps, clip.width)
+    assert restored.aspect == pytest.approx(clip.aspect, rel=0.01)
+    assert restored.present[4].tolist() == [True, True, False, True]
 
 
-def test_the_files_are_those_of_the_pose_format_package(tmp_path):
+def test_files_are_readable_with_the_pose_format_package(tmp_path):
     clip = signing(1)
     write_pose(tmp_path / "clip.pose", clip, np.full((len(clip), 33), 0.5))
     pose = Pose.read((tmp_path / "clip.pose").read_bytes())
@@ -34,7 +34,7 @@ def test_the_files_are_those_of_the_pose_format_package(tmp_path):
     np.testing.assert_allclose(pose.body.confidence[:, 0, :33], 0.5)
 
 
-def test_a_source_without_a_face_takes_no_room_for_one(tmp_path):
+def test_a_source_without_a_face_takes_no_space_for_one(tmp_path):
     clip = signing(1)
     write_pose(tmp_path / "whole.pose", clip)
     clip.points[:, FACE] = np.nan

@@ -6,24 +6,24 @@ from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import features_of
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.media.privacy import stored
+from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.workspace.settings.clips import FeatureSettings, LandmarkSettings
 from tests.made_up_signing import signing, write_corpus
 from tests.video_files import film
 
 
 @pytest.mark.parametrize("name", FEATURE_SETS)
-def test_what_is_anonymised_gives_the_same_features(name):
+def test_anonymised_landmarks_give_the_same_features(name):
     clip, settings = signing(2), FeatureSettings(features=name)
-    kept = stored(clip, LandmarkSettings(anonymise=True))
-    np.testing.assert_array_equal(features_of(kept, settings)[0], features_of(clip, settings)[0])
+    reduced = without_private_points(clip, LandmarkSettings(anonymise=True))
+    np.testing.assert_array_equal(features_of(reduced, settings)[0], features_of(clip, settings)[0])
 
 
-def test_of_the_face_only_what_the_features_need_is_kept_or_nothing():
+def test_only_face_points_that_features_need_are_stored_or_none():
     clip = signing(1)
 
     def seen(**settings) -> np.ndarray:
-        return np.isfinite(stored(clip, LandmarkSettings(**settings)).points[..., 0]).all(axis=0)
+        return np.isfinite(without_private_points(clip, LandmarkSettings(**settings)).points[..., 0]).all(axis=0)
 
     assert seen().all()
     assert seen(anonymise=True)[FACE].sum() < 40
@@ -33,7 +33,7 @@ def test_of_the_face_only_what_the_features_need_is_kept_or_nothing():
     assert seen(face_mesh=False, anonymise=True).sum() < seen(anonymise=True).sum()
 
 
-def test_less_can_be_stored_of_every_source_and_is_another_extraction(asl, tmp_path):
+def test_restrictions_apply_to_every_source_and_extract_again(asl, tmp_path):
     asl("init", tmp_path / "ws", check=0)
     extract = ("extract", "-w", tmp_path / "ws", "--poses", write_corpus(tmp_path / "p", 2, 2))
     asl(*extract, check=0)

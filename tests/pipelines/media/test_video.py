@@ -18,14 +18,14 @@ def all_frames(path, **options):
     ("name", "codec"),
     [("a.mp4", "libx264"), ("a.mov", "mpeg4"), ("a.webm", "libvpx"), ("a.avi", "mpeg4"), ("a.gif", "gif"), ("a.mkv", "libx264")],
 )
-def test_every_usual_container_is_read_with_its_times(tmp_path, name, codec):
-    found = all_frames(film(tmp_path / name, codec=codec))
-    assert len(found) == 20
-    np.testing.assert_allclose([frame.time for frame in found], np.arange(20) / 25, atol=0.011)
-    assert found[0].picture.shape == (48, 64, 3)
+def test_common_containers_are_read_with_their_times(tmp_path, name, codec):
+    result = all_frames(film(tmp_path / name, codec=codec))
+    assert len(result) == 20
+    np.testing.assert_allclose([frame.time for frame in result], np.arange(20) / 25, atol=0.011)
+    assert result[0].picture.shape == (48, 64, 3)
 
 
-def test_rotated_videos_come_upright(tmp_path):
+def test_rotated_videos_are_turned_upright(tmp_path):
     plain = film(tmp_path / "plain.mp4")
     corners = {0: (0, 0), 1: (0, -1), 2: (-1, -1), 3: (-1, 0)}
     for turns, corner in corners.items():
@@ -38,21 +38,21 @@ def test_rotated_videos_come_upright(tmp_path):
 
 def test_uneven_frames_keep_their_times(tmp_path):
     times = [0, 0.04, 0.08, 0.3, 0.34, 0.5]
-    found = [frame.time for frame in all_frames(film(tmp_path / "a.mp4", frames=6, times=times))]
-    np.testing.assert_allclose(found, times, atol=0.001)
-    assert not video.is_even(np.array(found))
+    result = [frame.time for frame in all_frames(film(tmp_path / "a.mp4", frames=6, times=times))]
+    np.testing.assert_allclose(result, times, atol=0.001)
+    assert not video.is_even(np.array(result))
     assert video.is_even(np.arange(30) / 29.97)
     assert video.nominal_fps(np.arange(30) / 29.97) == pytest.approx(29.97)
 
 
-def test_a_range_and_a_largest_side_are_kept(tmp_path):
+def test_range_and_max_side_are_respected(tmp_path):
     path = film(tmp_path / "a.mp4", width=640, height=320)
-    found = all_frames(path, start=0.2, end=0.4, max_side=160)
-    np.testing.assert_allclose([frame.time for frame in found], np.arange(5, 10) / 25, atol=0.001)
-    assert found[0].picture.shape == (80, 160, 3)
+    result = all_frames(path, start=0.2, end=0.4, max_side=160)
+    np.testing.assert_allclose([frame.time for frame in result], np.arange(5, 10) / 25, atol=0.001)
+    assert result[0].picture.shape == (80, 160, 3)
 
 
-def test_a_range_counts_only_if_the_file_reaches_it(tmp_path):
+def test_a_range_applies_only_if_the_file_reaches_it(tmp_path):
     film(tmp_path / "BOOK" / "a.mp4", frames=50)
     (clip,) = read(tmp_path)
     from dataclasses import replace
@@ -83,7 +83,7 @@ def bad_files(folder):
     }  # fmt: skip
 
 
-def test_what_is_no_video_has_a_reason(tmp_path):
+def test_files_that_are_not_videos_have_a_reason(tmp_path):
     for name, reason in bad_files(tmp_path).items():
         with pytest.raises(BadClip) as caught:
             all_frames(tmp_path / name)
@@ -93,7 +93,7 @@ def test_what_is_no_video_has_a_reason(tmp_path):
         all_frames(tmp_path / "half.mkv")
 
 
-def test_a_file_whose_end_is_missing_is_said_to_be_cut_off(tmp_path):
+def test_a_file_with_a_missing_end_is_reported_as_cut_off(tmp_path):
     streamable = {"movflags": "faststart"}
     whole = film(tmp_path / "a.mp4", frames=60, width=320, height=240, options=streamable).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
@@ -102,7 +102,7 @@ def test_a_file_whose_end_is_missing_is_said_to_be_cut_off(tmp_path):
     assert caught.value.reason == "cut-off"
 
 
-def test_absurd_sizes_are_refused_before_decoding(tmp_path):
+def test_absurd_sizes_are_rejected_before_decoding(tmp_path):
     path = film(tmp_path / "wide.mp4", frames=2, width=10_000, height=16)
     with pytest.raises(BadClip) as caught:
         video.probe(path)
@@ -110,9 +110,9 @@ def test_absurd_sizes_are_refused_before_decoding(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 40, 1000])
-def test_the_kept_picture_is_from_the_inner_part(count):
-    kept = _MiddlePicture()
+def test_the_middle_picture_is_from_the_second_quarter(count):
+    middle = _MiddlePicture()
     for index in range(count):
-        kept.see(np.array([index]))
-    assert kept.picture[0] == kept.index
-    assert count / 4 - 1 <= kept.index <= count / 2
+        middle.add(np.array([index]))
+    assert middle.picture[0] == middle.index
+    assert count / 4 - 1 <= middle.index <= count / 2
