@@ -9,11 +9,11 @@ BLANK = 0
 
 @dataclass(frozen=True)
 class Alphabet:
-    """glosses: V different names, sorted. Raises ValueError if they are not."""
+    """V glosses, in the order of their labels. Raises ValueError if two are equal or one is empty."""
 
     glosses: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(set(self.glosses)) != len(self.glosses) or not all(self.glosses):
             raise ValueError("glosses must be different and not empty")
 
@@ -28,11 +28,13 @@ class Alphabet:
         return gloss in self._labels
 
     def label(self, gloss: str) -> int:
-        """1…V. Raises KeyError for an unknown gloss."""
+        """The label of a gloss, 1…V. Raises KeyError for an unknown one."""
         return self._labels[gloss]
 
     def labels(self, glosses: Iterable[str]) -> list[int]:
+        """The labels of glosses. Raises KeyError for an unknown one."""
         return [self.label(gloss) for gloss in glosses]
 
     def names(self, labels: Sequence[int]) -> list[str]:
+        """The glosses of labels 1…V."""
         return [self.glosses[label - 1] for label in labels]

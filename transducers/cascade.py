@@ -1,17 +1,18 @@
-"""The cascade H ∘ C ∘ M ∘ D ∘ L ∘ G: six transducers, composed in the order that keeps it small (SPEC §10).
+"""The cascade H ∘ C ∘ M ∘ D ∘ L ∘ G: six transducers, composed in the order that keeps the result small (SPEC §10).
 
-L∘G is determinised and minimised first; then D, M and C are put before it, from the words down to what is seen; H is
-written out last. Every transducer reads what the one above it writes, and can be looked at by itself.
+L∘G is determinised and minimised first. Then D, M and C are composed before it, from the words towards the frames, and H is
+expanded last. Every transducer reads what the next lower one writes, and is also kept by itself, so that it can be inspected.
 """
 
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pynini
+from pywrapfst import Arc, FstIOError
 
 from asl.transducers.level_names import EXPLAINED, FULL_CASCADE, LEXICON_GRAMMAR, file_name
 from asl.transducers.levels.context import Change, ContextClass, context
@@ -25,19 +26,18 @@ from asl.transducers.levels.observation import compose_observation
 
 @dataclass(frozen=True)
 class KnowledgeSources:
-    """What the six transducers say.
+    """What the six transducers are built from.
 
-    glosses: V, labels 1…V. durations: mean frames of every label that can be seen (N,): units 1…U = len(places), then their
-    forms in context; shortest, longest: the fewest and the most frames of each, () for one and for any number. places: (U,) how
-    each unit is a neighbour. pronunciations: of the glosses, over the labels that `references` writes. references: the points and
-    movements between loci among the units. forms: fused signs. changes: what neighbours do. language: the n-gram;
-    language_weight: power of its probabilities. rest: the unit between signs, or 0. penalty: cost of every gloss, below 0 a
-    reward.
+    glosses: V, labels 1…V. durations: (N,) mean frames of every frame label: units 1…U, U = len(context_classes), then their
+    contextual forms. context_classes: (U,) of each unit. pronunciations: of the glosses, over the labels that D writes.
+    language: the n-gram. references: points and movements between loci among the units. forms: fused signs. changes: contextual
+    forms. rest: the unit between signs, or 0. language_weight: power of the n-gram's probabilities. penalty: cost of every
+    gloss, a reward if negative. shortest, longest: the fewest and the most frames of each frame label; () for 1 and for no limit.
     """
 
     glosses: tuple[str, ...]
     durations: tuple[float, ...]
-    places: tuple[ContextClass, ...]
+    context_classes: tuple[ContextClass, ...]
     pronunciations: tuple[Pronunciation, ...]
     language: NGram
     references: ReferenceSymbols
@@ -51,12 +51,13 @@ class KnowledgeSources:
 
     @property
     def units(self) -> int:
-        return len(self.places)
+        """U, the number of units."""
+        return len(self.context_classes)
 
 
 @dataclass(frozen=True)
 class TransducerSize:
-    """Of a transducer: states, arcs, mean arcs a state, bytes of its file (0: not written), seconds to build it."""
+    """Figures of a transducer: states, arcs, bytes of its file (0 if not written), seconds to build it."""
 
     name: str
     states: int
@@ -66,78 +67,98 @@ class TransducerSize:
 
     @property
     def out_degree(self) -> float:
+        """Mean arcs per state."""
         return self.arcs / self.states if self.states else 0.0
 
 
 @dataclass
 class Cascade:
-    """The transducers by name, as far as they were built: C, M, D, L, G, L∘G and the whole."""
+    """The transducers by name, C, M, D, L, G, L∘G and the full cascade, and the seconds to build each."""
 
     fsts: dict[str, pynini.Fst] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def add(self, name: str, build: Callable[[], pynini.Fst]) -> pynini.Fst:
+        """Builds a transducer and measures the time."""
+        started = time.perf_counter()
+        self.fsts[name] = build()
+        self.seconds[name] = time.perf_counter() - started
+        return self.fsts[name]
+
     def write(self, folder: Path) -> list[TransducerSize]:
-        """Writes each as an OpenFst file, `file_name(name)`; their sizes."""
+        """Writes each transducer as an OpenFst file, `file_name(name)`; returns their sizes."""
         sizes = []
         for name, fst in self.fsts.items():
             path = folder / file_name(name)
-            fst.write(str(path) + ".tmp")
-            os.replace(str(path) + ".tmp", path)
+            _write_atomically(fst, path)
             arcs = sum(fst.num_arcs(state) for state in fst.states())
             sizes.append(TransducerSize(name, fst.num_states(), arcs, path.stat().st_size, round(self.seconds[name], 3)))
         return sizes
 
 
-def build_cascade(known: KnowledgeSources, prune: float = 0.0) -> Cascade:
-    """All transducers and the whole. prune: arcs on no path within so much of the best one are dropped, nats; 0 keeps all.
+def build_cascade(knowledge: KnowledgeSources, prune: float = 0.0) -> Cascade:
+    """Builds all transducers and the full cascade.
 
-    Raises ValueError: no pronunciations, labels that do not fit, or nothing left after pruning.
+    prune: nats; drops arcs that are on no path within this of the best one; 0 keeps all. Raises ValueError if there are no
+    pronunciations, labels do not fit, or nothing is left after pruning.
     """
-    if not known.pronunciations:
+    if not knowledge.pronunciations:
         raise ValueError("no gloss has a pronunciation")
-    made = Cascade()
-
-    def timed(name: str, how: Callable[[], pynini.Fst]) -> pynini.Fst:
-        started = time.perf_counter()
-        made.fsts[name] = how()
-        made.seconds[name] = time.perf_counter() - started
-        return made.fsts[name]
-
-    written = known.references.written
-    passing = range(1, known.units + 1)
-    g = timed("G", lambda: scale_weights(grammar(known.language, known.glosses), known.language_weight))
-    timed("L", lambda: lexicon(known.pronunciations, written, len(known.glosses), known.rest)[0])
-    lg = timed(LEXICON_GRAMMAR, lambda: lexicon_grammar(known.pronunciations, g, written, len(known.glosses), known.rest))
-    d = timed("D", lambda: discourse(known.references, known.rest))
-    m = timed("M", lambda: morphology(known.forms, passing))
-    c = timed("C", lambda: context(known.places, known.changes))
-    below = _charged(_before(c, _before(m, _before(d, lg)), prune), known.penalty)
-    timed(FULL_CASCADE, lambda: compose_observation(below, known.durations, known.shortest, known.longest))
-    if not made.fsts[FULL_CASCADE].num_states():
+    cascade = Cascade()
+    entries, glosses, rest = knowledge.pronunciations, len(knowledge.glosses), knowledge.rest
+    units = knowledge.references.highest_label
+    g = cascade.add("G", lambda: scale_weights(grammar(knowledge.language, knowledge.glosses), knowledge.language_weight))
+    cascade.add("L", lambda: lexicon(entries, units, glosses, rest)[0])
+    lg = cascade.add(LEXICON_GRAMMAR, lambda: lexicon_grammar(entries, g, units, glosses, rest))
+    d = cascade.add("D", lambda: discourse(knowledge.references, rest))
+    m = cascade.add("M", lambda: morphology(knowledge.forms, range(1, knowledge.units + 1)))
+    c = cascade.add("C", lambda: context(knowledge.context_classes, knowledge.changes))
+    units_to_words = _add_penalty(_compose(c, _compose(m, _compose(d, lg)), prune), knowledge.penalty)
+    full = cascade.add(
+        FULL_CASCADE,
+        lambda: compose_observation(units_to_words, knowledge.durations, knowledge.shortest, knowledge.longest),
+    )
+    if not full.num_states():
         raise ValueError("the cascade accepts nothing; prune less")
-    return made
+    return cascade
 
 
-def _before(upper: pynini.Fst, rest: pynini.Fst, prune: float = 0.0) -> pynini.Fst:
-    """upper ∘ rest; one that changes nothing is left out."""
-    if upper.num_states() == 1 and all(arc.ilabel == arc.olabel and not float(arc.weight) for arc in upper.arcs(upper.start())):
-        composed = rest.copy()
-    else:
-        composed = pynini.compose(upper, rest.arcsort("ilabel"), connect=True)
+def _compose(lower: pynini.Fst, upper: pynini.Fst, prune: float = 0.0) -> pynini.Fst:
+    """lower ∘ upper, pruned. A lower transducer that changes nothing is skipped."""
+    composed = upper.copy() if _is_identity(lower) else pynini.compose(lower, upper.arcsort("ilabel"), connect=True)
     return (composed.prune(weight=prune) if prune else composed).arcsort("ilabel")
 
 
+def _is_identity(fst: pynini.Fst) -> bool:
+    """Whether it has one state, and copies every label at no cost."""
+    if fst.num_states() != 1:
+        return False
+    return all(arc.ilabel == arc.olabel and not float(arc.weight) for arc in fst.arcs(fst.start()))
+
+
 def prune_graph_file(path: Path, weight: float) -> None:
-    """Drops from the graph in a file, in place, what is on no path within so much of the best one, nats."""
+    """Drops from the graph in a file, in place, arcs that are on no path within `weight` nats of the best one.
+
+    Raises ValueError if nothing is left.
+    """
     fst = pynini.Fst.read(str(path)).prune(weight=weight).connect()
     if not fst.num_states():
         raise ValueError("nothing is left of the graph; prune less")
-    fst.write(str(path) + ".tmp")
-    os.replace(str(path) + ".tmp", path)
+    _write_atomically(fst, path)
 
 
-def _charged(fst: pynini.Fst, penalty: float) -> pynini.Fst:
-    """Each gloss at its cost: last of all, as a reward may make a cycle that minimising and pruning would follow for ever."""
+def _write_atomically(fst: pynini.Fst, path: Path) -> None:
+    temporary = f"{path}.tmp"
+    fst.write(temporary)
+    os.replace(temporary, path)
+
+
+def _add_penalty(fst: pynini.Fst, penalty: float) -> pynini.Fst:
+    """Adds a cost to every gloss.
+
+    This comes after all other operations, because a reward may create a cycle of negative cost, on which minimisation and
+    pruning do not end.
+    """
     if not penalty:
         return fst
     for state in fst.states():
@@ -150,14 +171,17 @@ def _charged(fst: pynini.Fst, penalty: float) -> pynini.Fst:
 
 
 def scale_weights(fst: pynini.Fst, power: float) -> pynini.Fst:
-    """All weights times `power`."""
+    """The transducer with all weights multiplied by `power`."""
     return fst if power == 1 else pynini.arcmap(fst, map_type="power", power=power)
 
 
-# What a path means ---------------------------------------------------------------------------------------------------
+# Explanation of paths ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class LevelStep:
-    """A stretch of a path through one transducer. reads, writes: labels; first, last: places in the string that is read."""
+    """Part of a path through one transducer. reads, writes: labels. first, last: range [first, last) of the input string.
+
+    cost: nats, of this transducer alone.
+    """
 
     reads: tuple[int, ...]
     writes: tuple[int, ...]
@@ -167,80 +191,87 @@ class LevelStep:
 
 
 def read_levels(folder: Path) -> dict[str, pynini.Fst]:
-    """The transducers that `explain_path` needs. Raises ValueError: gone, or no OpenFst file."""
+    """The transducers that `explain_path` needs. Raises ValueError if one is missing or not an OpenFst file."""
     return {name: read_level(folder, name) for name in EXPLAINED}
 
 
 def read_level(folder: Path, name: str) -> pynini.Fst:
-    """A transducer as `Cascade.write` wrote it. Raises ValueError: gone, or no OpenFst file."""
+    """A transducer written by `Cascade.write`. Raises ValueError if it is missing or not an OpenFst file."""
     try:
         return pynini.Fst.read(str(folder / file_name(name)))
-    except pynini.FstIOError as error:
+    except FstIOError as error:
         raise ValueError(str(error)) from error
 
 
 def explain_path(
-    fsts: dict[str, pynini.Fst], seen: Sequence[int], words: Sequence[int], *, complete: bool = True
+    fsts: dict[str, pynini.Fst], labels: Sequence[int], words: Sequence[int], *, complete: bool = True
 ) -> dict[str, list[LevelStep]]:
-    """The best path that reads `seen` (labels, one a stay in a unit) as `words`, level by level: C, M, D, L∘G.
+    """The best path that reads `labels` as `words`, level by level: C, M, D, L∘G.
 
-    complete: whether the path comes to an end of every level; else it may break off anywhere. Raises ValueError if there is none.
+    labels: frame labels, one per visit. complete: whether the path must end in a final state of every level; otherwise it may end
+    anywhere. Raises ValueError if there is no path.
     """
     if not complete:
-        fsts = {name: _ending_anywhere(fsts[name]) for name in EXPLAINED}
-    after = [linear_acceptor(words)]
+        fsts = {name: _all_final(fsts[name]) for name in EXPLAINED}
+    upper = [linear_acceptor(words)]
     for name in reversed(EXPLAINED):
-        after.insert(0, pynini.compose(fsts[name].copy().arcsort("olabel"), after[0]).project("input").arcsort("ilabel"))
-    found, read = {}, list(seen)
-    for name, onwards in zip(EXPLAINED, after[1:], strict=True):
-        path = pynini.shortestpath(pynini.compose(pynini.compose(linear_acceptor(read), fsts[name]).arcsort("olabel"), onwards))
+        upper.insert(0, pynini.compose(fsts[name].copy().arcsort("olabel"), upper[0]).project("input").arcsort("ilabel"))
+    steps: dict[str, list[LevelStep]] = {}
+    read = list(labels)
+    for name, accepted in zip(EXPLAINED, upper[1:], strict=True):
+        path = pynini.shortestpath(pynini.compose(_transduce(read, fsts[name]), accepted))
         if not path.num_states():
             raise ValueError("no path reads these labels as these words")
-        found[name] = _own_costs(list(_steps(path)), read, fsts[name])
-        read = [label for step in found[name] for label in step.writes]
-    return found
+        steps[name] = _with_costs(list(_path_steps(path)), read, fsts[name])
+        read = [label for step in steps[name] for label in step.writes]
+    return steps
 
 
-def _steps(path: pynini.Fst) -> Iterator[LevelStep]:
-    """Of a path of one string: each arc, and what is written without reading beside the arc before it."""
-    state, at = path.start(), 0
-    reads, writes = (), ()
+def _transduce(labels: Sequence[int], fst: pynini.Fst) -> pynini.Fst:
+    """All paths of the transducer that read these labels, sorted for a further composition."""
+    return pynini.compose(linear_acceptor(labels), fst).arcsort("olabel")
+
+
+def _path_steps(path: pynini.Fst) -> Iterator[LevelStep]:
+    """The steps of a linear transducer, without costs. What is written without reading belongs to the step before it."""
+    state, position = path.start(), 0
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
     while path.num_arcs(state):
         (arc,) = path.arcs(state)
         if arc.ilabel and (reads or writes):
-            yield LevelStep(reads, writes, 0.0, at - len(reads), at)
+            yield LevelStep(reads, writes, 0.0, position - len(reads), position)
             reads, writes = (), ()
         if arc.ilabel:
-            reads, at = (*reads, arc.ilabel), at + 1
+            reads, position = (*reads, arc.ilabel), position + 1
         if arc.olabel:
             writes = (*writes, arc.olabel)
         state = arc.nextstate
     if reads or writes:
-        yield LevelStep(reads, writes, 0.0, at - len(reads), at)
+        yield LevelStep(reads, writes, 0.0, position - len(reads), position)
 
 
-def _own_costs(steps: list[LevelStep], read: Sequence[int], fst: pynini.Fst) -> list[LevelStep]:
-    """The steps with what each costs in this transducer alone."""
+def _with_costs(steps: list[LevelStep], labels: Sequence[int], fst: pynini.Fst) -> list[LevelStep]:
+    """The steps with the cost of each in this transducer alone."""
     if not steps:
         return []
-    wrote = [label for step in steps for label in step.writes]
-    alone = pynini.shortestpath(
-        pynini.compose(pynini.compose(linear_acceptor(read), fst).arcsort("olabel"), linear_acceptor(wrote))
-    )
-    costs: list[float] = [0.0] * len(steps)
-    state, at, number = alone.start(), 0, 0
-    while alone.num_arcs(state):
-        (arc,) = alone.arcs(state)
-        at += bool(arc.ilabel)
-        while number < len(steps) - 1 and at > steps[number].last:
+    written = [label for step in steps for label in step.writes]
+    path = pynini.shortestpath(pynini.compose(_transduce(labels, fst), linear_acceptor(written)))
+    costs = [0.0] * len(steps)
+    state, position, number = path.start(), 0, 0
+    while path.num_arcs(state):
+        (arc,) = path.arcs(state)
+        position += bool(arc.ilabel)
+        while number < len(steps) - 1 and position > steps[number].last:
             number += 1
         costs[number] += float(arc.weight)
         state = arc.nextstate
-    costs[-1] += float(alone.final(state))
-    return [LevelStep(one.reads, one.writes, cost, one.first, one.last) for one, cost in zip(steps, costs, strict=True)]
+    costs[-1] += float(path.final(state))
+    return [replace(step, cost=cost) for step, cost in zip(steps, costs, strict=True)]
 
 
-def _ending_anywhere(fst: pynini.Fst) -> pynini.Fst:
+def _all_final(fst: pynini.Fst) -> pynini.Fst:
+    """A copy in which a path may end in any state."""
     fst = fst.copy()
     for state in fst.states():
         if float(fst.final(state)) == math.inf:
@@ -253,7 +284,7 @@ def linear_acceptor(labels: Sequence[int]) -> pynini.Fst:
     fst = pynini.Fst()
     fst.add_states(len(labels) + 1)
     fst.set_start(0)
-    for at, label in enumerate(labels):
-        fst.add_arc(at, pynini.Arc(label, label, 0.0, at + 1))
+    for position, label in enumerate(labels):
+        fst.add_arc(position, Arc(label, label, 0.0, position + 1))
     fst.set_final(len(labels))
     return fst

@@ -1,4 +1,4 @@
-"""Search of a cascade for the best reading of a clip's frame scores (SPEC §10), with kaldi-decoder.
+"""Search of a cascade for the best path of a clip's frame scores (SPEC §10), with kaldi-decoder.
 
 The graph is an OpenFst file. Scores are (T, N) natural log-likelihoods; column i belongs to input label i + 1.
 """
@@ -16,7 +16,7 @@ MAX_GRAPH_BYTES = 8 << 30
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """beam: how much worse than the best of a frame a hypothesis may be, nats. most_active: hypotheses kept a frame."""
+    """beam: nats by which a hypothesis may be worse than the best one of its frame. most_active: hypotheses kept per frame."""
 
     beam: float = 12.0
     most_active: int = 7000
@@ -24,9 +24,9 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class BestPath:
-    """words: output labels in order. frames: (T,) the input label of every frame. starts: frame at which each word begins.
+    """words: output labels in order. frames: (T,) input label of every frame. starts: the frame at which each word begins.
 
-    cost: of graph and scores together. complete: False where no path reached an end of the grammar and the best one so far stands.
+    cost: nats, of graph and scores together. complete: False if no path ends in a final state, and this is the best partial path.
     """
 
     words: tuple[int, ...]
@@ -37,7 +37,10 @@ class BestPath:
 
 
 class Decoder:
-    """A graph, and the search of it: `decode` a clip, or `start`, `advance` with frames as they come, and `best` so far."""
+    """Viterbi search of a graph: `decode` a clip, or `start`, `advance` with frames as they arrive, and read the `best` so far.
+
+    graph: the graph or its file. Raises ValueError if the file is too large or not an OpenFst file.
+    """
 
     def __init__(self, graph: "kaldifst.StdVectorFst | Path", options: SearchOptions = SearchOptions()):
         self.graph = read_graph(graph) if isinstance(graph, Path) else graph
@@ -45,72 +48,78 @@ class Decoder:
         self._search: FasterDecoder | None = None
 
     def decode(self, scores: np.ndarray) -> BestPath:
-        """(T, N) → the best path. Raises ValueError: no frames, or scores that are not numbers."""
+        """The best path of a clip. scores: (T, N). Raises ValueError if there are no frames or a score is not finite."""
         search = FasterDecoder(self.graph, self._options())
         search.decode(DecodableCtc(checked_scores(scores)))
-        return _best(search)
+        return _best_path(search)
 
     def start(self) -> None:
+        """Starts a stream."""
         self._search = FasterDecoder(self.graph, self._options())
         self._search.init_decoding()
 
     def advance(self, scores: np.ndarray) -> None:
-        """(T, N) further frames."""
-        if self._search is None:
-            raise ValueError("start first")
-        done = self._search.num_frames_decoded()
-        self._search.advance_decoding(DecodableCtc(checked_scores(scores), done))
+        """Reads the next frames (T, N) of the stream. Raises ValueError if there are none, or a score is not finite."""
+        search = self._started()
+        search.advance_decoding(DecodableCtc(checked_scores(scores), search.num_frames_decoded()))
 
     def best(self) -> BestPath:
-        """Of the frames so far, as though the clip ended here."""
+        """The best path of the frames so far, as if the stream ended here."""
+        return _best_path(self._started())
+
+    def _started(self) -> FasterDecoder:
         if self._search is None:
             raise ValueError("start first")
-        return _best(self._search)
+        return self._search
 
     def _options(self) -> FasterDecoderOptions:
         return FasterDecoderOptions(beam=self.options.beam, max_active=self.options.most_active)
 
 
 def read_graph(path: Path) -> "kaldifst.StdVectorFst":
-    """Raises ValueError: too large, or no OpenFst file."""
+    """The graph in an OpenFst file. Raises ValueError if it is larger than MAX_GRAPH_BYTES or not an OpenFst file."""
     if path.stat().st_size > MAX_GRAPH_BYTES:
         raise ValueError(f"{path} is larger than {MAX_GRAPH_BYTES >> 30} GiB")
     graph = kaldifst.StdVectorFst.read(str(path))
     if graph is None:
-        raise ValueError(f"{path} is no OpenFst file")
+        raise ValueError(f"{path} is not an OpenFst file")
     return graph
 
 
 def checked_scores(scores: np.ndarray) -> np.ndarray:
-    """(T, N) as the searches want them. Raises ValueError: no frames, or scores that are not numbers."""
+    """(T, N) scores as contiguous float32. Raises ValueError if there are no frames or a score is not finite."""
     values = np.ascontiguousarray(scores, dtype=np.float32)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"scores of shape {values.shape} that are finite are wanted: (frames, labels)")
+        raise ValueError(f"scores must be finite and of shape (frames, labels), got {values.shape}")
     return values
 
 
-def _best(search: FasterDecoder) -> BestPath:
+def _best_path(search: FasterDecoder) -> BestPath:
     complete = search.reached_final()
-    found, lattice = search.get_best_path(use_final_probs=complete)
-    if not found:
+    success, lattice = search.get_best_path(use_final_probs=complete)
+    if not success:
         return BestPath((), (), (), float("inf"), False)
-    words, frames, starts, cost = [], [], [], 0.0
-    for reads, says, graph, score in path_arcs(lattice):
-        if says:
-            words.append(says)
+    words: list[int] = []
+    frames: list[int] = []
+    starts: list[int] = []
+    cost = 0.0
+    for input_label, word, graph_cost, score_cost in path_arcs(lattice):
+        if word:
+            words.append(word)
             starts.append(len(frames))
-        if reads:
-            frames.append(reads)
-        cost += graph + score
+        if input_label:
+            frames.append(input_label)
+        cost += graph_cost + score_cost
     return BestPath(tuple(words), tuple(frames), tuple(starts), cost, complete)
 
 
-def path_arcs(lattice) -> Iterator[tuple[int, int, float, float]]:
-    """Input label, output label, and costs of graph and scores of each arc of a lattice that is one path, and of its end (0, 0).
+def path_arcs(lattice: "kaldifst.Lattice") -> Iterator[tuple[int, int, float, float]]:
+    """The arcs of a linear lattice, and its end with labels 0: input label, output label, graph cost and score cost.
 
-    Read from its printed form: the Python package has no other way to an arc.
+    They are parsed from the lattice's text form, because the Python package does not give access to its arcs.
     """
     for line in lattice.to_str(show_weight_one=True).splitlines():
         *labels, weight = line.split()
-        reads, says = map(int, labels[2:]) if len(labels) == 4 else (0, 0)
-        yield reads, says, *map(float, weight.split(","))
+        input_label, output_label = map(int, labels[2:]) if len(labels) == 4 else (0, 0)
+        graph_cost, score_cost = map(float, weight.split(","))
+        yield input_label, output_label, graph_cost, score_cost

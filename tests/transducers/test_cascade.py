@@ -130,7 +130,7 @@ def fused_in(meant, forms):
 
 def changed_in(units, known):
     for forms in itertools.product(*([None, *(one for one in known.changes if one.writes == unit)] for unit in units)):
-        if all(fits(units, forms, at, known.places) for at in range(len(units))):
+        if all(fits(units, forms, at, known.context_classes) for at in range(len(units))):
             labels = tuple(form.reads if form else unit for unit, form in zip(units, forms, strict=True))
             yield labels, sum(form.cost for form in forms if form)
 

@@ -72,5 +72,5 @@ def test_costs_agree_with_the_acceptor():
 
 def test_what_is_no_graph(tmp_path):
     (tmp_path / "g.fst").write_text("hello")
-    with pytest.raises(ValueError, match="no OpenFst file"):
+    with pytest.raises(ValueError, match="not an OpenFst file"):
         read_graph(tmp_path / "g.fst")

@@ -45,14 +45,14 @@ def test_all_short_strings():
 
 def test_without_loci_everything_passes_but_points():
     none = ReferenceSymbols(2, 0, {}, {})
-    assert none.written == 2
+    assert none.highest_label == 2
     assert set(outputs(discourse(none), (1, 2, 2))) == {(1, 2, 2)}
 
 
 def test_labels_do_not_collide():
     written = [SYMBOLS.introduction(3), SYMBOLS.introduction(4), SYMBOLS.noun]
     assert len({*range(1, UNITS + 1), *written}) == UNITS + 3
-    assert SYMBOLS.written == max(written)
+    assert SYMBOLS.highest_label == max(written)
 
 
 @pytest.mark.parametrize("wrong", [{"points": {9: 1}}, {"points": {1: 4}}, {"moves": {3: (1, 2)}}, {"moves": {1: (0, 1)}}])

@@ -1,21 +1,23 @@
-"""C: units as their neighbours change them (SPEC §10): handshape assimilation, movement reduction, location anticipation.
+"""C: coarticulation (SPEC §10): handshape assimilation, movement reduction, and location anticipation.
 
-C reads what is seen, writes the unit that was meant. Identity is always possible. A reading has exactly one path: one state
-and label have at most one arc.
+C reads frame labels and writes the units that were intended. A unit is always possible unchanged. Every input has at most one
+path: each state has at most one arc per label.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pynini
+from pywrapfst import Arc
 
 
 @dataclass(frozen=True)
 class Change:
-    """A unit in another form. reads: label of the form; writes: of the unit; cost: −log of how often it happens.
+    """A contextual form of a unit. reads: label of the form; writes: label of the unit; cost: −log of its probability.
 
-    handshape: of the unit before, at the same location, whose handshape this form has (assimilation), or None. location: of
-    the unit after, which this form is at already (anticipation), or None. Neither: it happens anywhere (reduction).
+    handshape: for assimilation, the handshape of the form, which is that of the previous unit, at the same location.
+    location: for anticipation, the location of the form, which is that of the next unit. Both None: possible in every context
+    (reduction).
     """
 
     reads: int
@@ -27,59 +29,85 @@ class Change:
 
 @dataclass(frozen=True)
 class ContextClass:
-    """The classes by which a unit is a neighbour: its handshape and its location."""
+    """What a unit's neighbours may take from it: its handshape and its location, as codes."""
 
     handshape: int
     location: int
 
 
+@dataclass(frozen=True)
+class _State:
+    """previous: class of the previous unit, if a change depends on it. promised: location that the next unit must have."""
+
+    previous: ContextClass | None = None
+    promised: int | None = None
+
+
+@dataclass
+class _Builder:
+    """C while it is built. Only states that can be reached are added."""
+
+    units: Sequence[ContextClass]
+    changes: Sequence[Change]
+    fst: pynini.Fst = field(default_factory=pynini.Fst)
+    numbers: dict[_State, int] = field(default_factory=dict)
+    unfinished: list[_State] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        changes = (change for change in self.changes if change.handshape is not None)
+        self._relevant = {(change.handshape, self.units[change.writes - 1].location) for change in changes}
+
+    def number(self, state: _State) -> int:
+        """The number of a state, which is added if it is new."""
+        if state not in self.numbers:
+            self.numbers[state] = self.fst.add_state()
+            self.unfinished.append(state)
+            if state.promised is None:
+                self.fst.set_final(self.numbers[state])
+        return self.numbers[state]
+
+    def after(self, unit: int, promised: int | None = None) -> int:
+        """The number of the state after a unit."""
+        unit_class = self.units[unit - 1]
+        relevant = (unit_class.handshape, unit_class.location) in self._relevant
+        return self.number(_State(unit_class if relevant else None, promised))
+
+    def applies(self, change: Change, state: _State) -> bool:
+        """Whether a contextual form may be read in a state."""
+        location = self.units[change.writes - 1].location
+        if change.handshape is not None and state.previous != ContextClass(change.handshape, location):
+            return False
+        return state.promised in (None, location)
+
+    def arcs(self, state: _State, passing: Iterable[int]) -> list[Arc]:
+        """All arcs that leave a state."""
+        arcs = []
+        for label, unit_class in enumerate(self.units, 1):
+            if state.promised in (None, unit_class.location):
+                arcs.append(Arc(label, label, 0.0, self.after(label)))
+        if state.promised is None:
+            arcs += [Arc(label, label, 0.0, self.number(_State())) for label in passing]
+        for change in self.changes:
+            if self.applies(change, state):
+                target = self.after(change.writes, change.location)
+                arcs.append(Arc(change.reads, change.writes, change.cost, target))
+        return arcs
+
+
 def context(units: Sequence[ContextClass], changes: Iterable[Change], passing: Iterable[int] = ()) -> pynini.Fst:
-    """C over units 1…U, `units[u − 1]` of each; passing: labels beside them, which are no neighbours of anything.
+    """C over units 1…U.
 
-    A state is what the unit before was, as far as a change depends on it, and the location promised for the unit to come.
-    Raises ValueError: a form that is read as two things in one context.
+    units: (U,) the class of each. passing: further labels, which are copied and have no effect as neighbours. Raises
+    ValueError if a label can be read as two units in one context.
     """
-    changes = tuple(changes)
-    wanted = {(one.handshape, units[one.writes - 1].location) for one in changes if one.handshape is not None}
-    fst = pynini.Fst()
-    numbers: dict[tuple[tuple[int, int] | None, int | None], int] = {}
-    queue: list[tuple[tuple[int, int] | None, int | None]] = []
-
-    def number(before: tuple[int, int] | None, promised: int | None) -> int:
-        key = (before, promised)
-        if key not in numbers:
-            numbers[key] = fst.add_state()
-            queue.append(key)
-            if promised is None:
-                fst.set_final(numbers[key])
-        return numbers[key]
-
-    def seen_as(label: int) -> tuple[int, int] | None:
-        key = (units[label - 1].handshape, units[label - 1].location)
-        return key if key in wanted else None
-
-    fst.set_start(number(None, None))
-    passing = tuple(passing)
-    while queue:
-        before, promised = queue.pop()
-        state = numbers[before, promised]
-        read: set[int] = set()
-
-        def arc(reads: int, writes: int, cost: float, target: int, state: int = state, read: set[int] = read) -> None:
-            if reads in read:
-                raise ValueError(f"label {reads} is read as two units in one context")
-            read.add(reads)
-            fst.add_arc(state, pynini.Arc(reads, writes, cost, target))
-
-        for label, unit in enumerate(units, 1):
-            if promised in (None, unit.location):
-                arc(label, label, 0.0, number(seen_as(label), None))
-        if promised is None:
-            for label in passing:
-                arc(label, label, 0.0, number(None, None))
-        for one in changes:
-            unit = units[one.writes - 1]
-            here = one.handshape is None or before == (one.handshape, unit.location)
-            if here and promised in (None, unit.location):
-                arc(one.reads, one.writes, one.cost, number(seen_as(one.writes), one.location))
-    return fst.arcsort("olabel")
+    builder, passing = _Builder(units, tuple(changes)), tuple(passing)
+    builder.fst.set_start(builder.number(_State()))
+    while builder.unfinished:
+        state = builder.unfinished.pop()
+        labels: set[int] = set()
+        for arc in builder.arcs(state, passing):
+            if arc.ilabel in labels:
+                raise ValueError(f"label {arc.ilabel} is read as two units in one context")
+            labels.add(arc.ilabel)
+            builder.fst.add_arc(builder.numbers[state], arc)
+    return builder.fst.arcsort("olabel")

@@ -1,23 +1,24 @@
 """G: the gloss n-gram as a weighted acceptor (SPEC §10).
 
-A state is a history; a word's arc leads to the longest history that the model knows; a BACKOFF arc leads to the next shorter one.
-Weights are −log probabilities, natural.
+A state is a history. The arc of a word leads to the longest history of the model after it, a BACKOFF arc to the next shorter
+history. Weights are −log probabilities, natural.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import pynini
+from pywrapfst import Arc
 
 from asl.transducers.levels.ngram import END, START, Gram, NGram
 
-#: Written on backoff arcs. It stays a symbol until L∘G is determinised, then it becomes ε.
+#: The symbol of backoff arcs. It becomes ε after L∘G is determinised.
 BACKOFF = "#0"
 
 
 def grammar(model: NGram, words: Sequence[str]) -> pynini.Fst:
-    """An acceptor over labels 1…V of `words`, V + 1 for BACKOFF; other words of the model can never be read and are left out.
+    """G over labels 1…V of `words`, and V + 1 for BACKOFF. Other words of the model are left out.
 
-    Raises ValueError: a word that the model has no probability for.
+    Raises ValueError if the model has no probability for a word.
     """
     labels = {word: label for label, word in enumerate(words, 1)}
     missing = [word for word in words if (word,) not in model.log_probs]
@@ -35,18 +36,17 @@ def grammar(model: NGram, words: Sequence[str]) -> pynini.Fst:
             fst.set_final(source, -log_prob)
         elif gram[-1] in labels:
             label = labels[gram[-1]]
-            fst.add_arc(source, pynini.Arc(label, label, -log_prob, states[_known(gram, states, model.order)]))
+            fst.add_arc(source, Arc(label, label, -log_prob, states[_longest_suffix(gram, states, model.order)]))
+    backoff = len(words) + 1
     for history, state in states.items():
         if history:
-            weight = -model.backoffs.get(history, 0.0)
-            fst.add_arc(
-                state, pynini.Arc(len(words) + 1, len(words) + 1, weight, states[_known(history[1:], states, model.order)])
-            )
+            shorter = states[_longest_suffix(history[1:], states, model.order)]
+            fst.add_arc(state, Arc(backoff, backoff, -model.backoffs.get(history, 0.0), shorter))
     return pynini.connect(fst).arcsort("ilabel")
 
 
 def _histories(model: NGram, labels: Iterable[str]) -> Iterator[Gram]:
-    """Those that a sentence of these words can reach: () first."""
+    """The histories that sentences of these words can reach, () first."""
     readable = {START, *labels}
     yield ()
     for history in model.backoffs:
@@ -54,8 +54,8 @@ def _histories(model: NGram, labels: Iterable[str]) -> Iterator[Gram]:
             yield history
 
 
-def _known(history: Gram, states: dict[Gram, int], order: int) -> Gram:
-    """The longest suffix that is a state."""
+def _longest_suffix(history: Gram, states: dict[Gram, int], order: int) -> Gram:
+    """The longest suffix of a history that is a state."""
     history = history[-(order - 1) :] if order > 1 else ()
     while history not in states:
         history = history[1:]
