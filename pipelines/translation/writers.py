@@ -39,11 +39,11 @@ def _text(translations: Sequence["Translation"]) -> str:
             times = f"{token.start:6.2f} – {token.end:.2f} s"
             lines.append(f"  {times}  {token.gloss}{referent}  {token.confidence:.2f}{alternatives}")
             lines += [f"      {tier:20} {value}  {share:.2f}" for tier, value, share in token.phonology]
-        lines += _explanation(translation)
+        lines += path_lines(translation)
     return "\n".join(lines) + "\n"
 
 
-def _explanation(translation: "Translation") -> list[str]:
+def path_lines(translation: "Translation") -> list[str]:
     """The path of the cascade, one line per step."""
     if not translation.explanation:
         return []

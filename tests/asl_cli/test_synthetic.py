@@ -90,27 +90,36 @@ def test_rendered_clips_go_through_mediapipe_and_an_interrupted_render_leaves_no
 
 
 @pytest.mark.slow
-def test_the_demo_goes_all_the_way_and_takes_up_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "SIGNS", ("MOM", "DAD", "WANT", "EAT", "BOOK", "WATER"))
-    monkeypatch.setattr(demo, "TRAINING", demo.TRAINING | {"clips": 6, "signers": 3, "sentences": 6})
+def test_the_demo_runs_the_whole_pipeline_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "SIGNS", ("MOM", "DAD", "WANT", "HELLO", "BOOK", "WATER"))
+    monkeypatch.setattr(demo, "TRAINING", demo.TRAINING | {"clips": 6, "signers": 3, "sentences": 12})
     monkeypatch.setattr(demo, "RECIPE", {"epochs": 3})
-    monkeypatch.setattr(demo, "SHOWN_SIGNS", ("WATER",))
-    found = demo.run_demo(tmp_path / "demo", Silent())
-    assert not found.failed
-    assert found.shown[0].signed == ("WATER",)
-    assert len(found.shown[1].signed) >= 2
-    assert all(one.captioned.stat().st_size > 10_000 for one in found.shown)
-    page = found.report.read_text()
+    monkeypatch.setattr(demo, "SHOWN_SIGNS", ("HELLO",))
+    result = demo.run_demo(tmp_path / "demo", Silent())
+    assert not result.failed
+    sign, sentence = result.clips
+    assert sign.signed == ("HELLO",)
+    assert len(sentence.signed) >= 2
+    assert sign.correct == (sign.read == ("HELLO",))
+    assert all(clip.captioned.stat().st_size > 10_000 for clip in result.clips)
+    page = result.report.read_text()
     assert "synthetic" in page
-    assert all(one.captioned.name in page for one in found.shown)
-    assert open_workspace(tmp_path / "demo").state("train-ctc")["metrics"]["synthetic_clips"] > 0
+    assert all(clip.captioned.name in page for clip in result.clips)
+    # The path of the sentence is shown as the cascade found it.
+    assert bool(sentence.translation.explanation) == bool(sentence.read) == ("How the cascade read it" in page)
+    state = open_workspace(tmp_path / "demo").state
+    assert state("train-ctc")["metrics"]["synthetic_clips"] > 0
+    assert state("build-fst")["metrics"]["graph"] == "demo"
     before = digests(tmp_path / "demo" / "synthetic", "*.mp4")
     again = demo.run_demo(tmp_path / "demo", Silent())
-    assert [one.read for one in again.shown] == [one.read for one in found.shown]
+    assert [clip.read for clip in again.clips] == [clip.read for clip in result.clips]
     assert digests(tmp_path / "demo" / "synthetic", "*.mp4") == before
+    assert {clip.signed for clip in demo.run_demo(tmp_path / "other", Silent(), seed=1).clips} != {
+        clip.signed for clip in result.clips
+    }
 
 
 def test_the_demo_leaves_other_workspaces_alone(asl, tmp_path):
     asl("init", tmp_path, check=0)
     refused = asl("demo", tmp_path, check=1)
-    assert "workspace of its own" in refused.stderr
+    assert "is a workspace, and not one of the demo" in refused.stderr
