@@ -1,8 +1,8 @@
-"""Two baselines of the field on landmarks, for comparison in the same run: Pose-GRU and Pose-TGCN (Li et al., WACV 2020).
+"""Two published baselines on landmarks, trained in the same run: Pose-GRU and Pose-TGCN (Li et al., WACV 2020).
 
-Rebuilt from the paper's description and its authors' published settings: 55 points (13 of the body, 21 of each hand), x and y
-in the picture, 50 frames; a two-layer GRU, and residual graph convolutions whose adjacency is learned over the points'
-trajectories. Adam, dropout 0.3. Missing points are zeros, as there.
+Reimplemented from the paper and its authors' published settings: 55 points (13 of the body, 21 of each hand), x and y in the
+picture, 50 frames; a GRU of two layers, and residual graph convolutions over the points' trajectories with learned adjacency.
+Adam, dropout 0.3. Missing points are zeros, as in the paper.
 """
 
 from pathlib import Path
@@ -67,7 +67,7 @@ BASELINES = {"Pose-GRU": PoseGRU, "Pose-TGCN": PoseTGCN}
 
 
 def points_of(workspace: Path, clip: Clip) -> np.ndarray:
-    """(T, 55, 2) in picture coordinates from −1 to 1, 0 where not seen."""
+    """(T, 55, 2) in picture coordinates from −1 to 1, 0 where a point is missing."""
     landmarks = read_pose(workspace / clip.pose)
     size = np.array([1.0, 1.0 / landmarks.aspect])
     values = 2 * (landmarks.points[:, POINTS, :2] / size) - 1
@@ -75,7 +75,7 @@ def points_of(workspace: Path, clip: Clip) -> np.ndarray:
 
 
 def right_by_baseline(name: str, workspace: Path, train: list[Clip], test: list[Clip], seed: int = 0) -> np.ndarray:
-    """(clips,) 1 where the baseline, trained on one-sign clips, names the gloss of a test clip, else 0."""
+    """(clips,) 1 where the baseline is right about a test clip, else 0. All clips show a single sign."""
     glosses = sorted({clip.glosses[0] for clip in train})
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -95,14 +95,14 @@ def right_by_baseline(name: str, workspace: Path, train: list[Clip], test: list[
             optimiser.step()
     model.eval()
     with torch.no_grad():
-        shown = torch.from_numpy(np.stack([_sampled(points_of(workspace, clip), None) for clip in test]))
-        best = torch.cat([model(part).argmax(dim=1) for part in shown.split(256)])
+        values = torch.from_numpy(np.stack([_sampled(points_of(workspace, clip), None) for clip in test]))
+        best = torch.cat([model(batch).argmax(dim=1) for batch in values.split(256)])
     return np.array([glosses[i] == clip.glosses[0] for i, clip in zip(best.tolist(), test, strict=True)], dtype=float)
 
 
 def _sampled(clip: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-    """FRAMES even frames of a clip; in training from a random stretch of at least 80 % of it."""
+    """FRAMES evenly spaced frames of a clip; in training (with `rng`), from a random part of at least 80 % of it."""
     share = 1.0 if rng is None else rng.uniform(0.8, 1.0)
     start = 0.0 if rng is None else rng.uniform(0, 1 - share)
-    at = (start + share * np.linspace(0, 1, FRAMES)) * (len(clip) - 1)
-    return clip[np.rint(at).astype(int)]
+    indices = (start + share * np.linspace(0, 1, FRAMES)) * (len(clip) - 1)
+    return clip[np.rint(indices).astype(int)]

@@ -1,32 +1,33 @@
-"""Held-out clips of one sign: a trained model beside the baselines, clip by clip, with intervals."""
+"""Compares a trained model with the baselines on held-out clips of single signs, paired by clip, with intervals."""
 
 from pathlib import Path
 
 import numpy as np
 from baselines import BASELINES, right_by_baseline
-from twenty import asl
+from twenty import run_asl
 
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.recogniser.measures import bootstrap_mean
 
-OURS = "asl"
+ASL = "asl"
 
 
 def right_on_test(workspace: Path, train: list[str], seed: int = 0) -> dict[str, np.ndarray]:
-    """Trains on the train split with `asl train-ctc` and with each baseline; method → (clips,) 1 where top-1 is right.
+    """Trains `asl train-ctc` and each baseline on the train split. Returns method → (clips,) 1 where top-1 is right.
 
-    Every method is tested on the same clips: those of glosses that were trained on.
+    All methods are tested on the same clips: those whose glosses are in the training data.
     """
-    made = asl("train-ctc", "-w", str(workspace), "--seed", str(seed), *train)["metrics"]
-    found = asl("evaluate", "-w", str(workspace), "--force")["results"]
+    metrics = run_asl("train-ctc", "-w", str(workspace), "--seed", str(seed), *train)["metrics"]
+    results = run_asl("evaluate", "-w", str(workspace), "--force")["results"]
     clips = read_clips(workspace / "clips.jsonl")
-    learned = [clip for clip in clips if clip.split == "train" and len(clip.glosses) == 1]
-    ours = {row["name"]: row for row in found["clips"]}
-    test = [clip for clip in clips if clip.split == "test" and clip.name in ours]
-    right = {OURS: np.array([ours[clip.name]["rank"] == 1 for clip in test], dtype=float)}
-    right |= {"top-5": np.array([ours[clip.name]["rank"] <= 5 for clip in test], dtype=float)}
-    right |= {name: right_by_baseline(name, workspace, learned, test, seed) for name in BASELINES}
-    print(f"{workspace.name}: {len(test)} clips, {len(learned)} to train, {made['seconds']:.0f} s; " + summary(right), flush=True)
+    train_clips = [clip for clip in clips if clip.split == "train" and len(clip.glosses) == 1]
+    ranks = {row["name"]: row["rank"] for row in results["clips"]}
+    test = [clip for clip in clips if clip.split == "test" and clip.name in ranks]
+    right = {ASL: np.array([ranks[clip.name] == 1 for clip in test], dtype=float)}
+    right |= {"top-5": np.array([ranks[clip.name] <= 5 for clip in test], dtype=float)}
+    right |= {name: right_by_baseline(name, workspace, train_clips, test, seed) for name in BASELINES}
+    counts = f"{len(test)} test clips, {len(train_clips)} training clips, {metrics['seconds']:.0f} s"
+    print(f"{workspace.name}: {counts}; {summary(right)}", flush=True)
     return right
 
 
@@ -35,10 +36,11 @@ def summary(right: dict[str, np.ndarray]) -> str:
 
 
 def report(right: dict[str, np.ndarray]) -> None:
-    """Each method's top-1 with its interval, and how far we are ahead of each baseline, paired over clips."""
+    """Prints top-1 of each method, and the difference of asl to each baseline, paired by clip, with intervals."""
     for name, values in right.items():
-        one = bootstrap_mean(values)
-        print(f"{name:10} {100 * one.value:.1f} % [{100 * one.low:.1f}, {100 * one.high:.1f}] of {len(values)}")
+        mean = bootstrap_mean(values)
+        print(f"{name:10} {100 * mean.value:.1f} % [{100 * mean.low:.1f}, {100 * mean.high:.1f}] of {len(values)}")
     for name in BASELINES:
-        one = bootstrap_mean(right[OURS] - right[name])
-        print(f"ahead of {name} by {100 * one.value:+.1f} points [{100 * one.low:+.1f}, {100 * one.high:+.1f}]")
+        difference = bootstrap_mean(right[ASL] - right[name])
+        low, high = 100 * difference.low, 100 * difference.high
+        print(f"{ASL} minus {name}: {100 * difference.value:+.1f} points [{low:+.1f}, {high:+.1f}]")

@@ -1,10 +1,10 @@
-"""How MediaPipe misjudges what it sees, feature by feature, where the truth is known: on rendered synthetic clips.
+"""Errors of MediaPipe, feature by feature, on rendered synthetic clips, for which the truth is known.
 
     asl extract -w WORKSPACE --synthetic --video --clips 3 --signers 3 --first-signer 100
     python benchmarks/detector_error.py WORKSPACE
 
-For each of phon36: correlation and slope of what MediaPipe gives against the truth, and the residual; beside it the same for
-the detector model of pipelines/synthetic/noise.py, which should look alike.
+For each feature of phon36, prints correlation and slope of MediaPipe's values against the truth, and the residual; beside them
+the same for the detector model of pipelines/synthetic/noise.py, which should be similar.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from asl.pipelines.synthetic import performances
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 NAMES = [
     *(f"{side} {finger}" for side in ("left", "right") for finger in FINGERS),
-    *(f"{what} {side} {axis}" for what in ("location", "palm", "velocity") for side in ("left", "right") for axis in "xyz"),
+    *(f"{feature} {side} {axis}" for feature in ("location", "palm", "velocity") for side in ("left", "right") for axis in "xyz"),
     *(f"acceleration {axis}" for axis in "xyz"),
     *(f"eye line {axis}" for axis in "xyz"), "mouth", "brows",
 ]  # fmt: skip
@@ -31,16 +31,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspace", type=Path)
     folder = parser.parse_args().workspace
-    truth, found, model = (np.concatenate(parts) for parts in zip(*features(folder), strict=True))
+    truth, tracked, simulated = (np.concatenate(parts) for parts in zip(*features(folder), strict=True))
     print(f"{len(truth)} frames           MediaPipe: r  slope  residual   model: r  slope  residual   sd of the truth")
     for i, name in enumerate(NAMES):
-        one, other = fit(truth[:, i], found[:, i]), fit(truth[:, i], model[:, i])
-        print(f"{name:18} {one[0]:14.2f} {one[1]:6.2f} {one[2]:9.2f} {other[0]:10.2f} {other[1]:6.2f} {other[2]:9.2f} "
+        a, b = fit(truth[:, i], tracked[:, i]), fit(truth[:, i], simulated[:, i])
+        print(f"{name:18} {a[0]:14.2f} {a[1]:6.2f} {a[2]:9.2f} {b[0]:10.2f} {b[1]:6.2f} {b[2]:9.2f} "
               f"{np.nanstd(truth[:, i]):17.2f}")  # fmt: skip
 
 
 def features(folder: Path):
-    """Each rendered clip's (truth, MediaPipe, model), (T, 36) each."""
+    """Yields (truth, MediaPipe, detector model) of each rendered clip, (T, 36) each."""
     phon36 = FEATURE_SETS["phon36"]
     for clip in read_clips(folder / "clips.jsonl"):
         signer, name = clip.name.split("/")
@@ -48,19 +48,19 @@ def features(folder: Path):
         number = int(signer.removeprefix("synthetic-"))
         recipe = performances.Recipe("everyday", 0, gloss, int(take), number, 0, clip.fps, False)
         exact = performances.landmarks(recipe)
-        found = read_pose(folder / clip.pose)
-        if gloss == "sentence" or len(exact) != len(found):
+        tracked = read_pose(folder / clip.pose)
+        if gloss == "sentence" or len(exact) != len(tracked):
             continue
-        three = (exact, found, performances.landmarks(replace(recipe, noise=True)))
-        yield tuple(clip_features(one, phon36, 25.0)[0] for one in three)
+        versions = (exact, tracked, performances.landmarks(replace(recipe, noise=True)))
+        yield tuple(clip_features(landmarks, phon36, 25.0)[0] for landmarks in versions)
 
 
-def fit(truth: np.ndarray, found: np.ndarray) -> tuple[float, float, float]:
-    """Correlation, slope and standard deviation of the residual, over what both have."""
-    both = np.isfinite(truth) & np.isfinite(found)
-    x, y = truth[both], found[both]
-    slope, start = np.polyfit(x, y, 1)
-    return float(np.corrcoef(x, y)[0, 1]), float(slope), float((y - slope * x - start).std())
+def fit(truth: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
+    """Correlation, slope and standard deviation of the residual, over the frames in which both are present."""
+    both = np.isfinite(truth) & np.isfinite(values)
+    x, y = truth[both], values[both]
+    slope, intercept = np.polyfit(x, y, 1)
+    return float(np.corrcoef(x, y)[0, 1]), float(slope), float((y - slope * x - intercept).std())
 
 
 if __name__ == "__main__":

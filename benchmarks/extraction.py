@@ -1,9 +1,9 @@
-"""`asl extract --videos` against a plain one-process MediaPipe Holistic loop over the same clips, in the same run.
+"""`asl extract --videos` against a plain loop over MediaPipe Holistic in one process, on the same clips, in the same run.
 
     python benchmarks/extraction.py FOLDER-OF-VIDEOS [--clips N]
 
-Prints frames a second of both and their ratio, the largest difference between the two's landmarks, and the peak memory
-of the worker processes.
+Prints frames per second of both and their ratio, the largest difference of their landmarks, and the peak memory of the worker
+processes.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from asl.pipelines.media.pose_files import read_pose
 
 
 def plain_loop(files: list[Path]) -> tuple[dict[str, np.ndarray], float]:
-    """What anyone would write: one process, one graph, a fresh tracking state a clip. x and y in image widths."""
+    """The obvious loop: one process, one graph, reset for each clip. x and y in image widths."""
     from mediapipe.python.solutions.holistic import Holistic
 
-    found, clock = {}, time.perf_counter()
+    points, clock = {}, time.perf_counter()
     with Holistic(model_complexity=1) as holistic:
         for file in files:
             holistic.reset()
@@ -37,16 +37,16 @@ def plain_loop(files: list[Path]) -> tuple[dict[str, np.ndarray], float]:
                 for frame in container.decode(video=0):
                     picture = frame.to_ndarray(format="rgb24")
                     frames.append(as_points(holistic.process(picture), picture.shape[0] / picture.shape[1]))
-            found[file.name] = np.stack(frames)
-    return found, time.perf_counter() - clock
+            points[file.name] = np.stack(frames)
+    return points, time.perf_counter() - clock
 
 
 def as_points(result, height: float) -> np.ndarray:
     points = empty_points(1)[0]
     parts = (result.pose_landmarks, result.face_landmarks, result.left_hand_landmarks, result.right_hand_landmarks)
-    for part, where in zip(parts, COMPONENTS.values(), strict=True):
+    for part, rows in zip(parts, COMPONENTS.values(), strict=True):
         if part is not None:
-            points[where] = [(point.x, point.y * height, point.z) for point in part.landmark]
+            points[rows] = [(point.x, point.y * height, point.z) for point in part.landmark]
     return points
 
 
@@ -68,7 +68,7 @@ class PeakMemory(threading.Thread):
 
 
 def by_asl(folder: Path, workspace: Path) -> tuple[float, float]:
-    """Seconds that the command took from start to end, and the peak memory of a worker, MiB."""
+    """Seconds of the whole command, and the peak memory of a worker, MiB."""
     asl = shutil.which("asl")
     subprocess.run([asl, "init", str(workspace), "-q"], check=True)
     clock = time.perf_counter()
@@ -84,8 +84,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=int, default=0, help="only the first N clips")
-    chosen = parser.parse_args()
-    files = sorted(chosen.folder.glob("*.mp4"))[: chosen.clips or None]
+    args = parser.parse_args()
+    files = sorted(args.folder.glob("*.mp4"))[: args.clips or None]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "videos").mkdir()
@@ -98,13 +98,13 @@ def main() -> None:
         worst = max(difference(read_pose(folder / "ws" / clip.pose).points, expected[clip.name]) for clip in clips)
     print(f"{len(files)} clips, {frames} frames", file=sys.stdout)
     print(f"plain loop:  {frames / plain:6.1f} frames/s")
-    print(f"asl extract: {frames / seconds:6.1f} frames/s, everything from start to report included")
+    print(f"asl extract: {frames / seconds:6.1f} frames/s, including start and report")
     print(f"ratio: {plain / seconds:.2f}")
-    print(f"landmarks differ by at most {worst:.1e} image widths; a worker's memory peaked at {memory:.0f} MiB")
+    print(f"landmarks differ by at most {worst:.1e} image widths; peak memory of a worker {memory:.0f} MiB")
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
-    """Largest difference of two clips' points; infinite if they do not show the same points."""
+    """Largest difference of two clips' points; infinite if their present points differ."""
     if a.shape != b.shape or (np.isfinite(a) != np.isfinite(b)).any():
         return float("inf")
     return float(np.nanmax(np.abs(a - b)))

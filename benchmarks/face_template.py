@@ -1,9 +1,9 @@
-"""The face of the synthetic signer as MediaPipe sees it: makes pipelines/synthetic/face.npy.
+"""Makes pipelines/synthetic/face.npy: the face of the synthetic signer, as detected by MediaPipe.
 
     python benchmarks/face_template.py
 
-Renders a neutral face and each expression, runs MediaPipe on them, and stores the 468 points of the neutral face and how
-each expression moves them, in the body frame, shoulder widths. Not a measurement of any person.
+Renders a neutral face and each expression, runs MediaPipe on them, and stores the 468 points of the neutral face and their
+displacement by each expression, in the body frame, in shoulder widths. It is not measured from any person.
 """
 
 from pathlib import Path
@@ -29,9 +29,9 @@ def main() -> None:
     tracks = resting(signer, np.vstack([np.zeros(4), np.eye(4)]).repeat(FRAMES, axis=0))
     pictures = Painter(signer, SIDE).pictures(skeleton.body_of(tracks, signer))
     extractor = Extractor(LandmarkSettings())
-    found = extractor.extract(Frame(i / 25, picture) for i, picture in enumerate(pictures)).landmarks.points[:, FACE]
+    tracked = extractor.extract(Frame(i / 25, picture) for i, picture in enumerate(pictures)).landmarks.points[:, FACE]
     extractor.close()
-    faces = np.median(found.reshape(5, FRAMES, 468, 3)[:, 2:], axis=1)
+    faces = np.median(tracked.reshape(5, FRAMES, 468, 3)[:, 2:], axis=1)
     faces = in_body_frame(faces, signer.camera)
     faces = (faces + faces[:, mirror_of(faces[0])] * [-1, 1, 1]) / 2
     faces[1:] -= faces[0]
@@ -49,7 +49,7 @@ def resting(signer: Signer, face: np.ndarray) -> skeleton.Tracks:
 
 
 def in_body_frame(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """Image widths → shoulder widths, the nose tip at its place."""
+    """Image widths → shoulder widths, with the nose tip at NOSE_TIP_DEPTH."""
     depth = points[..., 2] / camera.zoom
     depth += NOSE_TIP_DEPTH - depth[..., NOSE_TIP : NOSE_TIP + 1]
     centre = np.array([0.5 + camera.shift[0], 0.5 / camera.aspect + camera.shift[1]])
@@ -58,9 +58,9 @@ def in_body_frame(points: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def mirror_of(face: np.ndarray) -> np.ndarray:
-    """(468, 3) → which point lies nearest to each one's mirror image."""
-    away = np.linalg.norm(face[:, None] - face[None] * [-1, 1, 1], axis=-1)
-    return away.argmin(axis=1)
+    """(468, 3) → (468,) index of the point nearest to the mirror image of each."""
+    distance = np.linalg.norm(face[:, None] - face[None] * [-1, 1, 1], axis=-1)
+    return distance.argmin(axis=1)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Coverage-guided fuzzing of every reader of files from outside (needs `pip install atheris`, Linux, Python 3.11).
 
-    python benchmarks/fuzz.py all --seconds 600 [--jobs 1] [--work DIR]
-    python benchmarks/fuzz.py pose --seconds 600
+    python -m benchmarks.fuzz all --seconds 600 [--jobs 1] [--work DIR]
+    python -m benchmarks.fuzz pose --seconds 600
 
-A find is whatever is no answer: an exception that is neither AslError nor BadClip, a crash, more than 2 s or 1 GB for one input,
-a file written outside of the reader's folder, a program started, a connection made, an object unpickled. Inputs begin from the
-small whole files of tests/seeds.py and the finds of before (tests/hostile). Prints for each reader the inputs tried, and the
-branches and values seen (libFuzzer's coverage and features), and keeps what it found in DIR/READER/finds.
+Run it from the root of the repository. A find is an input that makes a reader raise anything but AslError or BadClip, crash, take
+more than 2 s or 1 GB, write a file outside its folder, start a program, open a connection, or unpickle an object. Inputs start
+from the small valid files of tests/reader_seeds.py and from earlier finds (tests/hostile). Prints, for each reader, the number of
+inputs, and libFuzzer's coverage and features; finds are kept in DIR/READER/finds.
 """
 
 import argparse
@@ -26,24 +26,24 @@ from pathlib import Path
 import tomli
 import tomlkit
 
-TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS.parent)]
-
-#: How the readers' files are made up, for the mutations.
+ROOT = Path(__file__).resolve().parent.parent
+HOSTILE = ROOT / "tests" / "hostile"
+#: Readers by the format of their files, for the mutations.
 BYTES, TOMLS, LINES = ("pose", "npz", "tensors"), ("workspace", "layout"), ("manifest", "clips")
-SECONDS_AN_INPUT, MOST_MEMORY_MB, LONGEST_INPUT = 2, 1024, 20_000
-#: Torch and MediaPipe's neighbours take room before anything is read.
-MEMORY_OF_LIBRARIES_MB = 700
+MAX_SECONDS_PER_INPUT, MAX_MEMORY_MB, MAX_INPUT_BYTES = 2, 1024, 20_000
+#: Memory that libraries such as torch take before anything is read.
+LIBRARY_MEMORY_MB = 700
 FORBIDDEN = (
     "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "pickle.find_class",
     "ctypes.dlopen",
 )  # fmt: skip
+#: Audit events that write, with the position of the path among their arguments.
 WRITES = {"os.remove": 0, "os.rename": 1, "os.mkdir": 0, "os.rmdir": 0, "os.symlink": 1, "os.link": 1, "os.truncate": 0}
 
 
 # Mutations ------------------------------------------------------------------------------------------------------------
-#: What stands in the place of a value.
-ODD = (
+#: Values that replace others.
+ODD_VALUES = (
     None, True, 0, -1, 2, 1e308, -1e-308, float("nan"), float("inf"), 10**30, 2**31, 10**7, "", "x", "-1", "1e999", "nan",
     "../../x", "/etc/passwd", "\0", "\ud800", "é" * 3000, [], {}, [[]], [1, 2], [[[[]]]], {"": {}}, ["x"] * 50, {"version": 9},
     "phon36", "bilstm",
@@ -51,53 +51,53 @@ ODD = (
 
 
 def mutated(reader: str, data: bytes, rng: random.Random, byte_wise: Callable[[bytes], bytes]) -> bytes:
-    """A text with one of its values, cells or words changed, as often as one with other bytes."""
+    """A mutation of a file: some of its values, cells or words changed, or some of its bytes (`byte_wise`)."""
     if rng.random() < 0.4 or reader in BYTES:
         return byte_wise(data)
     try:
         text = data.decode()
         if reader in TOMLS:
-            return _toml_text(_changed(tomli.loads(text), rng)).encode("utf-8", "surrogatepass")
+            return _toml_text(_change_value(tomli.loads(text), rng)).encode("utf-8", "surrogatepass")
         if text[:1] in "[{":
             lines = text.splitlines() if reader in LINES else [text]
-            at = rng.randrange(len(lines))
-            lines[at] = json.dumps(_changed(json.loads(lines[at]), rng))
+            row = rng.randrange(len(lines))
+            lines[row] = json.dumps(_change_value(json.loads(lines[row]), rng))
             return "\n".join(lines).encode()
     except (ValueError, RecursionError, IndexError, TypeError):
         return byte_wise(data)
-    return _other_words(text, rng).encode("utf-8", "surrogatepass")
+    return _change_words(text, rng).encode("utf-8", "surrogatepass")
 
 
-def _changed(value, rng: random.Random):
-    """The value with one thing in it replaced, doubled, moved or left out."""
-    places = []
+def _change_value(value, rng: random.Random):
+    """The value with some of its parts replaced, duplicated, moved or removed."""
+    parts = []
 
-    def walk(one) -> None:
-        for key in one if isinstance(one, dict) else range(len(one)):
-            places.append((one, key))
-            if isinstance(one[key], dict | list):
-                walk(one[key])
+    def walk(container) -> None:
+        for key in container if isinstance(container, dict) else range(len(container)):
+            parts.append((container, key))
+            if isinstance(container[key], dict | list):
+                walk(container[key])
 
     if not isinstance(value, dict | list) or rng.random() < 0.02:
-        return rng.choice(ODD)
+        return rng.choice(ODD_VALUES)
     walk(value)
-    for _ in range(rng.choice((1, 1, 1, 2, 4)) if places else 0):
-        owner, key = rng.choice(places)
+    for _ in range(rng.choice((1, 1, 1, 2, 4)) if parts else 0):
+        owner, key = rng.choice(parts)
         kind = rng.random()
         try:
             if kind < 0.7:
-                owner[key] = rng.choice(ODD)
+                owner[key] = rng.choice(ODD_VALUES)
             elif kind < 0.8:
                 del owner[key]
             elif kind < 0.9:
-                other, name = rng.choice(places)
-                owner[key] = copy.deepcopy(other[name])
+                source, source_key = rng.choice(parts)
+                owner[key] = copy.deepcopy(source[source_key])
             elif isinstance(owner, dict):
-                owner[str(rng.choice(ODD))] = owner.pop(key)
+                owner[str(rng.choice(ODD_VALUES))] = owner.pop(key)
             else:
                 owner.insert(key, copy.deepcopy(owner[key]))
         except (KeyError, IndexError):
-            continue  # gone with what was changed before
+            continue  # removed by an earlier change
     return value
 
 
@@ -105,51 +105,51 @@ def _toml_text(value) -> str:
     return tomlkit.dumps(json.loads(json.dumps(value)))
 
 
-def _other_words(text: str, rng: random.Random) -> str:
+def _change_words(text: str, rng: random.Random) -> str:
     parts = re.split(r"([\s,\t<>\"=]+)", text)
     for _ in range(rng.choice((1, 1, 2, 5))):
-        at = rng.randrange(len(parts))
-        parts[at] = rng.choice((str(rng.choice(ODD)), rng.choice(parts), "", parts[at] * 2))
+        i = rng.randrange(len(parts))
+        parts[i] = rng.choice((str(rng.choice(ODD_VALUES)), rng.choice(parts), "", parts[i] * 2))
     return "".join(parts)
 
 
 # One reader ----------------------------------------------------------------------------------------------------------
 def fuzz(reader: str, corpus: Path, finds: Path, seconds: int) -> None:
-    """Does not return: libFuzzer ends the process."""
+    """Fuzzes a reader in this process. Does not return: libFuzzer ends the process."""
     import atheris
 
-    with atheris.instrument_imports(include=["pipelines", "models", "transducers", "pympi", "pose_format", "tomli", "csv"]):
-        import readers
+    with atheris.instrument_imports(include=["asl", "pympi", "pose_format", "tomli", "csv"]):
+        from tests import foreign_readers
     from tests.reader_seeds import seeds
 
     for number, data in enumerate(seeds(reader)):
         (corpus / f"seed{number}").write_bytes(data)
-    for file in sorted((TESTS / "hostile" / reader).glob("*")):
+    for file in sorted((HOSTILE / reader).glob("*")):
         (corpus / f"find-{file.name}").write_bytes(file.read_bytes())
-    memory = Path("/dev/shm")  # noqa: S108 (thousands of files a second are no work for a disk)
+    memory = Path("/dev/shm")  # noqa: S108 (thousands of files per second are too many for a disk)
     folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None, prefix=f"fuzz-{reader}-"))
-    for data in seeds(reader):  # libraries are loaded, and what the reader wants beside the file is made
-        if not readers.answered(reader, data, folder):
+    for data in seeds(reader):  # loads libraries, and makes what the reader needs besides the file
+        if not foreign_readers.answered(reader, data, folder):
             sys.exit(f"{reader} refuses its own seed")
     watch(folder)
 
-    def one(data: bytes) -> None:
-        readers.answered(reader, data, folder)
+    def test(data: bytes) -> None:
+        foreign_readers.answered(reader, data, folder)
 
-    def mutate(data: bytes, longest: int, seed: int) -> bytes:
-        return mutated(reader, data, random.Random(seed), lambda old: atheris.Mutate(old, longest))[:longest]  # noqa: S311
+    def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+        return mutated(reader, data, random.Random(seed), lambda old: atheris.Mutate(old, max_size))[:max_size]  # noqa: S311
 
     options = [
-        f"-max_total_time={seconds}", f"-timeout={SECONDS_AN_INPUT}", f"-max_len={LONGEST_INPUT}", "-len_control=20",
-        f"-rss_limit_mb={MOST_MEMORY_MB + MEMORY_OF_LIBRARIES_MB}", f"-malloc_limit_mb={MOST_MEMORY_MB}",
+        f"-max_total_time={seconds}", f"-timeout={MAX_SECONDS_PER_INPUT}", f"-max_len={MAX_INPUT_BYTES}", "-len_control=20",
+        f"-rss_limit_mb={MAX_MEMORY_MB + LIBRARY_MEMORY_MB}", f"-malloc_limit_mb={MAX_MEMORY_MB}",
         f"-artifact_prefix={finds}/", "-print_final_stats=1", str(corpus),
     ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options], one, custom_mutator=mutate, internal_libfuzzer=True)
+    atheris.Setup([sys.argv[0], *options], test, custom_mutator=mutate, internal_libfuzzer=True)
     atheris.Fuzz()
 
 
 def watch(folder: Path) -> None:
-    """Ends the process, as a find, at whatever a reader must never do."""
+    """Ends the process, as a find, if a reader does what it never may."""
 
     def hook(event: str, arguments: tuple) -> None:
         written = None
@@ -174,26 +174,36 @@ def _inside(path, folder: Path) -> bool:
     return name == os.devnull or Path(os.path.abspath(name)).is_relative_to(folder)
 
 
-# All of them ---------------------------------------------------------------------------------------------------------
+# All readers ---------------------------------------------------------------------------------------------------------
 def run(reader: str, seconds: int, work: Path) -> str:
-    """Fuzzes a reader in a process of its own; a line of figures. After a find it goes on with the time that is left."""
+    """Fuzzes a reader in a separate process. Returns a line of figures. After a find, continues for the remaining time."""
     corpus, finds = work / reader / "corpus", work / reader / "finds"
     for folder in (corpus, finds):
         folder.mkdir(parents=True, exist_ok=True)
     inputs, spent, coverage = 0, 0, "none"
     while spent < seconds:
         clock = time.monotonic()
-        command = [sys.executable, __file__, reader, "--seconds", str(seconds - spent), "--work", str(work), "--here"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.fuzz",
+            reader,
+            "--seconds",
+            str(seconds - spent),
+            "--work",
+            str(work),
+            "--here",
+        ]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
-        said = done.stdout + done.stderr
-        (work / reader / "log.txt").write_text(said)
-        executed = re.findall(r"stat::number_of_executed_units:\s*(\d+)", said) or re.findall(r"^#(\d+)", said, re.M)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", env=environment)
+        output = done.stdout + done.stderr
+        (work / reader / "log.txt").write_text(output)
+        executed = re.findall(r"stat::number_of_executed_units:\s*(\d+)", output) or re.findall(r"^#(\d+)", output, re.M)
         inputs += int(executed[-1]) if executed else 0
-        coverage = (re.findall(r"cov: (\d+) ft: (\d+)", said) or [coverage])[-1]
+        coverage = (re.findall(r"cov: (\d+) ft: (\d+)", output) or [coverage])[-1]
         spent += max(1, round(time.monotonic() - clock))
-        if done.returncode and (found := re.findall(r"(?:Error|Exception|ALARM|out-of-memory|deadly signal).*", said)):
-            print(f"{reader}: {found[0][:200]}", flush=True)
+        if done.returncode and (errors := re.findall(r"(?:Error|Exception|ALARM|out-of-memory|deadly signal).*", output)):
+            print(f"{reader}: {errors[0][:200]}", flush=True)
         if done.returncode == 0 or not executed:
             break
     return f"{reader}: {inputs} inputs in {spent} s, coverage and features {coverage}, {len(list(finds.iterdir()))} finds"
@@ -201,21 +211,21 @@ def run(reader: str, seconds: int, work: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reader", help="all, several with commas between, or one, of tests/readers.py")
+    parser.add_argument("reader", help="all, or one or more of tests/foreign_readers.py, separated by commas")
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "asl-fuzz")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.here:
-        fuzz(chosen.reader, chosen.work / chosen.reader / "corpus", chosen.work / chosen.reader / "finds", chosen.seconds)
-    from tests.foreign_readers import READERS  # not before: what the fuzzer imports it watches
+    args = parser.parse_args()
+    if args.here:
+        fuzz(args.reader, args.work / args.reader / "corpus", args.work / args.reader / "finds", args.seconds)
+    from tests.foreign_readers import READERS  # not at the top: the fuzzer instruments what it imports
 
-    names = list(READERS) if chosen.reader == "all" else chosen.reader.split(",")
+    names = list(READERS) if args.reader == "all" else args.reader.split(",")
     if not set(names) <= set(READERS):
         parser.error(f"known readers: {', '.join(READERS)}")
-    with ThreadPoolExecutor(chosen.jobs) as pool:
-        for line in pool.map(lambda name: run(name, chosen.seconds, chosen.work), names):
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for line in pool.map(lambda name: run(name, args.seconds, args.work), names):
             print(line, flush=True)
 
 

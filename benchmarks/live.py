@@ -1,12 +1,12 @@
-"""Live translation of real clips at their own pace, and the start from cold, beside what MediaPipe alone takes.
+"""Live translation of real clips in real time, and the cold start, beside the time of MediaPipe alone.
 
     python benchmarks/live.py DATA/videos [--clips 20] [--model BUNDLE] [--runs 3]
 
-Plays each clip by its own clock as `asl translate --live` does, then again without dropping frames, and reads it whole. Prints
-how late words are (from a sign's end to its first appearance), what a frame costs beside MediaPipe, how many frames were
-dropped, and whether the stream ends with the glosses of the whole clip; then the start from cold: `asl translate CLIP` in a
-fresh process to its first line of output, against MediaPipe's own time for that clip in this run, from making its graph (which
-is imported already) to the last frame.
+Plays each clip in real time as `asl translate --live` does, then again without dropping frames, and reads it as a whole. Prints
+the delay of words (from the end of a sign to its first appearance), the time per frame without MediaPipe, the dropped frames, and
+whether the stream ends with the glosses of the whole clip. Then the cold start: `asl translate CLIP` in a new process up to its
+first line of output, against MediaPipe's time for that clip in this run, from creating its graph (already imported) to the last
+frame.
 """
 
 import argparse
@@ -37,13 +37,13 @@ def whole_glosses(reader: Reader, video: Path) -> list[str]:
         task = extract_clip.Task(ClipSource(video, "video", video.name), Path(folder) / "clip.pose")
         list(extract_clip.run([task], LandmarkSettings(), None))
         landmarks = read_pose(task.pose)
-    return [one.gloss for one in reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))]
+    return [token.gloss for token in reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))]
 
 
 def mediapipe_seconds(video: Path) -> float:
-    """From making its graph to the last frame, the pictures being decoded already."""
+    """From creating the graph to the last frame, with the pictures already decoded."""
     settings = LandmarkSettings()
-    pictures = [one.picture for one in frames(video, max_side=settings.max_side)]
+    pictures = [frame.picture for frame in frames(video, max_side=settings.max_side)]
     started = time.perf_counter()
     extractor = Extractor(settings)
     try:
@@ -61,39 +61,40 @@ def percentiles(name: str, seconds: list[float]) -> None:
 
 
 def play(videos: list[Path], reader: Reader) -> None:
-    late, reading, seen, dropped, same = [], [], 0, 0, []
+    delays, reading, read, dropped, same = [], [], 0, 0, []
     for video in videos:
         source = FileSource(video, LandmarkSettings().max_side)
         *_, last = translate_stream(source, reader, LandmarkSettings())
-        late, reading = [*late, *last.figures.words], [*reading, *last.figures.reading]
-        seen, dropped = seen + last.figures.frames, dropped + last.figures.dropped
-        moments = translate_stream(source, reader, LandmarkSettings(), paced=False)
-        found = [word.token.gloss for moment in moments for word in moment.final]
-        same.append(found == whole_glosses(reader, video))
+        delays, reading = [*delays, *last.figures.words], [*reading, *last.figures.reading]
+        read, dropped = read + last.figures.frames, dropped + last.figures.dropped
+        updates = translate_stream(source, reader, LandmarkSettings(), paced=False)
+        glosses = [word.gloss for update in updates for word in update.final]
+        whole = whole_glosses(reader, video)
+        same.append(glosses == whole)
         if not same[-1]:
-            print(f"{video.name}: {' '.join(found)} live, {' '.join(whole_glosses(reader, video))} whole", flush=True)
-    percentiles("words, from the sign's end to their appearance", late)
-    percentiles("a frame, all but MediaPipe", reading)
-    print(f"{seen} frames, {dropped} dropped; same glosses in {sum(same)} of {len(same)} clips")
+            print(f"{video.name}: {' '.join(glosses)} live, {' '.join(whole)} as a whole", flush=True)
+    percentiles("words, from the end of the sign to their appearance", delays)
+    percentiles("a frame, without MediaPipe", reading)
+    print(f"{read} frames, {dropped} dropped; same glosses in {sum(same)} of {len(same)} clips")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--clips", type=int, default=20, help="of words, evenly chosen; all sentences come as well")
+    parser.add_argument("--clips", type=int, default=20, help="clips of words, evenly spaced; all sentences are added")
     parser.add_argument("--model", type=Path, default=default_bundle())
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cold-only", action="store_true")
-    chosen = parser.parse_args()
-    reader = Reader(load_bundle(chosen.model), DecodeSettings())
-    words = sorted((chosen.data / "words").glob("*.mp4"))
-    videos = words[:: max(1, len(words) // chosen.clips)] + sorted((chosen.data / "sentences").glob("*.mp4"))
-    if not chosen.cold_only:
+    args = parser.parse_args()
+    reader = Reader(load_bundle(args.model), DecodeSettings())
+    words = sorted((args.data / "words").glob("*.mp4"))
+    videos = words[:: max(1, len(words) // args.clips)] + sorted((args.data / "sentences").glob("*.mp4"))
+    if not args.cold_only:
         play(videos, reader)
-    mediapipe_seconds(videos[0])  # imports it
-    video = min(videos, key=lambda one: abs(probe(one).seconds - 3))
-    alone = statistics.median(mediapipe_seconds(video) for _ in range(chosen.runs))
-    cold = statistics.median(cold_start(video.resolve(), chosen.model.resolve()) for _ in range(chosen.runs))
+    mediapipe_seconds(videos[0])  # imports MediaPipe
+    video = min(videos, key=lambda path: abs(probe(path).seconds - 3))
+    alone = statistics.median(mediapipe_seconds(video) for _ in range(args.runs))
+    cold = statistics.median(cold_start(video.resolve(), args.model.resolve()) for _ in range(args.runs))
     print(
         f"{video.name}, {probe(video).seconds:.1f} s: cold {cold:.2f} s, MediaPipe alone {alone:.2f} s, {cold / alone:.2f} times"
     )

@@ -1,11 +1,11 @@
-"""Sentences of one signer, read with a vocabulary that was shown one clip a word.
+"""Sentences of one signer, with a vocabulary learned from one clip per word.
 
     python benchmarks/sentences.py DATA/videos [--extracted WORKSPACE] [--seed 0] [--train "…"] [--graph "…"]
 
-Trains on DATA/words (citation forms, one clip each) and reads DATA/sentences; no sentence is trained or tuned on. Weights are
-set beforehand, G knows words alone (order 1), and all words of DATA/words are possible. Prints the word error rate of the
-cascade, CTC beam search and greedy reading of the same encoder, with bootstrap intervals over sentences. Glosses of the
-sentences that no word clip shows count as errors. --extracted: a workspace that holds the landmarks of these videos already.
+Trains on DATA/words (citation forms, one clip each) and tests on DATA/sentences; nothing is trained or tuned on sentences.
+Weights are fixed beforehand, G is a unigram model, and all words of DATA/words are possible. Prints the word error rate of the
+cascade, CTC beam search and greedy decoding of the same encoder, with bootstrap intervals over sentences. Glosses that no word
+clip shows count as errors. --extracted: a workspace that already has the landmarks of these videos.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from boston104 import DECODERS
-from twenty import asl
+from twenty import run_asl
 
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.recogniser.measures import word_errors
@@ -27,7 +27,7 @@ GRAPH = "--no-tune --order 1 --longest 3 --encoder-weight 0.3 --code-weight 0.1 
 
 
 def manifest(data: Path, extracted: Path | None, file: Path) -> list[list[str]]:
-    """Writes the table of clips, words to train on and sentences to test; the glosses of the words."""
+    """Writes the table of clips, with words to train on and sentences to test on. Returns the glosses of the words."""
     poses = {}
     if extracted:
         opened = open_workspace(extracted)
@@ -48,31 +48,32 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train", default="")
     parser.add_argument("--graph", default="")
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        known = {word for words in manifest(chosen.data, chosen.extracted, folder / "clips.csv") for word in words}
-        there = ("-w", str(folder / "ws"))
-        asl("init", str(folder / "ws"))
-        asl("extract", *there, "--manifest", str(folder / "clips.csv"), "--validation-share", "0", "--drop-duplicates")
-        asl("train-ctc", *there, "--threads", "1", "--seed", str(chosen.seed), *shlex.split(f"{TRAIN} {chosen.train}"))
-        asl("build-fst", *there, *shlex.split(f"{GRAPH} {chosen.graph}"))
+        vocabulary = {word for words in manifest(args.data, args.extracted, folder / "clips.csv") for word in words}
+        workspace = ("-w", str(folder / "ws"))
+        run_asl("init", str(folder / "ws"))
+        run_asl("extract", *workspace, "--manifest", str(folder / "clips.csv"), "--validation-share", "0", "--drop-duplicates")
+        run_asl("train-ctc", *workspace, "--threads", "1", "--seed", str(args.seed), *shlex.split(f"{TRAIN} {args.train}"))
+        run_asl("build-fst", *workspace, *shlex.split(f"{GRAPH} {args.graph}"))
         errors = {}
         for decoder in DECODERS:
-            asl("evaluate", *there, "--decoder", decoder, "--force")
-            read = json.loads((folder / "ws/reports/evaluate-test.json").read_text())["read_sentences"]
-            truth = [one["reference"].split() for one in read]
-            errors[decoder] = word_errors(truth, [one["read_as"].split() for one in read])
-            one = errors[decoder].rate()
+            run_asl("evaluate", *workspace, "--decoder", decoder, "--force")
+            sentences = json.loads((folder / "ws/reports/evaluate-test.json").read_text())["read_sentences"]
+            truth = [sentence["reference"].split() for sentence in sentences]
+            errors[decoder] = word_errors(truth, [sentence["read_as"].split() for sentence in sentences])
+            rate = errors[decoder].rate()
             kinds = [int(getattr(errors[decoder], kind).sum()) for kind in ("substitutions", "deletions", "insertions")]
-            print(f"{decoder:9s} WER {100 * one.value:.1f} % [{100 * one.low:.1f}, {100 * one.high:.1f}], S/D/I {kinds}")
-        for one in read:
-            print(f"  {one['reference']:28s} | {one['read_as']}")
-        less = errors["cascade"].minus(errors["ctc-beam"])
-        print(f"cascade less ctc-beam: {100 * less.value:+.1f} points [{100 * less.low:+.1f}, {100 * less.high:+.1f}]")
-        unknown = sorted({word for words in truth for word in words} - known)
-        counts = f"{len(truth)} sentences, {sum(map(len, truth))} words, {len(known)} glosses known"
-        print(f"{counts}; not among them: {', '.join(unknown)}")
+            print(f"{decoder:9s} WER {100 * rate.value:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}], S/D/I {kinds}")
+        for sentence in sentences:
+            print(f"  {sentence['reference']:28s} | {sentence['read_as']}")
+        difference = errors["cascade"].minus(errors["ctc-beam"])
+        low, high = 100 * difference.low, 100 * difference.high
+        print(f"cascade minus ctc-beam: {100 * difference.value:+.1f} points [{low:+.1f}, {high:+.1f}]")
+        unknown = sorted({word for words in truth for word in words} - vocabulary)
+        counts = f"{len(truth)} sentences, {sum(map(len, truth))} words, {len(vocabulary)} glosses in the vocabulary"
+        print(f"{counts}; out of vocabulary: {', '.join(unknown)}")
 
 
 if __name__ == "__main__":

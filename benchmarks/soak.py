@@ -1,11 +1,11 @@
-"""An hour of live translation: does memory grow, do words come later?
+"""An hour of live translation: growth of memory and latency.
 
-    python benchmarks/soak.py CLIP [--minutes 60] [--model BUNDLE] [--fps 0]
+    python benchmarks/soak.py CLIP [--minutes 60] [--model BUNDLE]
 
-Plays a clip over and over at its own pace, as one stream, through the road that `asl translate --live` takes. Prints, for every
-five minutes, the memory of this process and MediaPipe's (their own pages, shared ones once), the frames' latency and the frames
-dropped; at the end the growth of memory and of the latency's 95th percentile, the last five minutes against the first. The first
-minute, in which libraries and caches fill, counts for neither.
+Plays a clip in a loop in real time, as one stream, through the code of `asl translate --live`. Prints, for every five minutes,
+the memory of this process and MediaPipe's (proportional set size), the latency of frames, and the dropped frames; at the end the
+growth of memory and of the 95th percentile of the latency, the last five minutes against the first. The first minute is not
+counted.
 """
 
 import argparse
@@ -30,7 +30,7 @@ WARM_UP_SECONDS, WINDOW_SECONDS, MEMORY_EVERY_SECONDS = 60, 300, 5
 
 @dataclass(frozen=True)
 class Looped:
-    """A file again and again for so many seconds, its times going on."""
+    """A file in a loop for some seconds, with continuous times."""
 
     source: FileSource
     seconds: float
@@ -40,17 +40,17 @@ class Looped:
         return self.source.fps
 
     def frames(self) -> Iterator[Frame]:
-        begun, last = 0.0, 0.0
-        while begun < self.seconds:
+        start, last = 0.0, 0.0
+        while start < self.seconds:
             for frame in self.source.frames():
-                last = begun + frame.time
+                last = start + frame.time
                 yield replace(frame, time=last)
-            begun = last + 1 / self.fps
+            start = last + 1 / self.fps
 
 
 @dataclass
 class Window:
-    """Five minutes: memory in MB, latency of frames in ms, frames read and dropped."""
+    """Five minutes: memory in MB, latency of each frame in ms, number of dropped frames."""
 
     memory: list[float] = field(default_factory=list)
     latency: list[float] = field(default_factory=list)
@@ -65,8 +65,8 @@ class Window:
 
 
 def memory_mb() -> float:
-    own = psutil.Process()
-    return sum(one.memory_full_info().pss for one in (own, *own.children(recursive=True))) / 1e6
+    process = psutil.Process()
+    return sum(part.memory_full_info().pss for part in (process, *process.children(recursive=True))) / 1e6
 
 
 def main() -> None:
@@ -74,15 +74,15 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--model", type=Path, default=default_bundle())
-    chosen = parser.parse_args()
-    reader = Reader(load_bundle(chosen.model), DecodeSettings())
-    source = Looped(FileSource(chosen.clip, LandmarkSettings().max_side), 60 * chosen.minutes + WARM_UP_SECONDS)
+    args = parser.parse_args()
+    reader = Reader(load_bundle(args.model), DecodeSettings())
+    source = Looped(FileSource(args.clip, LandmarkSettings().max_side), 60 * args.minutes + WARM_UP_SECONDS)
     windows: list[Window] = []
-    looked, words, dropped = time.monotonic(), 0, 0
-    for moment in translate_stream(source, reader, LandmarkSettings()):
-        figures = moment.figures
+    measured, words, dropped = time.monotonic(), 0, 0
+    for update in translate_stream(source, reader, LandmarkSettings()):
+        figures = update.figures
         number = int((figures.seconds - WARM_UP_SECONDS) // WINDOW_SECONDS)
-        words += len(moment.final)
+        words += len(update.final)
         if number < 0:
             dropped = figures.dropped
             continue
@@ -93,15 +93,15 @@ def main() -> None:
         window = windows[min(number, len(windows) - 1)]
         window.latency.append(1000 * figures.delays[-1])
         window.dropped, dropped = window.dropped + figures.dropped - dropped, figures.dropped
-        if time.monotonic() - looked > MEMORY_EVERY_SECONDS:
+        if time.monotonic() - measured > MEMORY_EVERY_SECONDS:
             window.memory.append(memory_mb())
-            looked = time.monotonic()
-    whole = [one for one in windows if len(one.memory) * MEMORY_EVERY_SECONDS > WINDOW_SECONDS / 2]
-    first, last = whole[0], whole[-1]
+            measured = time.monotonic()
+    complete = [window for window in windows if len(window.memory) * MEMORY_EVERY_SECONDS > WINDOW_SECONDS / 2]
+    first, last = complete[0], complete[-1]
     print(f"last   : {last}, {words} words")
-    grown = 100 * (np.median(last.memory) / np.median(first.memory) - 1)
+    growth = 100 * (np.median(last.memory) / np.median(first.memory) - 1)
     slower = np.percentile(last.latency, 95) / np.percentile(first.latency, 95)
-    print(f"memory {grown:+.2f} %, p95 of latency {slower:.3f} times, of the last five minutes against the first")
+    print(f"memory {growth:+.2f} %, p95 of latency {slower:.3f} times, of the last five minutes against the first")
 
 
 if __name__ == "__main__":

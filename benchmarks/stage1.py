@@ -1,15 +1,15 @@
-"""What stage 1 learns: how its codebooks are used, and what a linear probe reads from its frozen encoder.
+"""What stage 1 learns: use of its codebooks, and accuracy of a linear probe on its frozen encoder.
 
     python benchmarks/stage1.py DATA/twenty DATA/traduttore/landmarks.npz [more.npz] [--extract "--synthetic --signers 8"]
         [--epochs 40] [--pretrain "--phonology 1"] [--seeds 3] [--few 1 2 4 8 0]
 
-Pre-trains on all clips of the sets but one source of the twenty signs, without glosses. Prints the codebooks' figures over
-the training frames. Then a logistic regression is fitted to the glosses of the other sources' clips, on the phonology that
-stage 1 names of the frames (mean and deviation over time), on the encoder's frames, and on raw phon36, and tested on the source
-that neither stage 1 nor the probe has seen.
+Pre-trains on all clips of the data sets but one source of the twenty signs, without glosses. Prints the figures of the codebooks
+over the training frames. Then fits a logistic regression to the glosses of the other sources' clips, on the phonology that stage
+1 predicts (mean and deviation over time), on the encoder's frames, and on raw phon36, and tests it on the source that neither
+stage 1 nor the probe has seen.
 
---few: recognisers are trained from scratch and from each seed's stage 1, on the same few clips of each gloss (0: on all) with
-the same settings, and tested on that source too.
+--few: also trains recognisers from scratch and from the stage 1 of each seed, on the same few clips per gloss (0: all) with the
+same settings, and tests them on that source.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from transfer import HELD_OUT, few_shot
-from twenty import asl, copied
+from twenty import copied, run_asl
 
 from asl.models.features.feature_sets import encoder_input
 from asl.models.networks.probe import mean_and_deviation, probe_scores
@@ -34,26 +34,26 @@ from asl.pipelines.workspace.progress import Silent
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 
 #: What the probe is fitted to.
-KINDS = ("what stage 1 says", "frozen encoder", "raw phon36")
+KINDS = ("predicted phonology", "frozen encoder", "raw phon36")
 
 
 def pooled_clips(workspace: Path, model: Path, source: str) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Of the clips of the twenty signs: a vector of each of KINDS, gloss numbers, and which are of the held-out source."""
+    """For the clips of the twenty signs: a vector of each of KINDS, gloss indices, and whether the source is the held-out one."""
     stage_1, tensors = load_stage_1(model)
     opened = open_workspace(workspace)
     clips = read_clips(opened.clips_file)
     store = open_features(opened, clips, FeatureSettings(**read_card(model)["features"]), Silent())
     chosen = [i for i, clip in enumerate(clips) if clip.kind == "pose"]
     glosses = sorted({clips[i].glosses[0] for i in chosen})
-    found: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
+    pooled: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     for i in chosen:
         values = encoder_input(store[i], tensors["mean"].numpy(), tensors["deviation"].numpy(), store.feature_set)
         frames = predicted_frames(stage_1, values), encoded_frames(stage_1, values), raw_frames(values, store.feature_set)
-        for name, one in zip(KINDS, frames, strict=True):
-            found[name].append(mean_and_deviation(one))
+        for kind, clip_frames in zip(KINDS, frames, strict=True):
+            pooled[kind].append(mean_and_deviation(clip_frames))
     labels = np.array([glosses.index(clips[i].glosses[0]) for i in chosen])
-    held = np.array([clips[i].group == source for i in chosen])
-    return {name: np.array(vectors) for name, vectors in found.items()}, labels, held
+    held_out = np.array([clips[i].group == source for i in chosen])
+    return {kind: np.array(vectors) for kind, vectors in pooled.items()}, labels, held_out
 
 
 def main() -> None:
@@ -67,47 +67,48 @@ def main() -> None:
     parser.add_argument("--few", type=int, nargs="*", default=[])
     parser.add_argument("--few-epochs", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
-    chosen = parser.parse_args()
-    right: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(chosen.jobs) as pool:
+    args = parser.parse_args()
+    right: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(args.jobs) as pool:
         workspace = Path(name) / "ws"
-        asl("init", str(workspace))
-        arrays = [word for file in chosen.arrays for word in ("--landmarks", str(file))]
+        run_asl("init", str(workspace))
+        arrays = [word for file in args.arrays for word in ("--landmarks", str(file))]
         split = ("--test-groups", HELD_OUT, "--validation-share", "0", "--drop-duplicates")
-        sources = ("--poses", str(chosen.twenty), *arrays, *shlex.split(chosen.extract))
-        asl("extract", "-w", str(workspace), *sources, *split, partly=True)
-        options = ("--epochs", str(chosen.epochs), *shlex.split(chosen.pretrain))
-        models = list(pool.map(lambda seed: pretrained(workspace, seed, options), range(chosen.seeds)))
+        sources = ("--poses", str(args.twenty), *arrays, *shlex.split(args.extract))
+        run_asl("extract", "-w", str(workspace), *sources, *split, partly=True)
+        options = ("--epochs", str(args.epochs), *shlex.split(args.pretrain))
+        models = list(pool.map(lambda seed: pretrained(workspace, seed, options), range(args.seeds)))
         for model in models:
-            vectors, labels, held = pooled_clips(workspace, model, HELD_OUT)
-            for what, own in vectors.items():
-                scores = probe_scores(own[~held], labels[~held], own[held], labels.max() + 1)
-                right[what].append((scores.argmax(axis=1) == labels[held]).astype(float))
+            vectors, labels, test = pooled_clips(workspace, model, HELD_OUT)
+            for kind, values in vectors.items():
+                scores = probe_scores(values[~test], labels[~test], values[test], labels.max() + 1)
+                right[kind].append((scores.argmax(axis=1) == labels[test]).astype(float))
         report(right)
-        for clips in chosen.few:
-            few_shot(chosen.twenty, models, clips, chosen.few_epochs, pool)
+        for clips in args.few:
+            few_shot(args.twenty, models, clips, args.few_epochs, pool)
 
 
 def pretrained(workspace: Path, seed: int, options: tuple[str, ...]) -> Path:
-    """The folder of one seed's stage 1, whose codebooks' figures are printed."""
-    own = workspace.with_name(f"seed{seed}")
-    copied(workspace, own)
-    made = asl("pretrain", "-w", str(own), "--seed", str(seed), *options)
-    figures = made["metrics"]
+    """Runs stage 1 with a seed and prints the figures of its codebooks. Returns its folder."""
+    copy = workspace.with_name(f"seed{seed}")
+    copied(workspace, copy)
+    result = run_asl("pretrain", "-w", str(copy), "--seed", str(seed), *options)
+    figures = result["metrics"]
     books = [f"{p} {100 * figures[f'codes_used_{p}']:.0f} % used, perplexity {figures[f'perplexity_{p}']}" for p in "HLOMN"]
     print(f"seed {seed}: {figures['train_clips']} clips, {figures['seconds']:.0f} s; {'; '.join(books)}", flush=True)
-    return Path(made["folder"])
+    return Path(result["folder"])
 
 
 def report(right: dict[str, list[np.ndarray]]) -> None:
-    """right: of each kind, one array a seed of which test clips were right."""
-    mean = {what: np.mean(seeds, axis=0) for what, seeds in right.items()}
-    for what, clips in mean.items():
-        print(f"probe on {what}: top-1 {100 * clips.mean():.1f} % of {HELD_OUT}'s {len(clips)} clips ({len(right[what])} seeds)")
-    for what in KINDS[:-1]:
-        one = bootstrap_mean(mean[what] - mean[KINDS[-1]])
-        low, high = 100 * one.low, 100 * one.high
-        print(f"{what}: {100 * one.value:+.1f} points [{low:+.1f}, {high:+.1f}] of {KINDS[-1]}, paired over clips", flush=True)
+    """right: kind → for each seed (clips,) whether the probe was right."""
+    mean = {kind: np.mean(seeds, axis=0) for kind, seeds in right.items()}
+    for kind, clips in mean.items():
+        print(f"probe on {kind}: top-1 {100 * clips.mean():.1f} % of {len(clips)} clips of {HELD_OUT} ({len(right[kind])} seeds)")
+    for kind in KINDS[:-1]:
+        difference = bootstrap_mean(mean[kind] - mean[KINDS[-1]])
+        low, high = 100 * difference.low, 100 * difference.high
+        points = f"{100 * difference.value:+.1f} points [{low:+.1f}, {high:+.1f}]"
+        print(f"{kind} minus {KINDS[-1]}: {points}, paired by clip", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long a person waits for `asl --help` and for the error about a wrong path.
+"""Time of `asl --help`, and of the error about a wrong path.
 
 python benchmarks/startup.py [--runs 11]
 """

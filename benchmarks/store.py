@@ -1,11 +1,11 @@
-"""The feature store at the size of a large corpus: opening, an epoch in random order, and the memory of a training.
+"""The feature store at the size of a large corpus: opening, an epoch in random order, and memory of a training.
 
     python benchmarks/store.py WORK [--clips 100000] [--train]
 
-Makes the landmarks of some synthetic clips and lists each of them many times in a workspace, as a corpus of that many clips, so
-that reading and features are real work and making them is not. Prints how long it takes to build the store, to read the list of
-clips and to open the store in a fresh process, how fast an epoch of clips in random order comes (every value of it touched),
-with --train the peak memory of `asl train-ctc` for one epoch of it, and how the time of reading manifests grows.
+Makes the landmarks of some synthetic clips and lists each of them many times in a workspace, as a corpus of --clips clips, so
+that reading and features are realistic but making the clips is fast. Prints the time to build the store, to read the list of
+clips, and to open the store in a new process; the speed of an epoch in random order; the growth of the time to read manifests;
+and with --train the peak memory of `asl train-ctc` for one epoch.
 """
 
 import argparse
@@ -28,44 +28,47 @@ from asl.pipelines.workspace.progress import Silent
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 
 SETTINGS = FeatureSettings()
-#: Clips that the corpus is made of, their wanted length, and how many are built for the rate of building.
+#: Distinct clips of the corpus, their desired frames, and how many clips are built to measure the speed of building.
 DISTINCT, FRAMES, BUILT = 256, 60, 4096
 
 
-def asl(*words: str) -> None:
+def run_asl(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "asl", *words, "-q"], check=True, stdout=subprocess.DEVNULL)
 
 
 def make(work: Path, clips: int) -> None:
-    """A workspace of so many clips. All its shards hold the same clips again: the first are built, the rest are copies."""
-    asl("init", str(work))
-    asl("extract", "-w", str(work), "--synthetic", "--clips", "2", "--sentences", str(2 * DISTINCT), "--signers", "8")
+    """Makes a workspace of --clips clips. All shards have the same clips: the first ones are built, the others copied."""
+    run_asl("init", str(work))
+    run_asl("extract", "-w", str(work), "--synthetic", "--clips", "2", "--sentences", str(2 * DISTINCT), "--signers", "8")
     workspace = open_workspace(work)
-    found = sorted(read_clips(workspace.clips_file), key=lambda clip: abs(clip.frames - FRAMES))[:DISTINCT]
-    many = [
+    distinct = sorted(read_clips(workspace.clips_file), key=lambda clip: abs(clip.frames - FRAMES))[:DISTINCT]
+    corpus = [
         replace(
-            found[i % DISTINCT], id=f"{found[i % DISTINCT].id}-{i:06d}", split="train" if i % 20 else "validation", segments=()
+            distinct[i % DISTINCT],
+            id=f"{distinct[i % DISTINCT].id}-{i:06d}",
+            split="train" if i % 20 else "validation",
+            segments=(),
         )
         for i in range(clips)
     ]
     clock = time.monotonic()
-    first = open_features(workspace, many[:BUILT], SETTINGS, Silent())
+    first = open_features(workspace, corpus[:BUILT], SETTINGS, Silent())
     seconds = time.monotonic() - clock
     print(
         f"built {BUILT:,} clips, {first.starts[-1] / BUILT:.0f} frames each, in {seconds:.0f} s: {BUILT / seconds:.0f} clips/s",
         flush=True,
     )
-    write_clips(workspace.clips_file, many)
-    folder = features_folder(workspace, many, SETTINGS)
+    write_clips(workspace.clips_file, corpus)
+    folder = features_folder(workspace, corpus, SETTINGS)
     folder.mkdir(parents=True)
     for number in range(clips // CLIPS_A_SHARD):
         for ending in (".npy", ".json"):
             shutil.copyfile(first.folder / f"00000{ending}", folder / f"{number:05d}{ending}")
-    open_features(workspace, many, SETTINGS, Silent())
+    open_features(workspace, corpus, SETTINGS, Silent())
 
 
 def forget(folder: Path) -> None:
-    """What the system keeps of the files in memory (Linux), so that the first epoch comes from the disk."""
+    """Drops the files from the page cache (Linux), so that the first epoch is read from the disk."""
     os.sync()
     for path in folder.rglob("*.npy"):
         with path.open("rb") as file:
@@ -73,7 +76,7 @@ def forget(folder: Path) -> None:
 
 
 def measure(work: Path) -> None:
-    """In a process of its own."""
+    """Measures opening and epochs. Runs in a separate process."""
     workspace = open_workspace(work)
     forget(workspace.features)
     clock = time.monotonic()
@@ -87,37 +90,25 @@ def measure(work: Path) -> None:
         clock, size, total = time.monotonic(), 0, 0.0
         for i in order:
             values = store[i]
-            total += float(values[:, 0].sum()) + float(values[:, -1].sum())  # pages are touched
+            total += float(values[:, 0].sum()) + float(values[:, -1].sum())  # touches the pages
             size += values.nbytes
         seconds = time.monotonic() - clock
         print(f"{epoch} epoch in random order: {size / 1e6 / seconds:.0f} MB/s of {size / 1e6:.0f} MB", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this process, mapped pages counted: {peak:.0f} MB")
+    print(f"peak memory of this process, including mapped pages: {peak:.0f} MB")
 
 
 def train(work: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "asl",
-        "train-ctc",
-        "-w",
-        str(work),
-        "--epochs",
-        "1",
-        "--hidden",
-        "16",
-        "--layers",
-        "1",
-    ]
+    asl = [sys.executable, "-m", "asl", "train-ctc", "-w", str(work), "-q"]
+    options = ("--epochs", "1", "--hidden", "16", "--layers", "1", "--batch-size", "64", "--force")
     clock = time.monotonic()
-    subprocess.run([*command, "-q", "--batch-size", "64", "--force"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*asl, *options], check=True, stdout=subprocess.DEVNULL)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"asl train-ctc, one epoch: {time.monotonic() - clock:.0f} s, peak memory {peak:.0f} MB", flush=True)
 
 
 def manifests(work: Path) -> None:
-    """Seconds of reading a manifest of n and of 2 n rows."""
+    """Prints the seconds of reading manifests of n, 2 n and 4 n rows."""
     clip = next((work / "landmarks").rglob("*.pose"))
     for rows in (50_000, 100_000, 200_000):
         file = work / "clips.csv"
@@ -134,15 +125,15 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=100_000)
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.measure:
-        return measure(chosen.work)
-    if not (chosen.work / "clips.jsonl").is_file():
-        make(chosen.work, chosen.clips)
-    subprocess.run([sys.executable, __file__, str(chosen.work), "--measure"], check=True)
-    manifests(chosen.work)
-    if chosen.train:
-        train(chosen.work)
+    args = parser.parse_args()
+    if args.measure:
+        return measure(args.work)
+    if not (args.work / "clips.jsonl").is_file():
+        make(args.work, args.clips)
+    subprocess.run([sys.executable, __file__, str(args.work), "--measure"], check=True)
+    manifests(args.work)
+    if args.train:
+        train(args.work)
 
 
 if __name__ == "__main__":

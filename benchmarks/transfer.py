@@ -1,11 +1,11 @@
-"""What synthetic signing is worth for real signing: as it is, and as pre-training with few real clips.
+"""The use of synthetic signing for real signing: without real clips, and as pre-training for few real clips.
 
     python benchmarks/transfer.py DATA/twenty SYNTHETIC_WORKSPACE [--few 1 2 4 8] [--seeds 5] [--model NAME] [--json FILE]
 
-SYNTHETIC_WORKSPACE holds a model trained by `asl extract --synthetic` and `asl train-ctc`. First that model names the real
-clips of the glosses that it knows (every source; it has seen none). Then, for each number of real clips a gloss, a
-recogniser is trained from scratch and from the synthetic encoder, on the same clips with the same settings and epochs, and
-tested on one source that neither has seen. Seeds draw the clips, the weights and the order; pairs share all three.
+SYNTHETIC_WORKSPACE has a model from `asl extract --synthetic` and `asl train-ctc`. First, tests that model on the real clips of
+the glosses that it knows, from all sources. Then, for each number of real clips per gloss, trains a recogniser from scratch and
+from the synthetic encoder, on the same clips with the same settings and epochs, and tests both on one unseen source. Seeds
+determine clips, weights and order; pairs share all three.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from scipy import stats
 HELD_OUT = "ksukkau"
 
 
-def asl(*words: str) -> dict:
+def run_asl(*words: str) -> dict:
     command = [sys.executable, "-m", "asl", *map(str, words), "--format", "json", "-q"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode not in (0, 3):
@@ -32,48 +32,47 @@ def asl(*words: str) -> dict:
     return json.loads(done.stdout)
 
 
-def as_it_is(data: Path, model: Path) -> dict:
-    """The synthetic model on every real clip."""
+def without_real_clips(data: Path, model: Path) -> dict:
+    """Results of the synthetic model on all real clips."""
     with tempfile.TemporaryDirectory() as folder:
-        asl("init", folder)
+        run_asl("init", folder)
         groups = sorted({file.name.split("__")[0] for file in data.glob("*.pose")})
-        held = [word for group in groups for word in ("--test-groups", group)]
-        asl("extract", "-w", folder, "--poses", data, *held)
-        return asl("evaluate", "-w", folder, "--model", model)["results"]
+        held_out = [word for group in groups for word in ("--test-groups", group)]
+        run_asl("extract", "-w", folder, "--poses", data, *held_out)
+        return run_asl("evaluate", "-w", folder, "--model", model)["results"]
 
 
 def few(data: Path, model: Path, clips: int, seed: int, epochs: int) -> tuple[float, float]:
-    """Top-1 from scratch and from another model's encoder, on the same `clips` real clips a gloss (0: all there are)."""
+    """Top-1 from scratch and from another model's encoder, with the same `clips` real clips per gloss (0: all)."""
     card = json.loads((model / "model.json").read_text())
     size = card["encoder"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        chosen = draw(data, clips, seed)
         (folder / "poses").mkdir()
-        for file in chosen:
+        for file in draw(data, clips, seed):
             (folder / "poses" / file.name).symlink_to(file.resolve())
-        there = ("-w", folder / "ws")
-        asl("init", folder / "ws")
+        workspace = ("-w", folder / "ws")
+        run_asl("init", folder / "ws")
         split = ("--test-groups", HELD_OUT, "--drop-duplicates", "--validation-share", "0")
-        asl("extract", *there, "--poses", folder / "poses", *split)
+        run_asl("extract", *workspace, "--poses", folder / "poses", *split)
         common = ("--seed", seed, "--epochs", epochs, "--threads", 1, "--features", card["features"]["features"])
         common += ("--encoder", size["kind"], "--hidden", size["hidden"], "--layers", size["layers"])
         scores = []
         for start in ((), ("--pretrained", model)):
-            asl("train-ctc", *there, *common, *start)
-            scores.append(asl("evaluate", *there, "--force")["results"]["top_1"]["value"])
+            run_asl("train-ctc", *workspace, *common, *start)
+            scores.append(run_asl("evaluate", *workspace, "--force")["results"]["top_1"]["value"])
         return scores[0], scores[1]
 
 
 def few_shot(data: Path, models: list[Path], clips: int, epochs: int, pool: ThreadPoolExecutor) -> dict:
-    """One model a seed: pairs of top-1, printed with what the start was worth."""
+    """One model per seed. Prints and returns the pairs of top-1."""
     jobs = [pool.submit(few, data, model, clips, seed, epochs) for seed, model in enumerate(models)]
     pairs = [job.result() for job in jobs]
     gains = [pretrained - scratch for scratch, pretrained in pairs]
     test = stats.ttest_rel([pair[1] for pair in pairs], [pair[0] for pair in pairs])
     low, high = test.confidence_interval(0.95)
     print(
-        f"{clips or 'all'} clips a gloss: scratch {100 * mean(pair[0] for pair in pairs):.1f} %, pre-trained "
+        f"{clips or 'all'} clips per gloss: scratch {100 * mean(pair[0] for pair in pairs):.1f} %, pre-trained "
         f"{100 * mean(pair[1] for pair in pairs):.1f} %; gain {100 * mean(gains):+.1f} points "
         f"± {100 * stdev(gains):.1f} (sd), 95 % interval [{100 * low:+.1f}, {100 * high:+.1f}], paired t: "
         f"p = {test.pvalue:.3f}",
@@ -104,19 +103,20 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    model = chosen.workspace / "models" / chosen.model
-    found = as_it_is(chosen.data, model)
+    args = parser.parse_args()
+    model = args.workspace / "models" / args.model
+    results = without_real_clips(args.data, model)
     print(
-        f"synthetic only, {found['signs']} real clips: top-1 {shown(found['top_1'])}, top-5 {shown(found['top_5'])}", flush=True
+        f"synthetic only, {results['signs']} real clips: top-1 {percent(results['top_1'])}, top-5 {percent(results['top_5'])}",
+        flush=True,
     )
-    with ThreadPoolExecutor(chosen.jobs) as pool:
-        rows = [few_shot(chosen.data, [model] * chosen.seeds, clips, chosen.epochs, pool) for clips in chosen.few]
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"as_it_is": found["top_1"], "few": rows}, indent=1) + "\n")
+    with ThreadPoolExecutor(args.jobs) as pool:
+        rows = [few_shot(args.data, [model] * args.seeds, clips, args.epochs, pool) for clips in args.few]
+    if args.json:
+        args.json.write_text(json.dumps({"as_it_is": results["top_1"], "few": rows}, indent=1) + "\n")
 
 
-def shown(value: dict) -> str:
+def percent(value: dict) -> str:
     return f"{100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
 
 

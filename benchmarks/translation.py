@@ -1,4 +1,4 @@
-"""What share of translating a clip is neither video decoding nor MediaPipe, with the model loaded.
+"""Share of the time of a translation that is neither video decoding nor MediaPipe, with the model loaded.
 
 python benchmarks/translation.py MODEL VIDEO… [--runs 3]
 """
@@ -19,20 +19,20 @@ from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 
 class Stopwatch:
-    """Adds up the time spent inside wrapped functions and generators."""
+    """Adds up the time spent in wrapped functions."""
 
     def __init__(self):
         self.seconds = 0.0
 
-    def function(self, work):
-        def timed(*words, **options):
+    def timed(self, function):
+        def wrapper(*args, **options):
             clock = time.perf_counter()
             try:
-                return work(*words, **options)
+                return function(*args, **options)
             finally:
                 self.seconds += time.perf_counter() - clock
 
-        return timed
+        return wrapper
 
 
 def main() -> None:
@@ -40,31 +40,31 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--runs", type=int, default=3)
-    chosen = parser.parse_args()
-    model = load_model(chosen.model)
+    args = parser.parse_args()
+    model = load_model(args.model)
     watch = Stopwatch()
     from mediapipe.python.solutions.holistic import Holistic
 
     for name in ("__init__", "process", "reset", "close"):
-        setattr(Holistic, name, watch.function(getattr(Holistic, name)))
-    video._opened = watch.function(video._opened)
-    decode = video._decoded
+        setattr(Holistic, name, watch.timed(getattr(Holistic, name)))
+    video._open = watch.timed(video._open)
+    decode = video._decode
 
-    def decoded(*words):
-        frames = decode(*words)
-        step = watch.function(lambda: next(frames, None))
+    def timed_decode(*arguments):
+        frames = decode(*arguments)
+        step = watch.timed(lambda: next(frames, None))
         while (frame := step()) is not None:
             yield frame
 
-    video._decoded = decoded
+    video._decode = timed_decode
     shares = []
-    for path in chosen.videos:
-        for _ in range(chosen.runs):
+    for path in args.videos:
+        for _ in range(args.runs):
             watch.seconds, clock = 0.0, time.perf_counter()
             list(translate(collect([path]), Reader(model, DecodeSettings()), LandmarkSettings(), Silent()))
-            whole = time.perf_counter() - clock
-            shares.append(1 - watch.seconds / whole)
-            print(f"{path.name}: {whole:.2f} s, of which {100 * shares[-1]:.1f} % neither decoding nor MediaPipe")
+            total = time.perf_counter() - clock
+            shares.append(1 - watch.seconds / total)
+            print(f"{path.name}: {total:.2f} s, of which {100 * shares[-1]:.1f} % neither decoding nor MediaPipe")
     print(f"median: {100 * statistics.median(shares):.1f} %")
 
 
