@@ -32,7 +32,7 @@ COLUMNS = 92
 
 def write_signer(work: Path, path: Path) -> None:
     """The demo's sentence with its overlay as a picture that moves and repeats."""
-    sentence = next(clip for clip in run_demo(work, Silent()).shown if len(clip.signed) > 1)
+    sentence = next(clip for clip in run_demo(work, Silent()).clips if len(clip.signed) > 1)
     pictures = [frame.picture for frame in frames(sentence.captioned, max_side=SIDE)][::EVERY]
     images = [Image.fromarray(picture) for picture in pictures]
     milliseconds = 1000 * EVERY // VIDEO_FPS

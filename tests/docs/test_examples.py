@@ -25,6 +25,8 @@ NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 RECIPE = performances.Recipe("everyday", 0, "HELLO", 0, 900, 0, 25.0, noise=False)
 #: Environment variables that are no settings.
 VARIABLES = {"ASL_WORKSPACE", "ASL_TEST_DATA"}
+#: What only a cluster has; examples with it are not run.
+ELSEWHERE = "dask_jobqueue"
 #: Options of other programs.
 FOREIGN = {"--nworkers", "--nthreads", "--max-restarts", "--nproc-per-node", "--standalone", "--ntasks-per-node", "--help"}
 
@@ -138,7 +140,8 @@ def test_calls_are_found_and_judged():
 
 # Python --------------------------------------------------------------------------------------------------------------
 def examples(page: Path) -> list[Block]:
-    return [block for block in blocks(page.read_text(encoding="utf-8")) if block.language == "python"]
+    found = blocks(page.read_text(encoding="utf-8"))
+    return [block for block in found if block.language == "python" and ELSEWHERE not in block.text]
 
 
 WITH_EXAMPLES = [page for page in PAGES if examples(page)]
