@@ -19,6 +19,8 @@ highlight_language = "none"  # terminal sessions; code blocks in other languages
 html_theme = "furo"
 html_title = "asl"
 html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_show_sphinx = html_show_copyright = False
 
 

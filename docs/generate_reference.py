@@ -103,8 +103,8 @@ def command_index(commands: dict[str, Any]) -> str:
             "`asl COMMAND --help` prints the same text. Every stage accepts `--dry-run`, which says what would run and why, and "
             "`--force`, which runs it although nothing has changed.\n",
             "Results go to stdout, messages and progress to stderr. An option overrides the environment, which overrides "
-            "`asl.toml`: see [settings](settings.md). What `--format json` prints: [JSON output](json.md). What a command exits "
-            "with: [exit codes](exit-codes.md).\n",
+            "`asl.toml`: see [settings](settings.md). What `--format json` prints: [JSON output](json.md). What a command "
+            "returns to the shell: [exit codes](exit-codes.md).\n",
             *table("command", "purpose"),
             *rows,
             f"\n```{{toctree}}\n:hidden:\n\n{entries}\n```",
@@ -236,7 +236,7 @@ def setting_entry(section: str, spec: Any) -> str:
     default = toml_default(default_of(spec))
     return (
         f"`{spec.name}` = `{default}`\n"
-        f": {escaped(spec.metadata['help'])}{choices_of(spec, spec.type)}\n"
+        f": {escaped(spec.metadata['help'])}{choices_of(spec, spec.type)}\\\n"
         f"  *{TYPE_NAMES[spec.type].capitalize()}{bounds}.* `{option}`, `{environment_name(section, spec.name)}`\n"
     )
 
@@ -262,8 +262,8 @@ def recipes() -> Iterator[str]:
 def json_page() -> str:
     lines = [
         "# JSON output\n",
-        "`--format json` writes one JSON object to stdout. Its `version` rises when a field changes its meaning or disappears; "
-        "new fields may be added at any time. Fields marked *optional* may be missing.\n",
+        "`--format json` writes one JSON object to stdout, with the `version` of its schema. Fields marked *optional* may be "
+        "missing.\n",
         "## asl translate\n",
         f"```json\n{EXAMPLE}```\n",
         *typed_dicts((TranslateOutput,), set()),
