@@ -20,7 +20,7 @@ COLOURS = {
 def write_report(path: Path, profile: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> None:
     """profile, earlier: as `run_profile` and `read_profile` return them."""
     bar = figure_uri(bar_figure(profile, earlier))
-    write_page(path, "profile.html", made=profile, earlier=earlier, bar=bar, steps=list(STEPS))
+    write_page(path, "profile.html", profile=profile, earlier=earlier, bar=bar, steps=list(STEPS))
 
 
 def bar_figure(profile: Mapping[str, Any], earlier: Mapping[str, Any] | None):

@@ -1,1 +1,1 @@
-"""What every report is made of: the HTML page and its templates, and skeletons that move in it."""
+"""Building blocks of the HTML reports: page, templates and animated skeletons."""

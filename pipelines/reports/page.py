@@ -1,4 +1,4 @@
-"""Self-contained HTML reports: one page, no script from elsewhere, everything escaped (Jinja)."""
+"""Self-contained HTML reports, without external scripts, with all text escaped (Jinja)."""
 
 import base64
 from io import BytesIO
@@ -8,23 +8,26 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from asl.pipelines.workspace.files import write_atomically
+from asl.pipelines.workspace.metric_labels import metric_label
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Renders pipelines/templates/<template> with the values and writes the page."""
+    """Renders a template of pipelines/reports/templates with the values, and writes the page."""
     environment = Environment(
         loader=PackageLoader("asl.pipelines.reports", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    environment.filters["label"] = metric_label
     write_atomically(path, environment.get_template(template).render(**values))
 
 
 def jpeg_uri(data: bytes) -> str:
+    """The bytes of a JPEG file as a data URI."""
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def figure_uri(figure) -> str:
-    """A matplotlib figure as an embedded SVG."""
+    """A matplotlib figure as a data URI of an SVG."""
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight")
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,13 +1,12 @@
-"""Clips as skeletons that move in a page: few enough bytes to put hundreds into one report."""
+"""Clips as animated skeletons in a page, small enough for hundreds of them in one report."""
 
 import base64
 from itertools import pairwise
 
 import numpy as np
 
-from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND, Landmarks
+from asl.models.features.holistic import BODY_BONES, FACE, HAND_BONES, LEFT_HAND, RIGHT_HAND, Landmarks
 from asl.models.features.resampling import resample
-from asl.pipelines.media.pose_files import BODY_BONES, HAND_BONES
 
 FPS = 12.5
 _UPPER_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
@@ -25,12 +24,12 @@ POINTS = np.array(
         *(FACE.start + point for point in _FACE),
     ]
 )
-#: A coordinate takes one byte; this one says that the point was not seen.
+#: Coordinates are stored as one byte; this value marks an absent point.
 ABSENT = 255
 
 
 def animation(landmarks: Landmarks) -> dict[str, object]:
-    """What the player of templates/player.html needs: size, rate, frames and their bytes (frame, point, x and y)."""
+    """A clip for the player of templates/player.html: aspect ratio, frame rate, and bytes (frames, points, 2) in base64."""
     points = resample(landmarks.points[:, POINTS, :2], landmarks.fps, FPS)
     height = 1 / landmarks.aspect
     scaled = np.clip(points / [1, height], 0, 1) * (ABSENT - 1)
@@ -39,11 +38,11 @@ def animation(landmarks: Landmarks) -> dict[str, object]:
 
 
 def drawing() -> dict[str, object]:
-    """Which points are joined by lines, by colour: the player's part that is the same for all clips."""
-    at = {int(point): i for i, point in enumerate(POINTS)}
-    hands = {name: [[at[part.start + a], at[part.start + b]] for a, b in HAND_BONES] for name, part in _HANDS.items()}
-    face = [[at[FACE.start + a], at[FACE.start + b]] for contour in _CONTOURS for a, b in pairwise(contour)]
-    return {"points": len(POINTS), "bones": {"body": [[at[a], at[b]] for a, b in BODY_BONES], "face": face, **hands}}
+    """The lines between points, by body part: the part of the player that all clips share."""
+    index = {int(point): i for i, point in enumerate(POINTS)}
+    hands = {name: [[index[part.start + a], index[part.start + b]] for a, b in HAND_BONES] for name, part in _HANDS.items()}
+    face = [[index[FACE.start + a], index[FACE.start + b]] for contour in _CONTOURS for a, b in pairwise(contour)]
+    return {"points": len(POINTS), "bones": {"body": [[index[a], index[b]] for a, b in BODY_BONES], "face": face, **hands}}
 
 
 _HANDS = {"left": LEFT_HAND, "right": RIGHT_HAND}

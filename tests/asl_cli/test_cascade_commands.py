@@ -15,9 +15,9 @@ from tests.running_asl import result, run_asl
 def test_a_cascade_is_built_evaluated_and_explains_itself(signed, tmp_path):
     page = (signed / "reports" / "build-fst.html").read_text()
     assert "H∘C∘M∘D∘L∘G" in page
-    assert "WER on validation" in page
+    assert "validation WER" in page
     assert "The signing space" in page
-    assert "loci seen from above" in page
+    assert "top view of the loci" in page
     again = run_asl("build-fst", "-w", signed, check=0)
     assert "nothing to do" in again.stderr
     named = run_asl("build-fst", "-w", signed, "--name", "named", "--dry-run", check=0)

@@ -64,7 +64,7 @@ def test_a_profile_of_a_real_clip(word, tmp_path):
     }
     assert made["cold_start_seconds"] > 0
     assert made["complexities"]["1"]["p50"] == made["steps"]["keypoints"]["p50"]
-    assert "What a frame costs" in page.read_text()
+    assert "Time per frame" in page.read_text()
     write_report(tmp_path / "second.html", made, read_profile(page.with_suffix(".json")))
     assert "earlier p50" in (tmp_path / "second.html").read_text()
 

@@ -33,7 +33,7 @@ def test_what_is_confused_is_learned_and_a_killed_run_goes_on(signed, tmp_path):
     assert history[-1]["fusion"] < history[0]["fusion"]
     assert all(one["competitors"] > 0 for one in history)
     page = (signed / "reports" / "train-stage3.html").read_text()
-    assert "Sentences that are read better" in page
+    assert "Sentences with fewer errors" in page
     assert "validation WER before" in page
     found = result(run_asl("evaluate", "-w", signed, "--decoder", "cascade", "--format", "json", check=0))["results"]
     assert found["model"] == "better"
