@@ -19,11 +19,11 @@ def random_log_probs(frames: int, labels: int, seed: int) -> np.ndarray:
 
 
 def all_sequences(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
-    found: dict[tuple[int, ...], float] = {}
+    scores: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
         score = sum(log_probs[t, k] for t, k in enumerate(path))
-        found[collapsed(path)] = float(np.logaddexp(found.get(collapsed(path), -np.inf), score))
-    return found
+        scores[collapsed(path)] = float(np.logaddexp(scores.get(collapsed(path), -np.inf), score))
+    return scores
 
 
 @settings(max_examples=30, deadline=None)
@@ -31,11 +31,10 @@ def all_sequences(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
 def test_a_wide_beam_finds_every_sequence_with_its_exact_probability(frames, labels, seed):
     log_probs = random_log_probs(frames, labels, seed)
     expected = all_sequences(log_probs)
-    found = {one.labels: one.log_prob for one in beam_search(log_probs, 10_000)}
-    best = max(expected, key=lambda key: expected[key])
-    assert beam_search(log_probs, 10_000)[0].labels == best
-    for labels_, score in found.items():
-        assert score == pytest.approx(expected[labels_], abs=1e-4)
+    hypotheses = beam_search(log_probs, 10_000)
+    assert hypotheses[0].labels == max(expected, key=lambda key: expected[key])
+    for hypothesis in hypotheses:
+        assert hypothesis.log_prob == pytest.approx(expected[hypothesis.labels], abs=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -50,7 +49,7 @@ def test_each_label_costs_the_insertion_penalty(frames, labels, seed, penalty):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
-def test_greedy_collapses_the_best_path(frames, labels, seed):
+def test_greedy_decoding_collapses_the_best_path(frames, labels, seed):
     log_probs = random_log_probs(frames, labels, seed)
     assert tuple(greedy(log_probs)) == collapsed(log_probs.argmax(axis=1))
 
@@ -72,7 +71,7 @@ def test_the_alignment_is_the_best_path_of_its_labels(frames, labels, seed):
     assert tuple(rebuilt) == best
 
 
-def test_a_beam_of_nothing_is_refused():
+def test_an_empty_beam_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         beam_search(np.zeros((2, 3)), 0)
 

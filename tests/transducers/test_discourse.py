@@ -8,45 +8,45 @@ from asl.transducers.levels.discourse import ReferenceSymbols, discourse
 from tests.automata import outputs
 
 UNITS = 6
-#: Labels 1 and 2 are plain; 3 and 4 point at loci 1 and 2; 5 moves between them, 6 from locus 1 to the signer.
+#: Labels 1 and 2 are plain units, 3 and 4 points at loci 1 and 2. 5 moves between these, 6 from locus 1 to the signer.
 SYMBOLS = ReferenceSymbols(UNITS, 2, {3: 1, 4: 2}, {5: (1, 2), 6: (1,)})
 
 
-def by_rule(symbols: ReferenceSymbols, labels, rest: int = 0) -> set[tuple[int, ...]]:
-    """What a person would say of it: refer back to who is there, or introduce the next one after a noun and rests."""
-    found = {(0, ())}
-    for place, label in enumerate(labels):
-        about, new = symbols.referents(label), set()
-        for count, said in found:
-            if all(locus <= count for locus in about):
-                new.add((count, (*said, label)))
-            if label in symbols.points and about == (count + 1,):
-                for rests in range(place + 1):  # between noun and point
-                    if any(one != rest for one in labels[place - rests : place]):
+def expected_outputs(symbols: ReferenceSymbols, labels, rest: int = 0) -> set[tuple[int, ...]]:
+    """All ways to read points as references to bound loci, or as introductions of the next locus after a noun and rests."""
+    readings = {(0, ())}
+    for position, label in enumerate(labels):
+        loci, extended = symbols.referents(label), set()
+        for count, written in readings:
+            if all(locus <= count for locus in loci):
+                extended.add((count, (*written, label)))
+            if label in symbols.points and loci == (count + 1,):
+                for rests in range(position + 1):  # between noun and point
+                    if any(previous != rest for previous in labels[position - rests : position]):
                         break
-                    before, between = said[: len(said) - rests], said[len(said) - rests :]
-                    new.add((count + 1, (*before, symbols.noun, *between, symbols.introduction(label))))
-        found = new
-    return {said for _, said in found}
+                    before, between = written[: len(written) - rests], written[len(written) - rests :]
+                    extended.add((count + 1, (*before, symbols.noun, *between, symbols.introduction(label))))
+        readings = extended
+    return {written for _, written in readings}
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(1, UNITS), max_size=6), st.sampled_from([0, 1]))
-def test_a_path_is_there_exactly_where_every_reference_is_bound(labels, rest):
-    assert set(outputs(discourse(SYMBOLS, rest), labels)) == by_rule(SYMBOLS, labels, rest)
+def test_exactly_the_paths_with_bound_references_are_accepted(labels, rest):
+    assert set(outputs(discourse(SYMBOLS, rest), labels)) == expected_outputs(SYMBOLS, labels, rest)
 
 
 def test_all_short_strings():
     fst = discourse(SYMBOLS)
     for size in range(4):
         for labels in product(range(1, UNITS + 1), repeat=size):
-            assert set(outputs(fst, labels)) == by_rule(SYMBOLS, labels)
+            assert set(outputs(fst, labels)) == expected_outputs(SYMBOLS, labels)
 
 
-def test_without_loci_everything_passes_but_points():
-    none = ReferenceSymbols(2, 0, {}, {})
-    assert none.highest_label == 2
-    assert set(outputs(discourse(none), (1, 2, 2))) == {(1, 2, 2)}
+def test_without_loci_units_are_copied():
+    symbols = ReferenceSymbols(2, 0, {}, {})
+    assert symbols.highest_label == 2
+    assert set(outputs(discourse(symbols), (1, 2, 2))) == {(1, 2, 2)}
 
 
 def test_labels_do_not_collide():
@@ -56,7 +56,7 @@ def test_labels_do_not_collide():
 
 
 @pytest.mark.parametrize("wrong", [{"points": {9: 1}}, {"points": {1: 4}}, {"moves": {3: (1, 2)}}, {"moves": {1: (0, 1)}}])
-def test_wrong_labels_and_loci(wrong):
-    given_ = {"points": {3: 1}, "moves": {}} | wrong
+def test_wrong_labels_and_loci_are_refused(wrong):
+    arguments = {"points": {3: 1}, "moves": {}} | wrong
     with pytest.raises(ValueError, match=r"loci|labels"):
-        ReferenceSymbols(UNITS, 2, **given_)
+        ReferenceSymbols(UNITS, 2, **arguments)

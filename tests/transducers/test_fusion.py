@@ -35,30 +35,30 @@ def unit(vector) -> np.ndarray:
 DIRECTIONS = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: math.hypot(*v) > 0.1).map(lambda v: tuple(unit(v).tolist()))
 
 
-def test_the_tables_are_total_and_name_what_there_is():
+def test_the_tables_are_complete_and_consistent():
     classes = fusion.object_classes()
     assert set(fusion._table("select")) == set(product(fusion.handling_handshapes(), classes))
     assert set(fusion._table("movement")) == set(product(MOVEMENTS, classes))
     assert set(fusion._table("select").values()) | set(fusion.handling_handshapes()) <= set(handshapes())
     assert set(fusion._table("movement").values()) <= set(MOVEMENTS)
-    # An allowed movement stays as it is: going to the nearest one twice changes nothing.
+    # An allowed movement does not change: taking the nearest allowed one twice is the same as once.
     assert all(fusion._table("movement")[result, c] == result for (_, c), result in fusion._table("movement").items())
 
 
 def test_the_examples_of_the_specification():
-    hand = replace(GIVE, handshape="5")
-    assert fuse(hand, SignParts("3", "neutral", (0, 1.0, 0), "straight", object_class="vehicle")).handshape == "S"
-    assert (
-        fuse(replace(GIVE, handshape="1"), SignParts("1", "neutral", (0, 1.0, 0), "tap", object_class="person")).handshape == "1"
-    )
+    handling, index = replace(GIVE, handshape="5"), replace(GIVE, handshape="1")
+    vehicle = SignParts("3", "neutral", (0, 1.0, 0), "straight", object_class="vehicle")
+    person = SignParts("1", "neutral", (0, 1.0, 0), "tap", object_class="person")
+    assert fuse(handling, vehicle).handshape == "S"
+    assert fuse(index, person).handshape == "1"
 
 
 def test_synthetic_signers_fuse_by_the_same_table():
     for kind, (shape, _, _) in fused_handshapes().items():
-        assert {fusion._table("select")[own, kind] for own in fusion.handling_handshapes()} == {shape}
+        assert {fusion._table("select")[handshape, kind] for handshape in fusion.handling_handshapes()} == {shape}
 
 
-def test_what_each_kind_of_verb_takes_up():
+def test_each_kind_of_verb_takes_its_parts_from_the_right_sign():
     assert fuse(GIVE, CUP).handshape == "C"
     assert fuse(replace(GIVE, kind=PLACEMENT), BOOK).handshape == "open-B"
     assert fuse(replace(GIVE, kind=POSSESSION), BOOK).handshape == "open-B"
@@ -84,13 +84,12 @@ SIGNS = st.builds(
 
 
 @given(SIGNS, SIGNS)
-def test_fusion_is_total_and_settles(verb, thing):
-    once = fuse(verb, thing)
+def test_fusion_is_defined_for_all_signs_and_repeating_it_changes_at_most_the_handshape(verb, noun):
+    once = fuse(verb, noun)
     assert np.linalg.norm(once.palm) == pytest.approx(1)
-    # The same object again changes nothing any more, but where a hand may grip by its own shape.
-    again = fuse(once, thing)
-    assert again.palm == pytest.approx(once.palm)
-    assert again == replace(once, handshape=again.handshape, palm=again.palm)
+    twice = fuse(once, noun)
+    assert twice.palm == pytest.approx(once.palm)
+    assert twice == replace(once, handshape=twice.handshape, palm=twice.palm)
 
 
 def test_fusion_is_not_associative():
@@ -102,19 +101,19 @@ def test_fusion_is_not_associative():
 @given(DIRECTIONS, st.sampled_from(sorted(alignments())), st.integers(0, 2**31))
 def test_the_palm_takes_the_smallest_rotation(palm, kind, seed):
     relation, axis = alignments()[kind]
-    got = np.array(rotate_palm(palm, kind))
+    rotated = np.array(rotate_palm(palm, kind))
     axis = np.array(axis)
     if relation == "parallel":
-        members = [axis, -axis]
+        allowed = [axis, -axis]
     elif relation == "tangent":
-        members = [axis]
+        allowed = [axis]
     elif relation == "perpendicular":
         drawn = np.random.default_rng(seed).normal(size=(30, 3))
-        members = [unit(one - (one @ axis) * axis) for one in drawn]
-        assert abs(got @ axis) < 1e-9
+        allowed = [unit(vector - (vector @ axis) * axis) for vector in drawn]
+        assert abs(rotated @ axis) < 1e-9
     else:
-        members = [np.array(palm)]
-    assert all(got @ palm >= np.asarray(one) @ palm - 1e-9 for one in members)
+        allowed = [np.array(palm)]
+    assert all(rotated @ palm >= np.asarray(direction) @ palm - 1e-9 for direction in allowed)
 
 
 def test_the_gate():

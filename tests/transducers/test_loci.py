@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from asl.transducers.loci import (
     SMALLEST_TAU,
@@ -28,7 +29,7 @@ def uniform(rng, *shape):
     return unit_vector(rng.normal(size=(*shape, 3)))
 
 
-def test_angles_are_exact_for_small_ones():
+def test_small_and_large_angles_are_accurate():
     a = np.array([1.0, 0, 0])
     for size in (1e-9, 0.04, 1.0, math.pi - 1e-9, math.pi):
         assert angle(a, np.array([math.cos(size), math.sin(size), 0])) == pytest.approx(size, rel=1e-6)
@@ -41,7 +42,7 @@ def test_assignment_retrieval_and_the_locus_test():
     assert locus_test(AHEAD, state, 0.3) is None
     assert locus_test(AHEAD, DiscourseState(), 9.0) is None
     assert retrieval(LEFT, state, 8.0)[0] > 0.99
-    # What was said can outweigh a point between the two.
+    # The context can decide about a point between the two.
     assert retrieval(AHEAD, state, 8.0, np.log([0.1, 0.9])).argmax() == 1
     moved = state.assign("JOHN", AHEAD)
     assert moved.referents == state.referents
@@ -68,7 +69,7 @@ def test_agreement_needs_two_bound_loci():
     assert agreement(LEFT, AHEAD, state, 0.3) is None
 
 
-def test_cues_add_up_and_absent_ones_say_nothing():
+def test_cues_are_combined_and_absent_ones_have_no_effect():
     pointing, eyes = np.log([0.6, 0.4]), np.log([0.2, 0.8])
     even = np.log([0.5, 0.5])
     assert fuse_cues(np.stack([pointing, eyes]), even) == pytest.approx(np.array([0.12, 0.32]) / 0.44)
@@ -80,8 +81,8 @@ def test_cues_add_up_and_absent_ones_say_nothing():
 @pytest.mark.parametrize(("loci", "tau"), [(2, 0.2), (3, 0.1), (5, 0.15), (8, SMALLEST_TAU)])
 def test_the_uniqueness_bound_holds(loci, tau):
     rng = np.random.default_rng(0)
-    places, direction = uniform(rng, 40_000, loci), uniform(rng, 40_000, 1)
-    within = (angle(places, direction) <= tau).sum(axis=1)
+    directions, point = uniform(rng, 40_000, loci), uniform(rng, 40_000, 1)
+    within = (angle(directions, point) <= tau).sum(axis=1)
     assert (within <= 1).mean() >= uniqueness_bound(loci, tau)
 
 
@@ -89,16 +90,16 @@ def test_the_uniqueness_bound_holds(loci, tau):
 @given(st.integers(0, 2**31), st.floats(0.05, 0.5))
 def test_loci_more_than_two_tau_apart_leave_at_most_one_candidate(seed, tau):
     rng = np.random.default_rng(seed)
-    places = []
-    for one in uniform(rng, 60):
-        if all(angle(one, other) > 2 * tau for other in places):
-            places.append(one)
-    directions = uniform(rng, 500)
-    within = (angle(np.array(places)[None], directions[:, None]) <= tau).sum(axis=1)
+    loci = []
+    for direction in uniform(rng, 60):
+        if all(angle(direction, locus) > 2 * tau for locus in loci):
+            loci.append(direction)
+    points = uniform(rng, 500)
+    within = (angle(np.array(loci)[None], points[:, None]) <= tau).sum(axis=1)
     assert within.max() <= 1
 
 
-def test_tau_is_where_fewest_err():
+def test_tau_has_the_fewest_errors():
     rng = np.random.default_rng(0)
     same, other = np.abs(rng.normal(0, 0.1, 2000)), rng.uniform(0.3, 1.5, 2000)
     assert 0.2 < calibrated_tau(same, other) < 0.35
@@ -107,10 +108,10 @@ def test_tau_is_where_fewest_err():
         calibrated_tau([], [1.0])
 
 
-def test_alpha_is_found_again():
+def test_alpha_is_recovered():
     rng = np.random.default_rng(0)
     angles = [rng.uniform(0, 1.5, 4) for _ in range(3000)]
-    truth = [rng.choice(4, p=np.exp(-6 * one) / np.exp(-6 * one).sum()) for one in angles]
+    truth = [rng.choice(4, p=softmax(-6 * to_loci)) for to_loci in angles]
     assert calibrated_alpha(angles, truth) == pytest.approx(6, rel=0.08)
 
 
@@ -121,18 +122,18 @@ def test_pointing_follows_the_faster_hand_and_the_extended_finger():
     wrists[:, 0] = [-1, 0, 0]
     wrists[:, 1] = np.linspace([0, 0, 1], [0.5, 0, 1], frames)
     knuckles, tips = wrists + [0, 0, 0.1], wrists + [0, 0.2, 0.1]
-    still = pointing_directions(neck, wrists, knuckles, tips, np.zeros((frames, 2), dtype=bool), 25.0)
-    assert still[0] == pytest.approx([0, 0, 1])
+    arm = pointing_directions(neck, wrists, knuckles, tips, np.zeros((frames, 2), dtype=bool), 25.0)
+    assert arm[0] == pytest.approx([0, 0, 1])
     finger = pointing_directions(neck, wrists, knuckles, tips, np.ones((frames, 2), dtype=bool), 25.0)
     assert finger == pytest.approx(np.tile([0, 1.0, 0], (frames, 1)))
     wrists[2] = np.nan
     assert np.isnan(pointing_directions(neck, wrists, knuckles, tips, np.zeros((frames, 2), dtype=bool), 25.0)[2]).all()
 
 
-def test_a_palm_that_rests_makes_a_candidate():
+def test_a_palm_at_rest_is_a_candidate():
     rest, move = np.full((6, 3), 0.31), np.linspace(0.31, 1.31, 6)[:, None] * np.ones(3)
     palms = np.concatenate([rest, move, np.full((6, 3), 1.31), np.full((2, 3), np.nan)])
-    found = candidate_loci(palms, 5, 0.08)
-    assert len(found) == 2
-    assert np.abs(found[0] - 0.31).max() <= 0.04
+    loci = candidate_loci(palms, 5, 0.08)
+    assert len(loci) == 2
+    assert np.abs(loci[0] - 0.31).max() <= 0.04
     assert not len(candidate_loci(move, 5, 0.08))

@@ -11,32 +11,32 @@ UNITS = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
 FORMS = st.lists(st.builds(FusedForm, UNITS, UNITS, UNITS, st.sampled_from([0.0, 0.5, 2.0])), max_size=4)
 
 
-def by_rule(forms, labels) -> dict[tuple[int, ...], float]:
-    found: dict[tuple[int, ...], float] = {}
+def expected_outputs(forms, labels) -> dict[tuple[int, ...], float]:
+    costs: dict[tuple[int, ...], float] = {}
 
-    def read(rest, said, cost):
-        if not rest:
-            found[said] = min(found.get(said, math.inf), cost)
+    def read(remaining, written, cost):
+        if not remaining:
+            costs[written] = min(costs.get(written, math.inf), cost)
             return
-        read(rest[1:], (*said, rest[0]), cost)
-        for one in forms:
-            if rest[: len(one.units)] == one.units:
-                read(rest[len(one.units) :], (*said, *one.verb, *one.noun), cost + one.cost)
+        read(remaining[1:], (*written, remaining[0]), cost)
+        for form in forms:
+            if remaining[: len(form.units)] == form.units:
+                read(remaining[len(form.units) :], (*written, *form.verb, *form.noun), cost + form.cost)
 
     read(tuple(labels), (), 0.0)
-    return found
+    return costs
 
 
 @settings(max_examples=200, deadline=None)
 @given(FORMS, st.lists(st.integers(1, 3), max_size=5))
-def test_every_reading_is_there_and_no_other(forms, labels):
-    assert outputs(morphology(forms, range(1, 4)), labels) == pytest.approx(by_rule(forms, labels), abs=1e-4)
+def test_exactly_the_readings_with_and_without_fusion_are_accepted(forms, labels):
+    assert outputs(morphology(forms, range(1, 4)), labels) == pytest.approx(expected_outputs(forms, labels), abs=1e-4)
 
 
-def test_forms_that_go_on_alike_share_states():
+def test_forms_with_the_same_remainder_share_states():
     many = [FusedForm((verb, 3, thing), (verb, 3), (thing, 3)) for verb in (1, 2) for thing in range(4, 104)]
-    # The start; of each object its unit being read; and before it the last unit, the object's two and the verb's second one
-    # still to be written, which both verbs share.
+    # The start, and for each object 5 states that both verbs share: before the second unit of the verb is written, before each of
+    # the two of the object, and before each of the two units of the form is read.
     assert morphology(many, range(1, 104)).num_states() == 1 + 100 * 5
 
 

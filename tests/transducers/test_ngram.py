@@ -14,15 +14,15 @@ TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max
 @given(TEXTS, st.integers(1, 4))
 def test_every_history_has_a_distribution(sentences, order):
     model = train_ngram(sentences, order, vocabulary="XYZ")
-    everything = [*model.words, END, UNKNOWN]
+    vocabulary = [*model.words, END, UNKNOWN]
     histories = {(), (START,), ("A",), ("B", "A"), ("Q", "C", "A"), (START, "E", "D", "A")}
     for history in histories:
-        assert sum(math.exp(model.log_prob(word, history)) for word in everything) == pytest.approx(1, abs=1e-9)
+        assert sum(math.exp(model.log_prob(word, history)) for word in vocabulary) == pytest.approx(1, abs=1e-9)
 
 
-def kneser_ney(sentences, order, words):
-    """The formula written out, without backoff tables."""
-    lines = [(START, *one, END) for one in sentences]
+def kneser_ney(sentences, order, vocabulary):
+    """p(word, history) by the formula, without backoff tables."""
+    lines = [(START, *words, END) for words in sentences]
 
     def grams(size):
         return Counter(line[i - size + 1 : i + 1] for line in lines for i in range(1, len(line)) if i - size + 1 >= 0)
@@ -36,12 +36,12 @@ def kneser_ney(sentences, order, words):
 
     def p(word, history):
         size = len(history) + 1
-        own = {gram: count(gram, size) for gram in raw[size]}
-        kinds = Counter(own.values())
+        counts = {gram: count(gram, size) for gram in raw[size]}
+        kinds = Counter(counts.values())
         d = kinds[1] / (kinds[1] + 2 * kinds[2]) if kinds[1] else 0.0
         d = min(0.95, max(0.1, d))
-        same = {gram: c for gram, c in own.items() if gram[:-1] == history}
-        lower = p(word, history[1:]) if history else 1 / (len(words) + 2)
+        same = {gram: c for gram, c in counts.items() if gram[:-1] == history}
+        lower = p(word, history[1:]) if history else 1 / (len(vocabulary) + 2)
         if not same:
             return lower
         total = sum(same.values())
@@ -62,7 +62,7 @@ def test_probabilities_are_those_of_the_formula(sentences, order, history, word)
 
 @settings(max_examples=30)
 @given(TEXTS, st.integers(1, 4))
-def test_arpa_says_the_same(sentences, order):
+def test_an_arpa_file_has_the_same_probabilities(sentences, order):
     model = train_ngram(sentences, order, vocabulary="XY")
     again = from_arpa(to_arpa(model))
     assert (again.order, again.words) == (model.order, model.words)
@@ -70,7 +70,7 @@ def test_arpa_says_the_same(sentences, order):
         assert again.score(words) == pytest.approx(model.score(words), abs=1e-4)
 
 
-def test_order_pays_on_ordered_text():
+def test_a_higher_order_helps_on_ordered_text():
     text = [["IX", "WANT", "FOOD"], ["IX", "WANT", "WATER"], ["MOM", "LIKE", "FOOD"], ["MOM", "WANT", "WATER"]] * 3
     perplexities = [train_ngram(text, order).perplexity(text) for order in (1, 2, 3)]
     assert perplexities == sorted(perplexities, reverse=True)
@@ -79,9 +79,9 @@ def test_order_pays_on_ordered_text():
         train_ngram(text, 2).perplexity([])
 
 
-@pytest.mark.parametrize(("sentences", "order", "said"), [([], 2, "empty"), ([["A"]], 0, "order 0"), ([["A"]], 6, "order 6")])
-def test_what_makes_no_model(sentences, order, said):
-    with pytest.raises(ValueError, match=said):
+@pytest.mark.parametrize(("sentences", "order", "message"), [([], 2, "empty"), ([["A"]], 0, "order 0"), ([["A"]], 6, "order 6")])
+def test_an_empty_text_and_impossible_orders_are_refused(sentences, order, message):
+    with pytest.raises(ValueError, match=message):
         train_ngram(sentences, order)
 
 
@@ -89,7 +89,7 @@ GOOD = to_arpa(train_ngram([["A", "B"], ["B"]], 2))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "no \\\\data"),
         ("hello", "no \\\\data"),
@@ -104,24 +104,24 @@ GOOD = to_arpa(train_ngram([["A", "B"], ["B"]], 2))
         ("\\data\\\nwhat is this", "neither a count"),
     ],
 )
-def test_what_is_no_arpa_file(text, said):
-    with pytest.raises(ValueError, match=said):
+def test_malformed_arpa_files_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
         from_arpa(text)
 
 
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, TEXTS, st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.0, 0.3, 1.0]))
-def test_a_mixture_has_a_distribution_and_is_the_mean_where_it_was_counted(first, second, a, b, share):
-    one, other = train_ngram(first, a, "ABCDE"), train_ngram(second, b, "ABCDE")
-    both = interpolate(one, other, share)
-    everything = [*both.words, END, UNKNOWN]
+def test_an_interpolation_is_a_distribution_and_the_mean_for_counted_ngrams(first_text, second_text, a, b, share):
+    first, second = train_ngram(first_text, a, "ABCDE"), train_ngram(second_text, b, "ABCDE")
+    model = interpolate(first, second, share)
+    vocabulary = [*model.words, END, UNKNOWN]
     for history in [(), (START,), ("A",), ("B", "A")]:
-        assert sum(math.exp(both.log_prob(word, history)) for word in everything) == pytest.approx(1, abs=1e-6)
-    for gram in {*one.log_probs, *other.log_probs}:
-        mean = sum(w * math.exp(m.log_prob(gram[-1], gram[:-1])) for w, m in ((share, one), (1 - share, other)))
-        assert math.exp(both.log_prob(gram[-1], gram[:-1])) == pytest.approx(mean, abs=1e-9)
+        assert sum(math.exp(model.log_prob(word, history)) for word in vocabulary) == pytest.approx(1, abs=1e-6)
+    for gram in {*first.log_probs, *second.log_probs}:
+        mean = sum(w * math.exp(m.log_prob(gram[-1], gram[:-1])) for w, m in ((share, first), (1 - share, second)))
+        assert math.exp(model.log_prob(gram[-1], gram[:-1])) == pytest.approx(mean, abs=1e-9)
 
 
-def test_models_of_different_words_cannot_be_mixed():
+def test_models_of_different_words_cannot_be_interpolated():
     with pytest.raises(ValueError, match="different words"):
         interpolate(train_ngram([["A"]], 1), train_ngram([["B"]], 1), 0.5)

@@ -18,7 +18,7 @@ from asl.pipelines.stage3.competitor_search import Competitors
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.hypotheses import NBestSearch
 from asl.transducers.levels.lexicon import Pronunciation
-from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, costs_of, every_reading, graph_of
+from tests.small_cascades import DURATIONS, ENTRIES, TEXTS, enumerate_costs, sentence_costs, write_graph
 
 #: For each unit the encoder's gloss (0 for the rest unit), and whether the encoder must output it there.
 GLOSS, PEAK = np.array([1, 2, 3, 0]), np.array([True, False, True, False])
@@ -47,13 +47,13 @@ def objective(log_probs: torch.Tensor, competitors: Competitors) -> torch.Tensor
 )
 def test_mmi_through_a_cascade_equals_mmi_over_all_readings(tmp_path_factory, entries, text, durations, seed):
     path = tmp_path_factory.mktemp("graph") / "g.fst"
-    model, acceptor = graph_of(entries, text, durations, path)
+    model, acceptor = write_graph(entries, text, durations, path)
     rng = np.random.default_rng(seed)
     log_probs = torch.log_softmax(torch.from_numpy(rng.normal(0, 2, (3, 4))), dim=-1)
     scores = WEIGHT * encoder_scores(log_probs.numpy(), GLOSS, PEAK)
     costs = {
         words: cost
-        for words, cost in every_reading(entries, costs_of(model, acceptor), durations, scores).items()
+        for words, cost in enumerate_costs(entries, sentence_costs(model, acceptor), durations, scores).items()
         if math.isfinite(cost)
     }
     words = sorted(costs)[int(rng.integers(len(costs)))]
@@ -65,7 +65,7 @@ def test_mmi_through_a_cascade_equals_mmi_over_all_readings(tmp_path_factory, en
 
 def test_the_gradient_through_a_cascade_agrees_with_finite_differences(tmp_path):
     entries = [Pronunciation(1, (1, 2)), Pronunciation(2, (3,)), Pronunciation(3, (2, 3), 0.4)]
-    graph_of(entries, [["A", "B"], ["C"], ["B", "A"]], [2.0, 3.0, 1.5, 2.0], tmp_path / "g.fst")
+    write_graph(entries, [["A", "B"], ["C"], ["B", "A"]], [2.0, 3.0, 1.5, 2.0], tmp_path / "g.fst")
     search = NBestSearch(tmp_path / "g.fst", 1e4, 1e4)
     rng = np.random.default_rng(4)
     features = torch.from_numpy(rng.normal(0, 1, (6, 5)))
