@@ -12,7 +12,7 @@ import numpy as np
 from asl.models.features.holistic import FACE
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
-from asl.pipelines.synthetic.lexicon import table
+from asl.pipelines.synthetic.lexicon import read_table
 from asl.pipelines.workspace.settings.sections import example_toml
 from asl.transducers.levels.ngram import to_arpa, train_ngram
 from tests.foreign_readers import BETWEEN_ARRAYS, write_model
@@ -117,7 +117,7 @@ def _graph() -> str:
 
 
 def _lexicon() -> str:
-    rows = table("signs.csv")[:3]
+    rows = read_table("signs.csv")[:3]
     return "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)])
 
 

@@ -1,1 +1,1 @@
-"""The synthetic signer: lexicon (what a sign is), motion (how it moves), picture (how it looks)."""
+"""The synthetic signer: lexicons of signs, motion, detector errors, and rendered pictures."""

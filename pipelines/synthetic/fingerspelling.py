@@ -1,11 +1,11 @@
-"""The manual alphabet: a name is spelled with one hand beside the shoulder, letter by letter."""
+"""Fingerspelling: names are spelled letter by letter with one hand beside the shoulder."""
 
 from functools import lru_cache
 
 from asl.pipelines.synthetic.lexicon import Posture, Sign
 
 _UP, _SIDE, _DOWN = ("up", "forward"), ("in-up", "back"), ("down-forward", "back-down")
-#: Letters that are not simply the handshape of their name with the palm forward.
+#: Letters that are not the handshape of the same name, held upright with the palm forward.
 _SPECIAL = {
     "G": ("G", _SIDE, "straight", 0.0), "H": ("H", _SIDE, "straight", 0.0), "J": ("I", _UP, "twist", 1.2),
     "P": ("K", _DOWN, "straight", 0.0), "Q": ("G", _DOWN, "straight", 0.0), "U": ("H", _UP, "straight", 0.0),
@@ -36,7 +36,7 @@ NAMES = (
 
 @lru_cache(maxsize=32)
 def letter(name: str) -> Sign:
-    """One letter, A to Z. Raises KeyError: no letter."""
+    """The sign of a letter, A to Z. Raises KeyError if it is not a letter."""
     if len(name) != 1 or name not in LETTERS:
         raise KeyError(name)
     shape, (fingers, palm), movement, size = _SPECIAL.get(name, (name, _UP, "straight", 0.0))
@@ -45,5 +45,5 @@ def letter(name: str) -> Sign:
 
 
 def spelled(name: str) -> tuple[Sign, ...]:
-    """The letters of a name."""
-    return tuple(letter(one) for one in name)
+    """The letter signs of a name."""
+    return tuple(letter(character) for character in name)

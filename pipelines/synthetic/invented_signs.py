@@ -1,7 +1,7 @@
-"""Invented signs: legal by the rules of the world's sign languages, pairwise different, as many as one likes.
+"""Invented signs: up to MAX_SIGNS signs that are phonologically legal and pairwise distinct.
 
-Legal (Battison 1978): a hand that only holds still shows one of the unmarked handshapes; hands that both move show the same
-handshape. Different: two signs differ in handshape, location, movement or the use of the hands, beyond orientation.
+Legal (Battison 1978): a hand that does not move has one of the unmarked handshapes; two hands that both move have the same
+handshape. Distinct: two signs differ in handshape, location, movement or the use of the hands, not only in orientation.
 """
 
 from functools import lru_cache
@@ -10,9 +10,9 @@ import numpy as np
 
 from asl.pipelines.synthetic.lexicon import Posture, Sign, locations
 
-MOST_SIGNS = 10_000
+MAX_SIGNS = 10_000
 UNMARKED = ("A", "S", "open-B", "1", "C", "O", "5")
-#: Handshapes that differ in phon36, so that not all depends on a thumb.
+#: Handshapes that phon36 distinguishes by more than the thumb.
 _SHAPES = (
     "A", "B", "5", "bent-B", "curved-5", "C", "O", "flat-O", "1", "X", "L", "V", "bent-V", "H", "3", "W", "open-8", "F", "I", "Y",
     "ILY", "horns", "S", "G", "baby-O", "bent-1",
@@ -26,17 +26,22 @@ _ON_BASE = ("palm", "back", "fingertips", "wrist", "near-hand")
 _PATHS = ("straight", "arc-up", "arc-forward")
 _REPEATED = ("tap", "circle-front", "circle-side", "shake-side", "shake-up", "twist", "nod")
 _FACING = {"Head": ("up", "back"), "Body": ("in-up", "back"), "Neutral": ("forward-up", "down"), "Hand": ("forward-in", "down")}
-_TURNED = {"Head": ("up", "in-forward"), "Body": ("up-in", "in"), "Neutral": ("up", "forward"), "Hand": ("in-forward", "in")}
+_TURNED_FACING = {
+    "Head": ("up", "in-forward"),
+    "Body": ("up-in", "in"),
+    "Neutral": ("up", "forward"),
+    "Hand": ("in-forward", "in"),
+}
 
 
 @lru_cache(maxsize=8)
-def invented(count: int, seed: int) -> tuple[Sign, ...]:
-    """`count` signs, named SYN-00000 and so on; the same seed gives the same ones, and a larger count begins with them.
+def invent(count: int, seed: int) -> tuple[Sign, ...]:
+    """`count` signs, named SYN-00000, SYN-00001, …
 
-    Raises ValueError: more than MOST_SIGNS.
+    The same seed gives the same signs, and a larger count begins with them. Raises ValueError above MAX_SIGNS.
     """
-    if not 0 <= count <= MOST_SIGNS:
-        raise ValueError(f"{count} signs; at most {MOST_SIGNS}")
+    if not 0 <= count <= MAX_SIGNS:
+        raise ValueError(f"{count} signs; at most {MAX_SIGNS}")
     rng = np.random.default_rng([seed, 0x51A7])
     signs, seen = [], set()
     while len(signs) < count:
@@ -48,7 +53,7 @@ def invented(count: int, seed: int) -> tuple[Sign, ...]:
 
 
 def signature(sign: Sign) -> tuple:
-    """What must differ between two signs."""
+    """The parameters in which two signs must differ."""
     base = sign.base.handshape if sign.base else ""
     path = (sign.end.location, sign.movement, sign.repeats > 1)
     return (sign.hands, sign.start.handshape, sign.end.handshape, sign.start.location, *path, base)
@@ -59,21 +64,21 @@ def _draw(rng: np.random.Generator, name: str) -> Sign:
         return values[int(rng.integers(len(values)))]
 
     hands = ("one", "one", "one", "one", "both", "both", "alternating", "base", "base")[int(rng.integers(9))]
-    places = {"one": _ONE_HANDED, "base": _ON_BASE}.get(hands, _TWO_HANDED)
-    start = end = pick(places)
+    candidates = {"one": _ONE_HANDED, "base": _ON_BASE}.get(hands, _TWO_HANDED)
+    start = end = pick(candidates)
     kind = pick(("path", "repeated", "change", "hold"))
     if kind == "path":
-        end = pick(tuple(place for place in places if place != start))
-    shape, other = pick(_SHAPES), pick(_SHAPES)
-    facing = (_FACING if rng.random() < 0.6 else _TURNED)[locations()[start].major]
+        end = pick(tuple(location for location in candidates if location != start))
+    shape, second_shape = pick(_SHAPES), pick(_SHAPES)
+    facing = (_FACING if rng.random() < 0.6 else _TURNED_FACING)[locations()[start].major]
     contact = "palm" if locations()[start].major == "Neutral" else pick(("palm", "index", "thumb", "fingertips"))
     movement = pick(_PATHS) if kind == "path" else pick(_REPEATED) if kind == "repeated" else "straight"
     if hands == "alternating" and kind != "repeated":
         movement, kind, end = pick(("circle-side", "shake-up")), "repeated", start
-    last = Posture(other if kind == "change" else shape, end, contact, *facing)
+    end_posture = Posture(second_shape if kind == "change" else shape, end, contact, *facing)
     base = Posture(pick(UNMARKED), "centre", "palm", "forward-in", pick(("up-forward", "down"))) if hands == "base" else None
     size = 0.6 if movement in ("twist", "nod") else 0.14
     return Sign(
-        name, Posture(shape, start, contact, *facing), last, hands, movement, size,
+        name, Posture(shape, start, contact, *facing), end_posture, hands, movement, size,
         int(rng.integers(2, 4)) if kind == "repeated" else int(kind == "change" and rng.random() < 0.4) + 1, base,
     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""A corpus of synthetic clips: which clips there are, and each one made from its description alone.
+"""Synthetic clips: each is generated from its recipe.
 
-A clip is described by a short text (its recipe), so that any process can make it and the same seed gives the same bytes.
+A recipe is a short description of a clip. Any process can generate the clip from it, and the same recipe gives the same bytes.
 """
 
 import hashlib
@@ -25,19 +25,23 @@ from asl.pipelines.synthetic import (
     trajectories,
     truth,
 )
-from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS, Sign, read_rows, signs_of_table
+from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS, Sign, read_rows, read_signs
 from asl.pipelines.synthetic.sentences import Word
 from asl.pipelines.synthetic.signers import Signer
 from asl.pipelines.workspace.errors import BadClip, BadInput
 
-#: Goes up when the same recipe gives other landmarks, pictures or truth.
+#: Incremented when the same recipe gives different landmarks, pictures or annotations.
 VERSION = 2
 BUILT_IN, INVENTED = BUILT_IN_LEXICONS
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One clip. gloss: of an isolated sign; empty for a sentence. take: which performance. vocabulary: signs of the lexicon."""
+    """Description of a clip.
+
+    vocabulary: number of signs of the lexicon, 0 for all. gloss: the isolated sign, "" for a sentence. take: number of the
+    performance.
+    """
 
     lexicon: str
     vocabulary: int
@@ -54,7 +58,7 @@ class Recipe:
         return f"{signers.signer(self.signer, self.seed).name}/{self.gloss or 'sentence'}-{self.take}"
 
     def rng(self, purpose: str) -> np.random.Generator:
-        """Random numbers that depend on the recipe alone, not on the order in which clips are made."""
+        """A random generator that depends only on the recipe, not on the order in which clips are generated."""
         text = f"{purpose} {self.gloss} {self.take} {self.signer}"
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest, "little")])
@@ -62,7 +66,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Performance:
-    """A clip before any camera: words, tracks, and when what happened (segments, see truth)."""
+    """A clip before projection: its words, its tracks, and its annotations (segments, see truth)."""
 
     signer: Signer
     words: tuple[Word, ...]
@@ -75,45 +79,57 @@ class Performance:
 
 
 def lexicon_file(name: str) -> Path:
-    """The file that a lexicon's content depends on. Raises BadInput: no such file."""
+    """The file that determines the content of a lexicon. Raises BadInput if it does not exist."""
     here = Path(lexicon.__file__).parent
     if name in (BUILT_IN, INVENTED):
         return here / ("signs.csv" if name == BUILT_IN else "invented_signs.py")
     if not Path(name).is_file():
-        raise BadInput(f"--lexicon: no file {name}", f"a CSV file of signs, or {BUILT_IN}, or {INVENTED}")
+        raise BadInput(f"--lexicon: no file {name}", f"name a CSV file of signs, or use {BUILT_IN} or {INVENTED}")
     return Path(name).absolute()
 
 
-@lru_cache(maxsize=8)
 def vocabulary(name: str, count: int, seed: int) -> tuple[Sign, ...]:
-    """The first `count` signs of a lexicon, 0 for all. Raises BadInput: fewer than asked for, or a fault in the file."""
+    """The first `count` signs of a lexicon, 0 for all. Raises BadInput if there are fewer, or if the file has an error."""
+    return _vocabulary(name, count, seed, _stamp(name))
+
+
+def _stamp(name: str) -> tuple[int, int]:
+    """Modification time and size of a lexicon's file, so that an edited lexicon is read again."""
+    stat = lexicon_file(name).stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=8)
+def _vocabulary(name: str, count: int, seed: int, stamp: tuple[int, int]) -> tuple[Sign, ...]:
     if name == INVENTED:
-        if count > invented_signs.MOST_SIGNS:
-            raise BadInput(f"--signs {count}: at most {invented_signs.MOST_SIGNS} signs are invented", "ask for fewer")
-        return invented_signs.invented(count or 100, seed)
-    signs = lexicon.everyday() if name == BUILT_IN else read_lexicon(Path(name))
+        if count > invented_signs.MAX_SIGNS:
+            raise BadInput(f"--signs {count}: at most {invented_signs.MAX_SIGNS} signs can be invented", "use a smaller number")
+        return invented_signs.invent(count or 100, seed)
+    signs = lexicon.everyday_signs() if name == BUILT_IN else read_lexicon(Path(name))
     if count > len(signs):
-        raise BadInput(f"--signs {count}, but lexicon '{name}' has {len(signs)}", f"--lexicon {INVENTED} has up to 10,000")
+        raise BadInput(
+            f"--signs {count}, but lexicon '{name}' has {len(signs)}", f"use --lexicon {INVENTED}, which has up to 10,000"
+        )
     return signs[: count or None]
 
 
 def parse_recipe(text: str) -> Recipe:
-    """A recipe from a clip's description. Raises BadClip: not one of this version."""
+    """The recipe in a clip's description. Raises BadClip if it is not a recipe of this version."""
     try:
         recipe = Recipe(**json.loads(text))
     except (ValueError, TypeError) as error:
-        raise BadClip("bad-recipe", f"not the description of a synthetic clip: {error}") from error
+        raise BadClip("bad-recipe", f"not a description of a synthetic clip: {error}") from error
     if recipe.version != VERSION:
-        raise BadClip("bad-recipe", f"made by another version of asl ({recipe.version}, here {VERSION})")
+        raise BadClip("bad-recipe", f"the recipe has version {recipe.version}, but this asl needs version {VERSION}")
     return recipe
 
 
 def perform(recipe: Recipe) -> Performance:
-    """What the signer does in a clip. The same recipe gives the same performance in any process."""
+    """The performance of a recipe, which is the same in any process."""
     signer, rng = signers.signer(recipe.signer, recipe.seed), recipe.rng("motion")
-    source = (recipe.lexicon, recipe.vocabulary, recipe.seed)
+    source = (recipe.lexicon, recipe.vocabulary, recipe.seed, _stamp(recipe.lexicon))
     if recipe.gloss:
-        sign = _by_gloss(*source)[recipe.gloss]
+        sign = _signs_by_gloss(*source)[recipe.gloss]
         words = (Word((sign.gloss,), "sign", (sign,)),)
         acts = [_isolated(sign, signer, rng)]
     else:
@@ -124,52 +140,52 @@ def perform(recipe: Recipe) -> Performance:
 
 
 def _isolated(sign: Sign, signer: Signer, rng: np.random.Generator) -> motion.Act:
-    return replace(motion.varied(motion.realise(sign, signer), signer, rng), notes={"word": 0})
+    return replace(motion.with_variation(motion.realise(sign, signer), signer, rng), notes={"word": 0})
 
 
 @lru_cache(maxsize=8)
-def _by_gloss(name: str, count: int, seed: int) -> dict[str, Sign]:
-    return {sign.gloss: sign for sign in vocabulary(name, count, seed)}
+def _signs_by_gloss(name: str, count: int, seed: int, stamp: tuple[int, int]) -> dict[str, Sign]:
+    return {sign.gloss: sign for sign in _vocabulary(name, count, seed, stamp)}
 
 
 @lru_cache(maxsize=8)
-def _grammar(name: str, count: int, seed: int) -> sentences.Grammar:
-    return sentences.Grammar(vocabulary(name, count, seed))
+def _grammar(name: str, count: int, seed: int, stamp: tuple[int, int]) -> sentences.Grammar:
+    return sentences.Grammar(_vocabulary(name, count, seed, stamp))
 
 
 def landmarks(recipe: Recipe) -> Landmarks:
-    """The clip as a detector would have found it (or, without noise, as it is), in image widths."""
-    done = perform(recipe)
-    camera = done.signer.camera
-    return Landmarks(projected(done, recipe), recipe.fps, camera.aspect, camera.size(signers.PICTURE_SIDE)[0])
+    """The landmarks of a clip: with detector errors if the recipe has noise, else the true ones."""
+    performance = perform(recipe)
+    camera = performance.signer.camera
+    return Landmarks(project(performance, recipe), recipe.fps, camera.aspect, camera.size(signers.PICTURE_SIDE)[0])
 
 
-def projected(done: Performance, recipe: Recipe) -> np.ndarray:
-    """(T, 543, 3) image widths of a performance."""
-    camera, rng, tracks = done.signer.camera, recipe.rng("noise"), done.tracks
+def project(performance: Performance, recipe: Recipe) -> np.ndarray:
+    """(T, 543, 3) points of a performance in image widths, with detector errors if the recipe has noise."""
+    camera, rng, tracks = performance.signer.camera, recipe.rng("noise"), performance.tracks
     if recipe.noise:
-        tracks = noise.misjudged(tracks, recipe.fps, rng)
-    points = camera.project(skeleton.landmarks_of(skeleton.body_of(tracks, done.signer)))
-    return noise.detected(points, camera.zoom, recipe.fps, rng) if recipe.noise else points
+        tracks = noise.with_handshape_errors(tracks, recipe.fps, rng)
+    points = camera.project(skeleton.landmarks_of(skeleton.body_of(tracks, performance.signer)))
+    return noise.with_detector_errors(points, camera.zoom, recipe.fps, rng) if recipe.noise else points
 
 
 def render(recipe: Recipe, path: Path) -> int:
-    """Renders the clip as an mp4, whole or not at all; returns the number of frames."""
-    from asl.pipelines.synthetic import picture  # brings a compiler along, which nothing else here needs
+    """Renders the clip as an mp4 file, and returns the number of frames. An interrupted render leaves no file."""
+    from asl.pipelines.synthetic import picture  # imports numba, which nothing else here needs
 
-    done = perform(recipe)
-    body = skeleton.body_of(done.tracks, done.signer)
-    picture.write_video(path, picture.Painter(done.signer).pictures(body), recipe.fps)
-    return len(done.tracks)
+    performance = perform(recipe)
+    body = skeleton.body_of(performance.tracks, performance.signer)
+    picture.write_video(path, picture.Painter(performance.signer).pictures(body), recipe.fps)
+    return len(performance.tracks)
 
 
 def read_lexicon(path: Path) -> tuple[Sign, ...]:
-    """A lexicon of one's own, or an ASL-LEX 2.0 table (known by its columns).
+    """Reads a lexicon file, or an ASL-LEX 2.0 table, which is recognised by its columns.
 
-    Raises BadInput with the line, the value and the nearest known one.
+    Raises BadInput, with the line and the value, if the file has an error or no signs.
     """
     header, rows = read_rows(path)
-    signs = asl_lex.signs(path, rows) if asl_lex.fits(header) else signs_of_table(path)
+    signs = asl_lex.signs_from_rows(path, rows) if asl_lex.is_asl_lex(header) else read_signs(path)
     if not signs:
-        raise BadInput(f"{path} holds no signs", "one row a sign; see signs.csv in the package")
+        raise BadInput(f"{path} holds no signs", "give one row per sign; see signs.csv in the package")
     return tuple(signs)

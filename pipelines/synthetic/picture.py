@@ -1,4 +1,4 @@
-"""A posed body as pictures: flesh of round cones around the skeleton, and the video of a clip."""
+"""Renders a posed body as pictures, with round cones around the skeleton, and writes the video of a clip."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +11,12 @@ from asl.pipelines.synthetic.signers import PICTURE_SIDE, Signer
 from asl.pipelines.synthetic.skeleton import HEAD_PIVOT, Body
 
 _TRUNK, _HEAD, _HAIR, _LEFT, _RIGHT = range(5)
-#: How far cones of a group melt into each other, shoulder widths.
+#: Blending distance of the cones of each group, in shoulder widths.
 _BLEND = np.array([0.10, 0.06, 0.06, 0.014, 0.014])
 _FINGER_RADII = ((0.030, 0.027), (0.027, 0.024), (0.024, 0.020))
 _THUMB_RADII = ((0.040, 0.034), (0.034, 0.028), (0.028, 0.022))
 
-# start, end, radii, material; in the body frame.
+# Cones in the body frame: start, end, radii and, for the head, material.
 _TORSO = (
     ((-0.46, 0.06, 0.05), (0.46, 0.06, 0.05), 0.14, 0.14),
     ((-0.07, -0.10, 0.06), (0.07, -0.10, 0.06), 0.10, 0.10),
@@ -44,15 +44,15 @@ _LONG_HAIR = (
 
 
 class Painter:
-    """Draws one signer, in a picture of the camera's aspect whose shorter side has `side` pixels."""
+    """Draws a signer. side: pixels of the shorter side of the picture, which has the camera's aspect ratio."""
 
     def __init__(self, signer: Signer, side: int = PICTURE_SIDE):
         self.signer = signer
         self.width, self.height = signer.camera.size(side)
         self._fixed = _Cones()
         for start, end, first, second in _TORSO:
-            grown = np.array([first, second]) * signer.girth
-            self._fixed.add(start, end, *grown, raymarch.SHIRT, _TRUNK)
+            scaled = np.array([first, second]) * signer.girth
+            self._fixed.add(start, end, *scaled, raymarch.SHIRT, _TRUNK)
         self._fixed.add((0, -0.34, 0.04), (0, -0.02, 0.06), 0.115, 0.125, raymarch.SKIN, _TRUNK)
         self._skull = _Cones()
         for start, end, first, second, material in _SKULL:
@@ -61,11 +61,12 @@ class Painter:
             self._skull.add(start, end, first, second, raymarch.HAIR, _HAIR)
 
     def pictures(self, body: Body) -> Iterator[np.ndarray]:
-        """(H, W, 3) uint8 of each frame."""
+        """A (H, W, 3) uint8 picture of each frame."""
         for frame in range(len(body.hands)):
             yield self.picture(body, frame)
 
     def picture(self, body: Body, frame: int) -> np.ndarray:
+        """The (H, W, 3) uint8 picture of one frame."""
         look, camera = self.signer.look, self.signer.camera
         turn = body.head[frame]
         cones = _Cones()
@@ -97,7 +98,7 @@ class Painter:
 
 
 class _Cones:
-    """Round cones in the making."""
+    """Collects round cones."""
 
     def __init__(self):
         self.starts, self.ends, self.radii, self.materials, self.groups, self.inside = [], [], [], [], [], []
@@ -110,16 +111,17 @@ class _Cones:
         self.groups.append(group)
         self.inside.append(inside)
 
-    def extend(self, other: "_Cones", move=None) -> None:
-        self.starts += [move(np.array(point)) for point in other.starts] if move else other.starts
-        self.ends += [move(np.array(point)) for point in other.ends] if move else other.ends
-        self.radii += other.radii
-        self.materials += other.materials
-        self.groups += other.groups
-        self.inside += other.inside
+    def extend(self, cones: "_Cones", move=None) -> None:
+        """Adds cones. move: transform of their points."""
+        self.starts += [move(np.array(point)) for point in cones.starts] if move else cones.starts
+        self.ends += [move(np.array(point)) for point in cones.ends] if move else cones.ends
+        self.radii += cones.radii
+        self.materials += cones.materials
+        self.groups += cones.groups
+        self.inside += cones.inside
 
     def arrays(self, rotation: np.ndarray) -> tuple[np.ndarray, ...]:
-        """As raymarch.render takes them, turned to the camera and sorted by group."""
+        """The arguments of raymarch.render, in camera axes and sorted by group."""
         order = np.argsort(self.groups, kind="stable")
         starts, ends = np.array(self.starts)[order] @ rotation.T, np.array(self.ends)[order] @ rotation.T
         along = ends - starts
@@ -132,7 +134,7 @@ class _Cones:
 
 
 def _hand(cones: _Cones, points: np.ndarray, signer: Signer, group: int) -> None:
-    """Palm and fingers around (21, 3) points."""
+    """Adds the cones of palm and fingers around (21, 3) points."""
     size, side = signer.hand, 1.0 if group == _RIGHT else -1.0
     across = points[5] - points[17]
     palm = _direction(side * np.cross(across, points[9] - points[0]))
@@ -167,7 +169,7 @@ def _direction(vector: np.ndarray) -> np.ndarray:
 
 
 def write_video(path: Path, pictures: Iterator[np.ndarray], fps: float) -> None:
-    """Pictures as an mp4, whole or not at all; the same pictures give the same bytes."""
+    """Writes pictures as an mp4 file. The same pictures give the same bytes; an interruption leaves no file."""
     with VideoWriter(path, fps) as video:
         for picture in pictures:
             video.write(picture)

@@ -1,26 +1,26 @@
-"""Round cones, smoothly blended, to pixels: a sphere tracer over tiles, compiled by numba.
+"""Renders smoothly blended round cones with a tiled sphere tracer, compiled by numba.
 
-A signed distance function of round cones (a capsule whose ends differ in radius); cones of one group melt into each other
-(polynomial smooth minimum, Quilez 2008), groups do not. Each tile of the picture knows the few cones that can be seen in it.
+The scene is a signed distance function of round cones (capsules whose ends differ in radius). Cones of a group are blended with
+a polynomial smooth minimum (Quilez 2008), groups are not. Each tile of the picture only evaluates the cones that overlap it.
 """
 
 import numpy as np
 from numba import njit
 
 TILE = 16
-MOST_STEPS = 64
+MAX_STEPS = 64
 HIT = 0.0015
-#: Materials. FACE is painted: eyes, brows and mouth; SHIRT and HAIR have their own colour.
+#: Materials. On FACE, eyes, brows and mouth are painted.
 SKIN, SHIRT, HAIR, FACE = 0, 1, 2, 3
 
 
 @njit(cache=True, fastmath=True)
-def _distance(x, y, z, ends, radii, groups, blend, chosen, count):
-    """Distance to the nearest surface, and the cone that it belongs to."""
+def _distance(x, y, z, ends, radii, groups, blend, visible, count):
+    """Distance to the nearest surface, and its cone. visible: cones to evaluate, `count` of them."""
     best, best_cone = 1e9, -1
     part, part_best, part_cone, group = 1e9, 1e9, -1, -1
     for i in range(count):
-        cone = chosen[i]
+        cone = visible[i]
         if groups[cone] != group:
             if part < best:
                 best, best_cone = part, part_cone
@@ -43,7 +43,10 @@ def _distance(x, y, z, ends, radii, groups, blend, chosen, count):
 
 @njit(cache=True, fastmath=True)
 def _paint(x, y, z, face, out):
-    """Colour of the neutral face at a point (x, y); face: brows, mouth open, mouth wide, eyes closed. Skin where nothing is."""
+    """Writes the colour of the face at a point to `out`, which holds the skin colour, then the brow colour.
+
+    face: brows, mouth open, mouth wide, eyes closed.
+    """
     if z > -0.05:
         return
     side = abs(x)
@@ -78,7 +81,7 @@ def _paint(x, y, z, face, out):
 
 @njit(cache=True, fastmath=True)
 def _hand_colour(x, y, z, nx, ny, nz, ends, inside, cone, colour):
-    """Palms are lighter than backs, fingers have creases on the palm's side and nails on the other."""
+    """Makes palms lighter than backs, and adds finger creases on the palm side and nails on the back. Changes `colour`."""
     palm = nx * inside[cone, 0] + ny * inside[cone, 1] + nz * inside[cone, 2]
     tone = 1.0 + 0.10 * palm
     kind = inside[cone, 3]
@@ -118,14 +121,14 @@ def render(ends, radii, materials, groups, inside, blend, colours, backdrop, hea
             near, far = min(near, z - reach), max(far, z + reach)
         boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3] = low_u * width, high_u * width, low_v * width, high_v * width
         boxes[i, 4], boxes[i, 5] = near, far
-    chosen = np.empty(cones, np.int64)
+    visible = np.empty(cones, np.int64)
     colour = np.empty(6)
     for top in range(0, height, TILE):
         for left in range(0, width, TILE):
             count, near, far = 0, 1e9, -1e9
             for i in range(cones):
                 if boxes[i, 0] < left + TILE and boxes[i, 1] > left and boxes[i, 2] < top + TILE and boxes[i, 3] > top:
-                    chosen[count] = i
+                    visible[count] = i
                     count += 1
                     near, far = min(near, boxes[i, 4]), max(far, boxes[i, 5])
             for row in range(top, min(top + TILE, height)):
@@ -138,12 +141,12 @@ def render(ends, radii, materials, groups, inside, blend, colours, backdrop, hea
                     if count > 0:
                         t = (distance + near) / dz
                         last = (distance + far) / dz
-                        for _ in range(MOST_STEPS):
-                            away, cone = _distance(dx * t, dy * t, dz * t - distance, ends, radii, groups, blend, chosen, count)
-                            if away < HIT:
+                        for _ in range(MAX_STEPS):
+                            gap, cone = _distance(dx * t, dy * t, dz * t - distance, ends, radii, groups, blend, visible, count)
+                            if gap < HIT:
                                 hit = True
                                 break
-                            t += 0.95 * away
+                            t += 0.95 * gap
                             if t > last:
                                 break
                     if not hit:
@@ -153,10 +156,10 @@ def render(ends, radii, materials, groups, inside, blend, colours, backdrop, hea
                         continue
                     x, y, z = dx * t, dy * t, dz * t - distance
                     e = 0.004
-                    a, _ = _distance(x + e, y - e, z - e, ends, radii, groups, blend, chosen, count)
-                    b, _ = _distance(x - e, y - e, z + e, ends, radii, groups, blend, chosen, count)
-                    c1, _ = _distance(x - e, y + e, z - e, ends, radii, groups, blend, chosen, count)
-                    d, _ = _distance(x + e, y + e, z + e, ends, radii, groups, blend, chosen, count)
+                    a, _ = _distance(x + e, y - e, z - e, ends, radii, groups, blend, visible, count)
+                    b, _ = _distance(x - e, y - e, z + e, ends, radii, groups, blend, visible, count)
+                    c1, _ = _distance(x - e, y + e, z - e, ends, radii, groups, blend, visible, count)
+                    d, _ = _distance(x + e, y + e, z + e, ends, radii, groups, blend, visible, count)
                     nx, ny, nz = a - b - c1 + d, -a - b + c1 + d, -a + b - c1 + d
                     length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
                     nx, ny, nz = nx / length, ny / length, nz / length
@@ -172,8 +175,8 @@ def render(ends, radii, materials, groups, inside, blend, colours, backdrop, hea
                     _hand_colour(x, y, z, nx, ny, nz, ends, inside, cone, colour)
                     lambert = max(-0.35 * nx - 0.60 * ny - 0.72 * nz, 0.0)
                     facing = max(-(nx * dx + ny * dy + nz * dz), 0.0)
-                    near_by, _ = _distance(x + 0.05 * nx, y + 0.05 * ny, z + 0.05 * nz, ends, radii, groups, blend, chosen, count)
-                    wider, _ = _distance(
+                    ahead, _ = _distance(x + 0.05 * nx, y + 0.05 * ny, z + 0.05 * nz, ends, radii, groups, blend, visible, count)
+                    towards_light, _ = _distance(
                         x + 0.02 * nx - 0.05,
                         y + 0.02 * ny - 0.10,
                         z + 0.02 * nz - 0.10,
@@ -181,11 +184,11 @@ def render(ends, radii, materials, groups, inside, blend, colours, backdrop, hea
                         radii,
                         groups,
                         blend,
-                        chosen,
+                        visible,
                         count,
                     )
-                    open_ = min(max(near_by / 0.05, 0.0), 1.0) * 0.5 + 0.5
-                    lit = min(max(wider / 0.08, 0.0), 1.0) * 0.35 + 0.65
-                    shade = (0.48 + 0.78 * lambert * lit) * (0.55 + 0.45 * facing) * open_ + 0.05
+                    occlusion = min(max(ahead / 0.05, 0.0), 1.0) * 0.5 + 0.5
+                    shadow = min(max(towards_light / 0.08, 0.0), 1.0) * 0.35 + 0.65
+                    shade = (0.48 + 0.78 * lambert * shadow) * (0.55 + 0.45 * facing) * occlusion + 0.05
                     for c in range(3):
                         picture[row, column, c] = int(255 * min(max(colour[c] * shade, 0.0), 1.0))

@@ -1,8 +1,8 @@
 """Sentences: a small grammar of ASL with loci, agreement, fusion, fingerspelling and questions (SPEC §8, §9, §10).
 
-A sentence is a row of `Word`s; each says which acts make it and which glosses it stands for. Referents are introduced at
-loci by pointing (IX-a) and used again; agreement verbs move between loci (a-GIVE-b); a handling verb can take its object's
-handshape (fused: GIVE and CUP in one sign).
+A sentence is a sequence of `Word`s with their glosses. Referents are introduced at loci by pointing (IX-a) and referred to
+later. Agreement verbs move between loci (a-GIVE-b). A handling verb can take the handshape of its object (fused: GIVE and CUP
+in one sign).
 """
 
 import csv
@@ -20,7 +20,7 @@ from asl.pipelines.synthetic.signers import Signer
 
 NOUNS = ("person", "vehicle", "flat", "cylindrical", "curved", "small", "animal", "abstract")
 THINGS = ("vehicle", "flat", "cylindrical", "curved", "small")
-#: Directions of the loci from the neck, by name: (out, down, forward) of the dominant hand's side.
+#: Directions of the loci from the neck, by name: (out, down, forward), relative to the dominant hand's side.
 LOCI = {"a": (0.62, 0.30, 0.72), "b": (-0.50, 0.30, 0.81), "c": (0.12, 0.28, 0.95)}
 FUSED_SHARE, INTRODUCED_SHARE, QUESTION_SHARE = 0.4, 0.6, 0.3
 ASSIMILATION, REDUCTION, ANTICIPATION = 0.4, 0.5, 0.15
@@ -28,10 +28,10 @@ ASSIMILATION, REDUCTION, ANTICIPATION = 0.4, 0.5, 0.15
 
 @dataclass(frozen=True)
 class Word:
-    """Something to sign and what it is.
+    """A word of a sentence.
 
-    glosses: what it stands for, in order (two for a fused form). kind: sign, spelled, point, agree or fused.
-    source, goal: names of loci; signer's own place is '1'. referent: who is meant. introduces: whether this binds the locus.
+    glosses: its glosses in order, two for a fused form. kind: sign, spelled, point, agree or fused. source, goal: names of
+    loci, '1' for the signer. referent: the referent of the goal. introduces: whether the word binds the locus.
     """
 
     glosses: tuple[str, ...]
@@ -45,7 +45,7 @@ class Word:
 
 
 class Grammar:
-    """Draws sentences over a lexicon; where it lacks a word class, any sign stands in."""
+    """Draws random sentences over a lexicon. If it has no nouns or verbs, any sign is used instead."""
 
     def __init__(self, lexicon: Sequence[Sign]):
         self.by_role: dict[str, list[Sign]] = {}
@@ -56,7 +56,7 @@ class Grammar:
         self.verbs = self.by_role.get("plain", []) or list(lexicon)
 
     def sentence(self, rng: np.random.Generator) -> list[Word]:
-        """One sentence of two to eight words."""
+        """Draws a sentence of two to eight words."""
         agree = self.by_role.get("agree")
         if agree and rng.random() < INTRODUCED_SHARE:
             return self._discourse(rng, agree)
@@ -64,53 +64,53 @@ class Grammar:
 
     def _plain(self, rng: np.random.Generator) -> list[Word]:
         people = self.by_role.get("person", self.nouns)
-        words = [_word(self._one(rng, self.by_role["time"]))] if "time" in self.by_role and rng.random() < 0.3 else []
-        subject = Word(("IX-1",), "point", goal="1") if rng.random() < 0.25 else _word(self._one(rng, people))
+        words = [_word(self._pick(rng, self.by_role["time"]))] if "time" in self.by_role and rng.random() < 0.3 else []
+        subject = Word(("IX-1",), "point", goal="1") if rng.random() < 0.25 else _word(self._pick(rng, people))
         words.append(subject)
         states = self.by_role.get("state")
         if states and rng.random() < 0.3:
-            words.append(_word(self._one(rng, states)))
+            words.append(_word(self._pick(rng, states)))
         else:
-            words.append(_word(self._one(rng, self.verbs)))
-            asked = self.by_role.get("question")
-            if asked and rng.random() < 0.25:
-                return [replace(word, face="brows-down") for word in [*words, _word(self._one(rng, asked))]]
-            words.append(_word(self._one(rng, self.nouns)))
+            words.append(_word(self._pick(rng, self.verbs)))
+            questions = self.by_role.get("question")
+            if questions and rng.random() < 0.25:
+                return [replace(word, face="brows-down") for word in [*words, _word(self._pick(rng, questions))]]
+            words.append(_word(self._pick(rng, self.nouns)))
         return [replace(word, face="brows-up") for word in words] if rng.random() < QUESTION_SHARE else words
 
     def _discourse(self, rng: np.random.Generator, agree: Sequence[Sign]) -> list[Word]:
-        """Referents are bound to loci in order, then an agreement verb moves between them."""
+        """A sentence that binds referents to loci in order, followed by an agreement verb that moves between them."""
         names = rng.permutation(fingerspelling.NAMES)[: 1 + (rng.random() < 0.6)]
         loci = list(LOCI)[: len(names)]
         words = []
         for name, locus in zip(names, loci, strict=True):
             words.append(Word((f"fs-{name}",), "spelled", fingerspelling.spelled(str(name))))
             words.append(Word((f"IX-{locus}",), "point", goal=locus, referent=str(name), introduces=True))
-        places = dict(zip(loci, map(str, names), strict=True))
+        referents = dict(zip(loci, map(str, names), strict=True))
         source, goal = (loci[0], loci[1]) if len(loci) == 2 else ((loci[0], "1") if rng.random() < 0.5 else ("1", loci[0]))
         if len(loci) == 2 and rng.random() < 0.5:
             source, goal = goal, source
-        verb = self._one(rng, agree)
+        verb = self._pick(rng, agree)
         token = f"{source}-{verb.gloss}-{goal}"
         objects = [sign for sign in self.things if sign.role in fused_handshapes()]
         if verb.gloss == "GIVE" and objects and rng.random() < FUSED_SHARE:
-            thing = self._one(rng, objects)
+            thing = self._pick(rng, objects)
             words.append(
-                Word((token, thing.gloss), "fused", (fused(verb, thing), verb, thing), source, goal, places.get(goal, ""))
+                Word((token, thing.gloss), "fused", (fuse(verb, thing), verb, thing), source, goal, referents.get(goal, ""))
             )
         else:
-            words.append(Word((token,), "agree", (verb,), source, goal, places.get(goal, "")))
+            words.append(Word((token,), "agree", (verb,), source, goal, referents.get(goal, "")))
             if rng.random() < 0.6:
-                words.append(_word(self._one(rng, self.things or self.nouns)))
+                words.append(_word(self._pick(rng, self.things or self.nouns)))
         states = self.by_role.get("state")
         if states and rng.random() < 0.35:
             locus = loci[int(rng.integers(len(loci)))]
-            words.append(Word((f"IX-{locus}",), "point", goal=locus, referent=places[locus]))
-            words.append(_word(self._one(rng, states)))
+            words.append(Word((f"IX-{locus}",), "point", goal=locus, referent=referents[locus]))
+            words.append(_word(self._pick(rng, states)))
         return words
 
     @staticmethod
-    def _one(rng: np.random.Generator, signs: Sequence[Sign]) -> Sign:
+    def _pick(rng: np.random.Generator, signs: Sequence[Sign]) -> Sign:
         return signs[int(rng.integers(len(signs)))]
 
 
@@ -120,13 +120,13 @@ def _word(sign: Sign) -> Word:
 
 @lru_cache(maxsize=1)
 def fused_handshapes() -> dict[str, tuple[str, str, str]]:
-    """Object class → handshape, fingers and palm of a handling verb that takes the object along (SPEC §9, f_H and f_O)."""
+    """Object class → handshape, fingers and palm of a handling verb fused with such an object (SPEC §9, f_H and f_O)."""
     with open(Path(__file__).parent / "fused.csv", encoding="utf-8", newline="") as file:
         return {row["role"]: (row["handshape"], row["fingers"], row["palm"]) for row in csv.DictReader(file)}
 
 
-def fused(verb: Sign, thing: Sign) -> Sign:
-    """verb ⊗ object (SPEC §9): the verb's movement with the hand that holds such an object."""
+def fuse(verb: Sign, thing: Sign) -> Sign:
+    """verb ⊗ object (SPEC §9): the movement of the verb with the handshape that holds the object."""
     shape, fingers, palm = fused_handshapes()[thing.role]
     start, end = (
         replace(posture, handshape=shape, fingers=fingers, palm=palm, contact="palm") for posture in (verb.start, verb.end)
@@ -135,56 +135,59 @@ def fused(verb: Sign, thing: Sign) -> Sign:
 
 
 def acts_of(words: Sequence[Word], signer: Signer, rng: np.random.Generator) -> list[Act]:
-    """What the signer does, word by word; each act's notes say which word (its number) and letter it is."""
+    """The acts of a sentence. The notes of each act give the number of its word and, if it is spelled, the letter."""
     acts = []
     for number, word in enumerate(words):
         for act in _acts(word, signer):
-            act = motion.varied(act, signer, rng)
+            act = motion.with_variation(act, signer, rng)
             if word.source:
-                places = [None if name == "1" else locus(name) for name in (word.source, word.goal)]
-                act = motion.agreeing(act, signer, *places)
+                directions = [None if name == "1" else locus_direction(name) for name in (word.source, word.goal)]
+                act = motion.agreement(act, signer, *directions)
             hold = PASS_SECONDS if word.kind != "spelled" else 0.11
             face = word.face or act.face
             acts.append(replace(act, hold=hold, face=face, notes={"word": number, **act.notes}))
-    return _in_context(acts, rng)
+    return _with_coarticulation(acts, rng)
 
 
 def _acts(word: Word, signer: Signer) -> list[Act]:
     if word.kind == "point":
-        return [motion.pointing(signer, locus(word.goal), word.glosses[0], 0.42 if word.goal == "1" else motion.LOCUS_REACH)]
+        return [
+            motion.pointing(signer, locus_direction(word.goal), word.glosses[0], 0.42 if word.goal == "1" else motion.LOCUS_REACH)
+        ]
     if word.kind == "spelled":
         return [replace(motion.realise(sign, signer), notes={"letter": sign.gloss}) for sign in word.signs]
     return [motion.realise(word.signs[0], signer)]
 
 
-def locus(name: str) -> np.ndarray:
-    """Unit direction (out, down, forward) of a locus from the neck; '1' is the signer's own chest."""
-    place = np.array(LOCI.get(name, (0.1, 0.7, 0.7)), dtype=np.float64)
-    return place / np.linalg.norm(place)
+def locus_direction(name: str) -> np.ndarray:
+    """Unit direction (out, down, forward) of a locus from the neck; '1' is the signer's chest."""
+    vector = np.array(LOCI.get(name, (0.1, 0.7, 0.7)), dtype=np.float64)
+    return vector / np.linalg.norm(vector)
 
 
-def _in_context(acts: list[Act], rng: np.random.Generator) -> list[Act]:
-    """What running signing does to signs (SPEC §10, C); each change is noted on the act."""
-    out = list(acts)
-    for i in range(len(out)):
-        before, act = (out[i - 1] if i else None), out[i]
+def _with_coarticulation(acts: list[Act], rng: np.random.Generator) -> list[Act]:
+    """Applies the coarticulation of continuous signing (SPEC §10, C), and adds it to the notes of each act."""
+    changed = list(acts)
+    for i in range(len(changed)):
+        before, act = (changed[i - 1] if i else None), changed[i]
         notes = dict(act.notes)
         changes = []
-        if act.sign.repeats > 1 and i + 1 < len(out) and rng.random() < REDUCTION:
+        if act.sign.repeats > 1 and i + 1 < len(changed) and rng.random() < REDUCTION:
             act = replace(act, sign=replace(act.sign, repeats=act.sign.repeats - 1))
             changes.append("reduction")
-        if before is not None and _share_place(before, act) and rng.random() < ASSIMILATION:
+        if before is not None and _share_location(before, act) and rng.random() < ASSIMILATION:
             shape = act.start.shape + 0.35 * (before.end.shape - act.start.shape)
             act = replace(act, start=replace(act.start, shape=shape))
             changes.append("assimilation")
-        if i + 1 < len(out) and "letter" not in notes and rng.random() < REDUCTION:
-            end = act.end.wrist + ANTICIPATION * (out[i + 1].start.wrist - act.end.wrist) * [[1, 1, 1], [0, 0, 0]]
+        if i + 1 < len(changed) and "letter" not in notes and rng.random() < REDUCTION:
+            end = act.end.wrist + ANTICIPATION * (changed[i + 1].start.wrist - act.end.wrist) * [[1, 1, 1], [0, 0, 0]]
             act = replace(act, end=replace(act.end, wrist=end))
             changes.append("anticipation")
-        out[i] = replace(act, notes=notes | ({"context": tuple(changes)} if changes else {}))
-    return out
+        changed[i] = replace(act, notes=notes | ({"context": tuple(changes)} if changes else {}))
+    return changed
 
 
-def _share_place(before: Act, act: Act) -> bool:
-    here, there = locations()[before.sign.end.location], locations()[act.sign.start.location]
-    return here.major == there.major and before.sign.end.handshape != act.sign.start.handshape
+def _share_location(before: Act, act: Act) -> bool:
+    """Whether an act begins at the major location where the one before ends, with another handshape."""
+    end, start = locations()[before.sign.end.location], locations()[act.sign.start.location]
+    return end.major == start.major and before.sign.end.handshape != act.sign.start.handshape

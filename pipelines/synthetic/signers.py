@@ -1,4 +1,4 @@
-"""Who signs, and how the camera sees it: proportions, handedness, tempo, style, clothing, light (all drawn from a seed)."""
+"""Synthetic signers and their cameras: proportions, handedness, tempo, style and clothing, drawn from a seed."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,11 +13,11 @@ ASPECTS = (1.0, 4 / 3, 3 / 4)
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera before the signer. yaw, pitch, roll: rad, pitch looks down from above. distance: from the neck,
-    shoulder widths.
+    """A pinhole camera in front of the signer.
 
-    zoom: image widths a shoulder width covers at the neck. shift: of the neck from the picture's centre (x, y), image
-    widths. aspect: width / height.
+    yaw, pitch, roll: rad; a positive pitch looks down from above. distance: from the neck, in shoulder widths. zoom: image
+    widths per shoulder width at the neck. shift: of the neck from the picture's centre (x, y), in image widths. aspect: width /
+    height.
     """
 
     yaw: float = 0.0
@@ -29,30 +29,30 @@ class Camera:
     aspect: float = 1.0
 
     def size(self, side: int) -> tuple[int, int]:
-        """Width and height of a picture whose shorter side has `side` pixels; both even, as video wants them."""
+        """Width and height of a picture whose shorter side has `side` pixels. Both are even, as video codecs require."""
         return round(side * max(self.aspect, 1) / 2) * 2, round(side / min(self.aspect, 1) / 2) * 2
 
     @property
     def rotation(self) -> np.ndarray:
-        """(3, 3): turns the signer by yaw, then pitch, then roll."""
+        """(3, 3) rotation of the signer by yaw, then pitch, then roll."""
         (cy, cp, cr), (sy, sp, sr) = (f((self.yaw, self.pitch, self.roll)) for f in (np.cos, np.sin))
         yaw, pitch = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]), np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         return np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]]) @ pitch @ yaw
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """(…, 3) shoulder widths, signer's body at the origin → (…, 3) image widths; z is scaled, not projected."""
-        # Axis by axis: NumPy is slow where the last axis is only three long.
-        out = points.reshape(-1, 3) @ self.rotation.T.astype(points.dtype)
-        scale = self.zoom * self.distance / (self.distance + out[:, 2])
-        out[:, 0] = out[:, 0] * scale + (0.5 + self.shift[0])
-        out[:, 1] = out[:, 1] * scale + (0.5 / self.aspect + self.shift[1])
-        out[:, 2] *= self.zoom
-        return out.reshape(points.shape)
+        """(…, 3) points of the body frame, in shoulder widths → (…, 3) in image widths. z is scaled, not projected."""
+        # Axis by axis, because NumPy is slow on a last axis of length three.
+        projected = points.reshape(-1, 3) @ self.rotation.T.astype(points.dtype)
+        scale = self.zoom * self.distance / (self.distance + projected[:, 2])
+        projected[:, 0] = projected[:, 0] * scale + (0.5 + self.shift[0])
+        projected[:, 1] = projected[:, 1] * scale + (0.5 / self.aspect + self.shift[1])
+        projected[:, 2] *= self.zoom
+        return projected.reshape(points.shape)
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours, RGB 0-1, and what the signer wears. hair: 0 short, 1 long, 2 none."""
+    """Appearance. Colours are RGB in 0…1. hair: 0 short, 1 long, 2 none. sleeves: length, 0…1."""
 
     skin: tuple[float, float, float] = (0.80, 0.60, 0.48)
     shirt: tuple[float, float, float] = (0.15, 0.18, 0.25)
@@ -64,10 +64,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Signer:
-    """One synthetic signer. Lengths in shoulder widths; tempo: 1 is the lexicon's; amplitude: of paths.
+    """A synthetic signer.
 
-    laxness: share by which closed fingers stay open and open ones bend. wander: how far a location is missed, shoulder
-    widths. turn: how far the palm is off, rad.
+    upper_arm, forearm: in shoulder widths; hand, fingers, head, girth, depth: factors of size. tempo: 1 is that of the lexicon.
+    amplitude: factor of movement size. laxness: share by which closed fingers stay open and straight ones bend. wander:
+    standard deviation of locations, in shoulder widths. turn: of the palm orientation, rad. rest: wrist position at rest.
     """
 
     name: str
@@ -90,8 +91,8 @@ class Signer:
 
 
 _SKINS = ((0.93, 0.76, 0.66), (0.85, 0.64, 0.50), (0.76, 0.55, 0.42), (0.62, 0.43, 0.32), (0.53, 0.36, 0.27), (0.47, 0.32, 0.24))
-#: Signers wear what their hands stand out from: dark shirts with light skin, light ones with dark skin. (MediaPipe loses
-#: dark hands before dark cloth: 88 % of the frames instead of 97 %, measured with the other choice.)
+#: Shirts contrast with the hands: dark shirts with light skin, light shirts with dark skin. With the opposite choice, MediaPipe
+#: finds dark hands in front of dark cloth in 88 % of the frames instead of 97 %.
 _DARK_SHIRTS = ((0.13, 0.15, 0.22), (0.10, 0.28, 0.24), (0.32, 0.12, 0.16), (0.20, 0.25, 0.42), (0.08, 0.08, 0.09))
 _LIGHT_SHIRTS = ((0.88, 0.88, 0.86), (0.72, 0.80, 0.90), (0.90, 0.82, 0.62), (0.78, 0.88, 0.76), (0.86, 0.74, 0.80))
 _HAIR = ((0.07, 0.05, 0.05), (0.22, 0.13, 0.08), (0.55, 0.42, 0.26), (0.45, 0.45, 0.46), (0.35, 0.14, 0.07))
@@ -101,7 +102,7 @@ LEFT_HANDED_SHARE = 0.12
 
 @lru_cache(maxsize=1024)
 def signer(number: int, seed: int) -> Signer:
-    """Signer `number` of a corpus. Neighbours in number look different; the same number and seed give the same one."""
+    """Signer `number` of a corpus, determined by number and seed. Signers with adjacent numbers look different."""
     rng = np.random.default_rng([seed, number, 0x5163])
     skin = (number * 2 + int(rng.integers(2))) % len(_SKINS)
     shirts = _LIGHT_SHIRTS if skin > 2 else _DARK_SHIRTS
@@ -128,5 +129,5 @@ def signer(number: int, seed: int) -> Signer:
     )  # fmt: skip
 
 
-#: Names of synthetic signers begin so, and no figure on their clips is an accuracy on ASL.
+#: Prefix of the names of synthetic signers. No figure on their clips is an accuracy on ASL.
 SYNTHETIC_PREFIX = "synthetic-"

@@ -1,7 +1,7 @@
-"""From joint angles to points: hands, arms, head (forward kinematics over all frames at once).
+"""Forward kinematics: from joint angles to the points of hands, arms and head, for all frames at once.
 
-Body frame: origin between the shoulders, unit one shoulder width, x to the signer's left (right in the picture), y down,
-z away from the camera. Hand frame: to the thumb side, along the fingers, out of the palm.
+Body frame: origin between the shoulders, in shoulder widths, x to the signer's left (right in the picture), y down, z away from
+the camera. Hand frame: to the thumb side, along the fingers, out of the palm.
 """
 
 from dataclasses import dataclass
@@ -13,24 +13,25 @@ import numpy as np
 from asl.models.features.holistic import FACE, LEFT_HAND, POINT_COUNT, RIGHT_HAND
 from asl.pipelines.synthetic.signers import Signer
 
-#: Knuckles of index, middle, ring and little finger in the hand frame, shoulder widths, of a hand of size 1.
+#: Knuckles of index, middle, ring and little finger of a hand of size 1, in the hand frame, in shoulder widths.
 _KNUCKLES = np.array([(0.082, 0.265, 0.0), (0.022, 0.270, 0.0), (-0.040, 0.252, 0.0), (-0.094, 0.222, -0.01)])
 _BONES = np.array([(0.150, 0.090, 0.072), (0.165, 0.100, 0.078), (0.152, 0.092, 0.075), (0.118, 0.070, 0.062)])
 _THUMB_BASE = np.array([0.080, 0.075, 0.030])
 _THUMB_BONES = np.array([0.135, 0.105, 0.085])
 _ELBOW_HINT = np.array([0.48, 0.86, -0.15])
-#: The face reaches this far before the neck; the head turns about a point above the neck.
+#: The point about which the head turns, in the body frame.
 HEAD_PIVOT = np.array([0.0, -0.30, 0.02])
-#: Expressions that the face can show, in the order of a face track.
+#: Facial expressions, in the order of a face track.
 EXPRESSIONS = ("brows", "mouth_open", "mouth_wide", "eyes_closed")
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """What moves, frame by frame. Index 0 is the dominant hand, 1 the other.
+    """The motion of a clip, frame by frame. Hand 0 is the dominant hand, hand 1 the non-dominant one.
 
-    wrist: (T, 2, 3) out, down, forward of the hand's own side. rotation: (T, 2, 3, 3), columns thumb side, fingers, palm,
-    in the same axes. shape: (T, 2, 25), see lexicon.handshapes. face: (T, 4) of EXPRESSIONS. head: (T, 3) yaw, pitch, roll.
+    wrist: (T, 2, 3) out, down, forward, relative to the side of each hand. rotation: (T, 2, 3, 3), columns thumb side, fingers,
+    palm, in the same axes. shape: (T, 2, 25), see lexicon.handshapes. face: (T, 4) of EXPRESSIONS. head: (T, 3) yaw, pitch,
+    roll.
     """
 
     wrist: np.ndarray
@@ -45,7 +46,10 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Body:
-    """Points of the signer in the body frame: (T, 2, 21, 3) hands and (T, 2, 3) elbows, left then right; head (T, 3, 3)."""
+    """The signer in the body frame.
+
+    hands: (T, 2, 21, 3) and elbows: (T, 2, 3), left then right. head: (T, 3, 3) scaled rotations. face: (T, 4) of EXPRESSIONS.
+    """
 
     hands: np.ndarray
     elbows: np.ndarray
@@ -54,12 +58,12 @@ class Body:
 
 
 def hand_points(shape: np.ndarray, signer: Signer) -> np.ndarray:
-    """(…, 25) handshapes → (…, 21, 3) points in the hand frame, wrist at the origin, MediaPipe's order."""
+    """(…, 25) handshapes → (…, 21, 3) points in the hand frame, with the wrist at the origin, in MediaPipe's order."""
     lead = shape.shape[:-1]
     fingers = shape[..., :16].reshape(*lead, 4, 4)
     bend = np.cumsum(fingers[..., :3], axis=-1)  # (…, 4, 3)
     spread = fingers[..., 3]
-    # Fingers lie side by side when they are bent, whatever their spread.
+    # Bent fingers are parallel, whatever their spread.
     side = np.sin(spread) * np.cos(fingers[..., 0])
     along, out = np.cos(bend), np.sin(bend)
     steps = np.empty((*lead, 4, 3, 3), dtype=shape.dtype)
@@ -78,13 +82,13 @@ def hand_points(shape: np.ndarray, signer: Signer) -> np.ndarray:
 
 
 def _with_start(steps: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """(…, n, 3) steps with their start put before them."""
+    """(…, n + 1, 3): the start followed by (…, n, 3) steps."""
     first = np.broadcast_to(start[..., None, :], (*steps.shape[:-2], 1, 3))
     return np.concatenate([first, steps], axis=-2)
 
 
 def contact_point(points: np.ndarray, contact: str) -> np.ndarray:
-    """The part of a hand that touches: (21, 3) points in the hand frame → (3,)."""
+    """(3,) position of a contact of lexicon.CONTACTS on a hand of (21, 3) points, in the hand frame."""
     palm = points[[0, 5, 9, 13, 17]].mean(axis=0)
     return {
         "palm": palm + [0, 0.02, 0.05],
@@ -100,8 +104,8 @@ def contact_point(points: np.ndarray, contact: str) -> np.ndarray:
     }[contact]
 
 
-def hand_places(points: np.ndarray) -> dict[str, np.ndarray]:
-    """Places on the base hand, in its own frame: (21, 3) points → name: (3,)."""
+def base_hand_positions(points: np.ndarray) -> dict[str, np.ndarray]:
+    """(3,) position of each location on the base hand, from its (21, 3) points, in the frame of the base hand."""
     palm = points[[0, 5, 9, 13, 17]].mean(axis=0)
     return {
         "palm": palm + [0, 0.02, 0.07],
@@ -115,52 +119,52 @@ def hand_places(points: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def body_of(tracks: Tracks, signer: Signer) -> Body:
-    """Hands, elbows and head of every frame, in the body frame."""
+    """The body of every frame."""
     local = hand_points(tracks.shape, signer)
     hands = np.matmul(local, tracks.rotation.swapaxes(-1, -2)) + tracks.wrist[:, :, None]
-    bent = elbows(tracks.wrist, signer)
+    elbow = elbows(tracks.wrist, signer)
     order = [1, 0] if signer.right_handed else [0, 1]  # left, right
-    axes = np.array([(1, 1, -1), (-1, 1, -1)], dtype=tracks.wrist.dtype)  # of the left and of the right side
-    return Body(hands[:, order] * axes[:, None], bent[:, order] * axes, _head(tracks.head, signer), tracks.face)
+    axes = np.array([(1, 1, -1), (-1, 1, -1)], dtype=tracks.wrist.dtype)  # of the left and the right side
+    return Body(hands[:, order] * axes[:, None], elbow[:, order] * axes, _head(tracks.head, signer), tracks.face)
 
 
 def reachable(wrist: np.ndarray, signer: Signer) -> np.ndarray:
-    """(…, 3) wrists in their side's axes, drawn towards the shoulder where the arm is too short."""
+    """(…, 3) wrists relative to their side, moved towards the shoulder if the arm is too short."""
     shoulder = np.array([0.5, 0.0, 0.0], dtype=wrist.dtype)
-    away = wrist - shoulder
-    length = np.sqrt((away * away).sum(axis=-1, keepdims=True))
+    arm = wrist - shoulder
+    length = np.sqrt((arm * arm).sum(axis=-1, keepdims=True))
     longest = wrist.dtype.type(0.985 * (signer.upper_arm + signer.forearm))
-    return shoulder + away * np.minimum(1, longest / np.maximum(length, 1e-6))
+    return shoulder + arm * np.minimum(1, longest / np.maximum(length, 1e-6))
 
 
 def elbows(wrist: np.ndarray, signer: Signer) -> np.ndarray:
-    """(T, 2, 3) wrists → (T, 2, 3) elbows: two bones of fixed length, the elbow hanging down and out."""
-    kind = wrist.dtype.type
+    """(T, 2, 3) wrists → (T, 2, 3) elbows. Both bones keep their length, and the elbow points down and out."""
+    scalar = wrist.dtype.type
     shoulder = np.array([0.5, 0.0, 0.0], dtype=wrist.dtype)
-    away = wrist - shoulder
-    square = np.maximum((away * away).sum(axis=-1, keepdims=True), kind(1e-6))
+    arm = wrist - shoulder
+    square = np.maximum((arm * arm).sum(axis=-1, keepdims=True), scalar(1e-6))
     distance = np.sqrt(square)
-    upper, lower = kind(signer.upper_arm), kind(signer.forearm)
+    upper, lower = scalar(signer.upper_arm), scalar(signer.forearm)
     along = np.clip((square + upper**2 - lower**2) / (2 * distance), -upper, upper)
     height = np.sqrt(np.maximum(upper**2 - along**2, 0))
-    axis = away / distance
+    axis = arm / distance
     hint = _ELBOW_HINT.astype(wrist.dtype) - axis * (axis @ _ELBOW_HINT.astype(wrist.dtype))[..., None]
-    hint /= np.sqrt((hint * hint).sum(axis=-1, keepdims=True)) + kind(1e-6)
+    hint /= np.sqrt((hint * hint).sum(axis=-1, keepdims=True)) + scalar(1e-6)
     return shoulder + axis * along + hint * height
 
 
 def _head(angles: np.ndarray, signer: Signer) -> np.ndarray:
-    """(T, 3) yaw, pitch, roll in rad → (T, 3, 3) rotations times the head's size."""
+    """(T, 3) yaw, pitch, roll in rad → (T, 3, 3) rotations, scaled by the size of the head."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles).T, np.sin(angles).T
-    out = np.empty((len(angles), 3, 3), dtype=angles.dtype)
-    out[:, 0] = np.stack([cy * cr + sy * sp * sr, -cy * sr + sy * sp * cr, sy * cp], axis=1)
-    out[:, 1] = np.stack([cp * sr, cp * cr, -sp], axis=1)
-    out[:, 2] = np.stack([-sy * cr + cy * sp * sr, sy * sr + cy * sp * cr, cy * cp], axis=1)
-    return out * angles.dtype.type(signer.head)
+    rotations = np.empty((len(angles), 3, 3), dtype=angles.dtype)
+    rotations[:, 0] = np.stack([cy * cr + sy * sp * sr, -cy * sr + sy * sp * cr, sy * cp], axis=1)
+    rotations[:, 1] = np.stack([cp * sr, cp * cr, -sp], axis=1)
+    rotations[:, 2] = np.stack([-sy * cr + cy * sp * sr, sy * sr + cy * sp * cr, cy * cp], axis=1)
+    return rotations * angles.dtype.type(signer.head)
 
 
 def landmarks_of(body: Body) -> np.ndarray:
-    """The 543 points in the body frame: (T, 543, 3) float32, shoulder widths."""
+    """(T, 543, 3) float32 landmarks in the body frame, in shoulder widths."""
     frames = len(body.hands)
     points = np.empty((frames, POINT_COUNT, 3), dtype=np.float32)
     template, moves = face_template()
@@ -168,7 +172,7 @@ def landmarks_of(body: Body) -> np.ndarray:
     mesh = body.face.astype(np.float32) @ moves.reshape(len(moves), -1)
     mesh += (template - pivot).ravel()
     turned = np.matmul(mesh.reshape(frames, -1, 3), body.head.astype(np.float32).swapaxes(1, 2))
-    for axis in range(3):  # NumPy is slow where the last axis is only three long
+    for axis in range(3):  # NumPy is slow on a last axis of length three
         turned[..., axis] += pivot[axis]
     points[:, FACE] = turned
     points[:, LEFT_HAND], points[:, RIGHT_HAND] = body.hands[:, 0], body.hands[:, 1]
@@ -176,7 +180,7 @@ def landmarks_of(body: Body) -> np.ndarray:
     return points
 
 
-#: Pose point ← mesh point: nose, eyes (inner, middle, outer), ears, mouth corners.
+#: Pose points taken from mesh points: nose, eyes (inner, middle, outer), ears, mouth corners.
 _FROM_FACE = {0: 1, 1: 362, 2: 386, 3: 263, 4: 133, 5: 159, 6: 33, 7: 454, 8: 234, 9: 291, 10: 61}
 _FROM_HAND = {15: 0, 17: 17, 19: 5, 21: 3}
 _TRUNK = {11: (0.5, 0, 0), 12: (-0.5, 0, 0), 23: (0.33, 1.4, 0.05), 24: (-0.33, 1.4, 0.05)}
@@ -186,8 +190,8 @@ _LEGS = {25: (0.35, 2.6, 0), 27: (0.35, 3.8, 0.1), 29: (0.35, 3.95, 0.15), 31: (
 def _pose(points: np.ndarray, body: Body, face: np.ndarray) -> None:
     for point, mesh in _FROM_FACE.items():
         points[:, point] = face[:, mesh]
-    for point, place in _TRUNK.items():
-        points[:, point] = place
+    for point, position in _TRUNK.items():
+        points[:, point] = position
     for point, (x, y, z) in _LEGS.items():
         points[:, point], points[:, point + 1] = (x, y, z), (-x, y, z)
     for point, joint in _FROM_HAND.items():
@@ -197,9 +201,9 @@ def _pose(points: np.ndarray, body: Body, face: np.ndarray) -> None:
 
 @lru_cache(maxsize=1)
 def face_template() -> tuple[np.ndarray, np.ndarray]:
-    """The 468 points of the neutral face (468, 3), and how each of EXPRESSIONS moves them (4, 468, 3).
+    """The points of the neutral face (468, 3), and their displacement by each of EXPRESSIONS (4, 468, 3).
 
-    Body frame, shoulder widths. Measured by benchmarks/face_template.py: what MediaPipe finds on the rendered face.
+    In the body frame, in shoulder widths. benchmarks/face_template.py measured them with MediaPipe on the rendered face.
     """
     stored = np.load(Path(__file__).parent / "face.npy", allow_pickle=False).astype(np.float32)
     return stored[0], stored[1:]

@@ -1,4 +1,4 @@
-"""From acts to movement: holds, movements and the transitions between them, at any frame rate."""
+"""Tracks of a sequence of acts: holds, movements and the transitions between them, at any frame rate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,41 +7,41 @@ import numpy as np
 
 from asl.pipelines.synthetic.lexicon import Sign, locations
 from asl.pipelines.synthetic.motion import (
-    _FACES,
+    FACE_TARGETS,
     HEAD_TURN,
     HEAD_TURN_SECONDS,
     MOVE_SECONDS,
-    MOVE_SECONDS_A_WIDTH,
+    MOVE_SECONDS_PER_WIDTH,
     REPEAT_SECONDS,
-    WAY_SECONDS,
-    WAY_SECONDS_A_WIDTH,
+    TRANSITION_SECONDS,
+    TRANSITION_SECONDS_PER_WIDTH,
     Act,
     Pose,
     Span,
-    _unit,
     multiply,
     resting,
     rotations,
+    unit_vectors,
 )
 from asl.pipelines.synthetic.signers import Signer
 from asl.pipelines.synthetic.skeleton import Tracks
 
 
 def perform(acts: Sequence[Act], signer: Signer, fps: float, rng: np.random.Generator, *, lead: float = 0.12):
-    """Does the acts one after the other, from rest to rest → (Tracks, [Span], one an act).
+    """Performs acts in sequence, from rest to rest. Returns the Tracks, and the Span of each act.
 
-    fps: frames a second. lead: seconds of rest at both ends. One-handed acts leave the other hand where it was last, if it
-    is needed again in the next act, and let it rest otherwise.
+    fps: frames per second. lead: seconds of rest at both ends. In a one-handed act the non-dominant hand stays where it is if
+    the next act needs it, and rests otherwise.
     """
     rest = resting(signer)
     pieces, time, spans = [_Piece(0.0, lead, rest, rest)], lead, []
-    here = rest
+    current = rest
     for number, act in enumerate(acts):
         following = acts[number + 1] if number + 1 < len(acts) else None
-        act = _with_other_hand(act, here, following, rest)
-        way = _way_seconds(here, act.start) / signer.tempo * rng.uniform(0.9, 1.1)
-        pieces.append(_Piece(time, time + way, here, act.start))
-        time += way
+        act = _with_non_dominant_hand(act, current, following, rest)
+        transition = _transition_seconds(current, act.start) / signer.tempo * rng.uniform(0.9, 1.1)
+        pieces.append(_Piece(time, time + transition, current, act.start))
+        time += transition
         start = time
         hold = act.hold / signer.tempo
         move = _move_seconds(act) / signer.tempo * rng.uniform(0.9, 1.1)
@@ -50,16 +50,19 @@ def perform(acts: Sequence[Act], signer: Signer, fps: float, rng: np.random.Gene
         time += hold + move
         pieces.append(_Piece(time - 0.6 * hold, time, act.end, act.end, act, after=True))
         spans.append(Span(act, start, time))
-        here = act.end
-    way = _way_seconds(here, rest) / signer.tempo
-    pieces += [_Piece(time, time + way, here, rest), _Piece(time + way, time + way + lead, rest, rest)]
-    frames = max(2, round((time + way + lead) * fps))
+        current = act.end
+    transition = _transition_seconds(current, rest) / signer.tempo
+    pieces += [_Piece(time, time + transition, current, rest)]
+    pieces += [_Piece(time + transition, time + transition + lead, rest, rest)]
+    frames = max(2, round((time + transition + lead) * fps))
     times = np.arange(frames, dtype=np.float32) / np.float32(fps)
     return _tracks(pieces, spans, times, rng), spans
 
 
 @dataclass(frozen=True)
 class _Piece:
+    """A time span between two poses. act: the act that moves in it. after: whether it is the hold at the end of the act."""
+
     start: float
     end: float
     first: Pose
@@ -68,77 +71,82 @@ class _Piece:
     after: bool = False
 
 
-def _with_other_hand(act: Act, here: Pose, following: Act | None, rest: Pose) -> Act:
-    """In a one-handed act the other hand waits for the next two-handed one, or goes to rest."""
+def _with_non_dominant_hand(act: Act, current: Pose, following: Act | None, rest: Pose) -> Act:
+    """The act with the non-dominant hand: if it is free, it waits for a following two-handed act, or rests."""
     if not act.free:
         return act
-    keep = here if following is not None and not following.free else rest
+    idle = current if following is not None and not following.free else rest
 
     def joined(pose: Pose) -> Pose:
-        pairs = zip((pose.wrist, pose.turn, pose.shape), (keep.wrist, keep.turn, keep.shape), strict=True)
-        return Pose(*(np.stack([mine[0], other[1]]) for mine, other in pairs))
+        pairs = zip((pose.wrist, pose.turn, pose.shape), (idle.wrist, idle.turn, idle.shape), strict=True)
+        return Pose(*(np.stack([dominant[0], non_dominant[1]]) for dominant, non_dominant in pairs))
 
     start = joined(act.start)
     return replace(act, start=start, end=start if act.end is act.start else joined(act.end))
 
 
-def _way_seconds(here: Pose, there: Pose) -> float:
-    return WAY_SECONDS + WAY_SECONDS_A_WIDTH * float(np.linalg.norm(here.wrist - there.wrist, axis=1).max())
+def _transition_seconds(start: Pose, end: Pose) -> float:
+    distance = float(np.linalg.norm(start.wrist - end.wrist, axis=1).max())
+    return TRANSITION_SECONDS + TRANSITION_SECONDS_PER_WIDTH * distance
 
 
 def _move_seconds(act: Act) -> float:
     if act.sign.repeats > 1:
         return REPEAT_SECONDS * act.sign.repeats
     distance = float(np.linalg.norm(act.start.wrist - act.end.wrist, axis=1).max())
-    around = 1.6 * act.sign.size if act.sign.movement.startswith(("arc", "circle", "raise", "push")) else 0.0
-    moves = distance > 0.02 or around or act.sign.movement != "straight" or act.start.shape is not act.end.shape
-    return MOVE_SECONDS + MOVE_SECONDS_A_WIDTH * (distance + around) if moves else 0.10
+    detour = 1.6 * act.sign.size if act.sign.movement.startswith(("arc", "circle", "raise", "push")) else 0.0
+    moves = distance > 0.02 or detour or act.sign.movement != "straight" or act.start.shape is not act.end.shape
+    return MOVE_SECONDS + MOVE_SECONDS_PER_WIDTH * (distance + detour) if moves else 0.10
 
 
 def _tracks(pieces: Sequence[_Piece], spans: Sequence[Span], times: np.ndarray, rng: np.random.Generator) -> Tracks:
-    """All pieces at once: every frame knows its piece, and the few frames of special movements are added to."""
+    """The tracks of all pieces at once: interpolation within the piece of each frame, plus the movements of the signs."""
     bounds = np.array([piece.start for piece in pieces[1:]])
-    at = np.searchsorted(bounds, times, side="right")
+    piece_of = np.searchsorted(bounds, times, side="right")
     starts = np.array([piece.start for piece in pieces], dtype=np.float32)
     ends = np.array([max(piece.end, piece.start + 1e-3) for piece in pieces], dtype=np.float32)
-    share = np.clip((times - starts[at]) / (ends[at] - starts[at]), 0, 1)
-    progress = _smooth(share)
+    share = np.clip((times - starts[piece_of]) / (ends[piece_of] - starts[piece_of]), 0, 1)
+    progress = _minimum_jerk(share)
     extra = np.zeros((len(times), 2, 3), dtype=np.float32)
-    edges = np.searchsorted(at, np.arange(len(pieces) + 1))
+    edges = np.searchsorted(piece_of, np.arange(len(pieces) + 1))
     turns = []
     for number, piece in enumerate(pieces):
         if piece.act is None or edges[number] == edges[number + 1]:
             continue
-        here = slice(edges[number], edges[number + 1])
-        phase = np.ones_like(share[here]) if piece.after else share[here]
+        frames = slice(edges[number], edges[number + 1])
+        phase = np.ones_like(share[frames]) if piece.after else share[frames]
         if not piece.after and piece.act.sign.repeats > 1:
-            progress[here] = _repeated(piece.act.sign, phase)
-        _add_movement(piece.act.sign, phase, extra[here], here, turns)
-    wrist = _mixed(np.stack([p.first.wrist for p in pieces]), np.stack([p.last.wrist for p in pieces]), at, progress) + extra
-    shape = _mixed(np.stack([p.first.shape for p in pieces]), np.stack([p.last.shape for p in pieces]), at, progress)
+            progress[frames] = _repeated(piece.act.sign, phase)
+        _add_movement(piece.act.sign, phase, extra[frames], frames, turns)
+    wrist = (
+        _interpolated(np.stack([p.first.wrist for p in pieces]), np.stack([p.last.wrist for p in pieces]), piece_of, progress)
+        + extra
+    )
+    shape = _interpolated(np.stack([p.first.shape for p in pieces]), np.stack([p.last.shape for p in pieces]), piece_of, progress)
     first = np.stack([p.first.turn for p in pieces])
     last = np.stack([p.last.turn for p in pieces])
     last = np.where((first * last).sum(axis=-1, keepdims=True) < 0, -last, last)
-    turn = _unit(_mixed(first, last, at, progress))
-    for here, quaternions in turns:
-        turn[here] = multiply(turn[here], quaternions)
-    _wiggle(pieces, at, share, shape)
+    turn = unit_vectors(_interpolated(first, last, piece_of, progress))
+    for frames, quaternions in turns:
+        turn[frames] = multiply(turn[frames], quaternions)
+    _wiggle(pieces, piece_of, share, shape)
     face, head = _face(spans, times, rng)
     return Tracks(wrist, rotations(turn), shape, face, head)
 
 
-def _mixed(first: np.ndarray, last: np.ndarray, at: np.ndarray, progress: np.ndarray) -> np.ndarray:
+def _interpolated(first: np.ndarray, last: np.ndarray, piece_of: np.ndarray, progress: np.ndarray) -> np.ndarray:
+    """(T, …) values between those of each frame's piece. first, last: of each piece; piece_of, progress: (T,)."""
     first, last = first.astype(np.float32), last.astype(np.float32)
-    return first[at] + (last - first)[at] * progress[:, None, None]
+    return first[piece_of] + (last - first)[piece_of] * progress[:, None, None]
 
 
-def _smooth(share: np.ndarray) -> np.ndarray:
+def _minimum_jerk(share: np.ndarray) -> np.ndarray:
     """Minimum-jerk progress (Flash and Hogan 1985)."""
     return share**3 * (10 - 15 * share + 6 * share * share)
 
 
 def _repeated(sign: Sign, phase: np.ndarray) -> np.ndarray:
-    """Progress from start to end posture and back, ending in the end posture."""
+    """Progress of a repeated movement from start to end posture and back, which ends in the end posture."""
     cycles = sign.repeats - 0.5 if sign.start != sign.end else sign.repeats
     return 0.5 - 0.5 * np.cos(2 * np.pi * cycles * phase)
 
@@ -149,29 +157,29 @@ _ARCS = {"arc-up": (1, -1.0), "arc-forward": (2, 1.0), "raise": (1, -1.0), "push
 _TURNS = {"twist": 2, "nod": 1}
 
 
-def _add_movement(sign: Sign, phase: np.ndarray, extra: np.ndarray, here: slice, turns: list) -> None:
-    """Adds the movement to the wrists (n, 2, 3) in place; turning movements are put on the list for later."""
+def _add_movement(sign: Sign, phase: np.ndarray, extra: np.ndarray, frames: slice, turns: list) -> None:
+    """Adds a movement to the wrists `extra` (n, 2, 3) in place, or, if it rotates the hand, appends its rotation to `turns`."""
     kind, size = sign.movement, np.float32(sign.size)
     cycle = 2 * np.pi * sign.repeats * phase
-    second = np.pi if sign.hands == "alternating" else 0.0
+    phase_shift = np.pi if sign.hands == "alternating" else 0.0
     hands = (0,) if sign.hands in ("one", "base") else (0, 1)
     for hand in hands:
-        angle = cycle + (second if hand else 0.0)
+        angle = cycle + (phase_shift if hand else 0.0)
         if kind in _PLANES:
-            one, two = _PLANES[kind]
-            way = -1.0 if hand and second else 1.0
-            extra[:, hand, one] += way * size * np.sin(cycle)
-            extra[:, hand, two] += way * size * (1 - np.cos(cycle))
+            sine_axis, cosine_axis = _PLANES[kind]
+            sense = -1.0 if hand and phase_shift else 1.0
+            extra[:, hand, sine_axis] += sense * size * np.sin(cycle)
+            extra[:, hand, cosine_axis] += sense * size * (1 - np.cos(cycle))
         elif kind in _SHAKES:
-            way = -1.0 if hand and sign.hands == "parallel" and kind == "shake-side" else 1.0
-            extra[:, hand, _SHAKES[kind]] += way * size * np.sin(angle)
+            sense = -1.0 if hand and sign.hands == "parallel" and kind == "shake-side" else 1.0
+            extra[:, hand, _SHAKES[kind]] += sense * size * np.sin(angle)
         elif kind in _ARCS:
-            axis, way = _ARCS[kind]
-            whole = _smooth(phase) if kind in ("raise", "push") else np.sin(np.pi * phase)
-            extra[:, hand, axis] += way * size * whole
+            axis, sense = _ARCS[kind]
+            displacement = _minimum_jerk(phase) if kind in ("raise", "push") else np.sin(np.pi * phase)
+            extra[:, hand, axis] += sense * size * displacement
         elif kind == "tap":
-            axis, way = _away(sign)
-            extra[:, hand, axis] += way * size * np.abs(np.sin(cycle / 2))
+            axis, sense = _tap_direction(sign)
+            extra[:, hand, axis] += sense * size * np.abs(np.sin(cycle / 2))
         elif kind == "zigzag":
             extra[:, hand, 0] += size * (2 / np.pi) * np.arcsin(np.sin(angle))
     if kind in _TURNS:
@@ -181,11 +189,11 @@ def _add_movement(sign: Sign, phase: np.ndarray, extra: np.ndarray, here: slice,
         for hand in hands:
             quaternions[:, hand, 0] = np.cos(half)
             quaternions[:, hand, _TURNS[kind]] = np.sin(half)
-        turns.append((here, quaternions))
+        turns.append((frames, quaternions))
 
 
-def _away(sign: Sign) -> tuple[int, float]:
-    """Where a tapping hand comes from: axis and way."""
+def _tap_direction(sign: Sign) -> tuple[int, float]:
+    """The direction from which a hand taps: axis and sign."""
     major = locations()[sign.start.location].major
     if major in ("Head", "Body"):
         return 2, 1.0
@@ -194,20 +202,20 @@ def _away(sign: Sign) -> tuple[int, float]:
     return 1, -1.0
 
 
-def _wiggle(pieces: Sequence[_Piece], at: np.ndarray, share: np.ndarray, shape: np.ndarray) -> None:
-    """Fingers that flutter, one after the other; changes (T, 2, 25) in place."""
+def _wiggle(pieces: Sequence[_Piece], piece_of: np.ndarray, share: np.ndarray, shape: np.ndarray) -> None:
+    """Adds finger wiggling, one finger after the other, to the handshapes (T, 2, 25) in place."""
     for number, piece in enumerate(pieces):
         if piece.act is None or piece.after or piece.act.sign.movement != "wiggle":
             continue
-        here = at == number
-        cycle = 2 * np.pi * piece.act.sign.repeats * share[here]
+        frames = piece_of == number
+        cycle = 2 * np.pi * piece.act.sign.repeats * share[frames]
         for finger in range(4):
-            bend = piece.act.sign.size * (0.5 - 0.5 * np.cos(cycle + finger)) * np.sin(np.pi * share[here])
-            shape[here, : 1 if piece.act.free else 2, 4 * finger] += bend[:, None].astype(np.float32)
+            bend = piece.act.sign.size * (0.5 - 0.5 * np.cos(cycle + finger)) * np.sin(np.pi * share[frames])
+            shape[frames, : 1 if piece.act.free else 2, 4 * finger] += bend[:, None].astype(np.float32)
 
 
 def _face(spans: Sequence[Span], times: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(T, 4) expressions and (T, 3) head angles: each act's face, eased in and out, and a head that is never quite still."""
+    """(T, 4) expressions and (T, 3) head angles: the face of each act, eased in and out, and a slowly drifting head."""
     face = np.zeros((len(times), 4), dtype=np.float32)
     phases = rng.uniform(0, 2 * np.pi, (3, 2)).astype(np.float32)
     slow = np.array([0.31, 0.83], dtype=np.float32)
@@ -218,9 +226,9 @@ def _face(spans: Sequence[Span], times: np.ndarray, rng: np.random.Generator) ->
         if name == "neutral":
             continue
         ease = np.float32(0.1)
-        shown = np.clip(np.minimum(times - span.start + ease, span.end + ease - times) / ease, 0, 1)
-        face = np.where(shown[:, None] > 0, shown[:, None] * np.float32(_FACES[name]), face)
+        weight = np.clip(np.minimum(times - span.start + ease, span.end + ease - times) / ease, 0, 1)
+        face = np.where(weight[:, None] > 0, weight[:, None] * np.float32(FACE_TARGETS[name]), face)
         if name in ("nod", "shake"):
-            turn = HEAD_TURN * shown * np.sin(2 * np.pi * (times - span.start) / HEAD_TURN_SECONDS)
+            turn = HEAD_TURN * weight * np.sin(2 * np.pi * (times - span.start) / HEAD_TURN_SECONDS)
             head[:, 1 if name == "nod" else 0] += turn.astype(np.float32)
     return face, head

@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from asl.pipelines.synthetic.invented_signs import UNMARKED, invented, signature
-from asl.pipelines.synthetic.lexicon import direction, everyday, handshapes, locations, table
-from asl.pipelines.synthetic.motion import MOST_WRIST_BEND, realise, rotations
+from asl.pipelines.synthetic.invented_signs import UNMARKED, invent, signature
+from asl.pipelines.synthetic.lexicon import direction, everyday_signs, handshapes, locations, read_table
+from asl.pipelines.synthetic.motion import MAX_WRIST_BEND, realise, rotations
 from asl.pipelines.synthetic.performances import read_lexicon
 from asl.pipelines.synthetic.signers import Signer
 from asl.pipelines.synthetic.skeleton import elbows
@@ -21,8 +21,8 @@ def write(folder, *rows, header=HEADER):
     return file
 
 
-def test_the_built_in_lexicon_is_large_enough_and_distinct():
-    signs = everyday()
+def test_the_built_in_lexicon_has_sixty_distinct_signs():
+    signs = everyday_signs()
     assert len(signs) >= 60
     assert len(handshapes()) >= 30
     assert {gloss.upper() for gloss in TWENTY.split()} <= {sign.gloss for sign in signs}
@@ -31,8 +31,8 @@ def test_the_built_in_lexicon_is_large_enough_and_distinct():
 
 def test_handshapes_differ_from_each_other():
     shapes = np.stack(list(handshapes().values()))
-    away = np.abs(shapes[:, None] - shapes[None]).max(axis=-1) + np.eye(len(shapes))
-    assert away.min() > 0.05
+    distances = np.abs(shapes[:, None] - shapes[None]).max(axis=-1) + np.eye(len(shapes))
+    assert distances.min() > 0.05
 
 
 @pytest.mark.parametrize("name", ["up", "up-in", "forward-in-down", "down-forward"])
@@ -48,8 +48,8 @@ def test_directions_are_unit_vectors(name):
         ("TEA,one,F,chin,upp,back,tap,0.1,2", "unknown direction of the fingers 'upp'", "up"),
         ("TEA,one,F,chin,up,back,tapp,0.1,2", "unknown movement 'tapp'", "tap"),
         ("TEA,two,F,chin,up,back,tap,0.1,2", "unknown hands 'two'", ""),
-        ("TEA,one,F,palm,up,back,tap,0.1,2", "is on the other hand", "base"),
-        ("TEA,one,F,chin,up,down,tap,0.1,2", "cannot be together", "palm"),
+        ("TEA,one,F,palm,up,back,tap,0.1,2", "is on the base hand", "base"),
+        ("TEA,one,F,chin,up,down,tap,0.1,2", "exclude each other", "palm"),
         ("TEA,one,F,chin,up,back,tap,huge,2", "size is 'huge'", "number"),
         ("TEA,one,F,chin,up,back,tap,nan,2", "size is 'nan'", "number"),
         ("TEA,one,F,chin,up,back,tap,0.1,99", "repeat is '99'", "between 1 and 8"),
@@ -57,7 +57,7 @@ def test_directions_are_unit_vectors(name):
         ("TEA,one,,chin,up,back,tap,0.1,2", "no handshape", "handshape"),
     ],
 )
-def test_faults_are_named_with_line_value_and_nearest(tmp_path, row, value, hint):
+def test_errors_name_the_line_the_value_and_the_nearest_name(tmp_path, row, value, hint):
     file = write(tmp_path, "CUP,one,C,chin,up,back,tap,0.1,2", row)
     with pytest.raises(BadInput, match=r"line 3") as caught:
         read_lexicon(file)
@@ -65,7 +65,7 @@ def test_faults_are_named_with_line_value_and_nearest(tmp_path, row, value, hint
     assert hint in caught.value.hint
 
 
-def test_what_is_no_lexicon_is_refused(tmp_path):
+def test_files_that_are_not_a_lexicon_are_refused(tmp_path):
     for content, message in ((b"\xff\xfe\x00", "not a CSV"), (b"a,b\n1,2\n", "no column 'gloss'"), (HEADER.encode(), "no signs")):
         file = tmp_path / "x.csv"
         file.write_bytes(content)
@@ -73,7 +73,7 @@ def test_what_is_no_lexicon_is_refused(tmp_path):
             read_lexicon(file)
     with pytest.raises(BadInput, match="cannot read"):
         read_lexicon(tmp_path / "nowhere.csv")
-    with pytest.raises(BadInput, match=r"line 3.*there already"):
+    with pytest.raises(BadInput, match=r"line 3.*already defined in line 2"):
         read_lexicon(write(tmp_path, "CUP,one,C,chin,up,back,tap,0.1,2", "cup,one,F,chin,up,back,tap,0.1,2"))
 
 
@@ -94,7 +94,7 @@ def test_asl_lex_rows_become_signs(tmp_path):
     assert "'f'" in caught.value.hint
 
 
-def test_all_of_asl_lex_can_be_signed(real_data):
+def test_all_signs_of_asl_lex_can_be_performed(real_data):
     signs = read_lexicon(next((real_data / "asl-lex").glob("*.csv")))
     assert len(signs) == 2723
     for sign in signs[::7]:
@@ -102,29 +102,29 @@ def test_all_of_asl_lex_can_be_signed(real_data):
 
 
 def test_every_handshape_of_asl_lex_is_known():
-    aliases = [alias for row in table("handshapes.csv") for alias in row["asl_lex"].split()]
+    aliases = [alias for row in read_table("handshapes.csv") for alias in row["asl_lex"].split()]
     assert len(aliases) == len(set(aliases)) >= 55
 
 
-def test_invented_signs_are_legal_distinct_and_grow_by_appending():
-    signs = invented(10_000, 0)
+def test_invented_signs_are_legal_distinct_and_independent_of_the_count():
+    signs = invent(10_000, 0)
     assert len({signature(sign) for sign in signs}) == 10_000
-    assert invented(50, 0) == signs[:50]
-    assert invented(50, 1) != signs[:50]
+    assert invent(50, 0) == signs[:50]
+    assert invent(50, 1) != signs[:50]
     for sign in signs:
         assert sign.base is None or sign.base.handshape in UNMARKED
         if sign.hands in ("one", "both", "alternating"):
-            assert locations()[sign.start.location].place is not None
+            assert locations()[sign.start.location].position is not None
     with pytest.raises(ValueError, match="at most"):
-        invented(10_001, 0)
+        invent(10_001, 0)
 
 
-def test_no_wrist_bends_further_than_it_can():
+def test_wrists_do_not_bend_beyond_their_limit():
     signer = Signer("s")
-    for sign in everyday():
+    for sign in everyday_signs():
         pose = realise(sign, signer).start
         forearm = pose.wrist - elbows(pose.wrist, signer)
         forearm /= np.linalg.norm(forearm, axis=-1, keepdims=True)
         fingers = rotations(pose.turn)[..., 1]
         bend = np.arccos(np.clip((forearm * fingers).sum(axis=-1), -1, 1))
-        assert bend[0] < MOST_WRIST_BEND + 0.35, sign.gloss
+        assert bend[0] < MAX_WRIST_BEND + 0.35, sign.gloss

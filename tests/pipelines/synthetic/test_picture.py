@@ -15,7 +15,7 @@ from asl.pipelines.synthetic.skeleton import body_of, landmarks_of
 RECIPE = performances.Recipe("everyday", 0, "HELLO", 0, 1, 0, 25.0, False)
 
 
-def test_a_ball_has_the_outline_of_a_ball():
+def test_a_rendered_ball_has_the_outline_of_a_ball():
     picture = np.zeros((200, 200, 3), dtype=np.uint8)
     ends = np.array([[0.0, 0, 0, 0, 0, 0, 1e9]])
     colours, view = np.full((5, 3), 0.5), np.array([4.0, 0.25, 0.5, 0.5])
@@ -23,25 +23,25 @@ def test_a_ball_has_the_outline_of_a_ball():
     raymarch.render(ends, *arguments, np.eye(3), np.zeros(3), np.zeros(4), view, picture)
     ball = picture[..., 0] < 200
     rows, columns = np.mgrid[:200, :200]
-    away = np.hypot(rows - 99.5, columns - 99.5)
-    # The ray that grazes the ball: tan(angle) = r / sqrt(d² − r²), on a picture plane at distance d scaled by zoom.
+    distance = np.hypot(rows - 99.5, columns - 99.5)
+    # The tangent ray: tan(angle) = r / sqrt(d² − r²), on a picture plane at distance d scaled by zoom.
     radius = 200 * 0.25 * 4.0 * 0.8 / np.sqrt(4.0**2 - 0.8**2)
-    assert ball[away < radius - 1.5].all()
-    assert not ball[away > radius + 1.5].any()
+    assert ball[distance < radius - 1.5].all()
+    assert not ball[distance > radius + 1.5].any()
 
 
 @pytest.mark.parametrize("number", [1, 4, 101])
-def test_hands_are_drawn_where_the_landmarks_say(number):
-    """Square, portrait and landscape pictures."""
+def test_hands_are_drawn_at_their_landmarks(number):
+    """Covers square, portrait and landscape pictures."""
     recipe = replace(RECIPE, signer=number)
-    done = performances.perform(recipe)
-    body = body_of(done.tracks, done.signer)
-    frame = len(done.tracks) // 2
-    picture = Painter(done.signer).picture(body, frame)
-    points = performances.projected(done, recipe)[frame]
-    hand = points[RIGHT_HAND if done.signer.right_handed else LEFT_HAND]
+    performance = performances.perform(recipe)
+    body = body_of(performance.tracks, performance.signer)
+    frame = len(performance.tracks) // 2
+    picture = Painter(performance.signer).picture(body, frame)
+    points = performances.project(performance, recipe)[frame]
+    hand = points[RIGHT_HAND if performance.signer.right_handed else LEFT_HAND]
     background = picture[5, 5].astype(int)
-    assert picture.shape[1] / picture.shape[0] == pytest.approx(done.signer.camera.aspect, abs=0.01)
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(performance.signer.camera.aspect, abs=0.01)
     for x, y, _ in hand[[0, 4, 5, 8, 9, 12, 16, 20]]:
         pixel = picture[int(y * picture.shape[1]), int(x * picture.shape[1])].astype(int)
         assert np.abs(pixel - background).max() > 25
@@ -51,13 +51,15 @@ def test_hands_are_drawn_where_the_landmarks_say(number):
 def test_signers_look_different():
     looks = []
     for number in range(3):
-        done = performances.perform(replace(RECIPE, signer=number))
-        looks.append(Painter(done.signer, 96).picture(body_of(done.tracks, done.signer), 0).mean(axis=(0, 1)))
+        performance = performances.perform(replace(RECIPE, signer=number))
+        looks.append(
+            Painter(performance.signer, 96).picture(body_of(performance.tracks, performance.signer), 0).mean(axis=(0, 1))
+        )
     assert min(np.abs(a - b).max() for i, a in enumerate(looks) for b in looks[:i]) > 8
 
 
 @pytest.mark.slow
-def test_a_rendered_clip_is_a_video_and_the_same_bytes_again(tmp_path):
+def test_rendering_a_clip_gives_a_reproducible_video(tmp_path):
     digests = []
     for name in ("one.mp4", "two.mp4"):
         count = performances.render(RECIPE, tmp_path / name)
@@ -69,7 +71,7 @@ def test_a_rendered_clip_is_a_video_and_the_same_bytes_again(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.mp4", "two.mp4"]
 
 
-def test_an_interrupted_video_leaves_nothing(tmp_path):
+def test_an_interrupted_video_leaves_no_file(tmp_path):
     def interrupted() -> None:
         with VideoWriter(tmp_path / "clip.mp4", 25.0) as video:
             video.write(np.zeros((64, 64, 3), dtype=np.uint8))
@@ -83,18 +85,18 @@ def test_an_interrupted_video_leaves_nothing(tmp_path):
 def test_an_animation_holds_the_points_to_a_quarter_of_a_percent():
     import base64
 
-    done = performances.landmarks(replace(RECIPE, noise=True))
-    shown = animation(done)
-    data = np.frombuffer(base64.b64decode(shown["data"]), dtype=np.uint8).reshape(-1, len(POINTS), 2)
-    assert len(data) == round(len(done) * shown["fps"] / done.fps)
-    truth = done.points[0, POINTS, :2]
+    landmarks = performances.landmarks(replace(RECIPE, noise=True))
+    player = animation(landmarks)
+    data = np.frombuffer(base64.b64decode(player["data"]), dtype=np.uint8).reshape(-1, len(POINTS), 2)
+    assert len(data) == round(len(landmarks) * player["fps"] / landmarks.fps)
+    truth = landmarks.points[0, POINTS, :2]
     seen = np.isfinite(truth[:, 0])
     assert (data[0, ~seen] == ABSENT).all()
     inside = seen & (truth > 0).all(axis=1) & (truth < 1).all(axis=1)
     assert np.abs(data[0, inside] / 254 - truth[inside]).max() < 0.0025
 
 
-def test_landmarks_of_the_truth_are_those_of_the_body():
-    done = performances.perform(RECIPE)
-    body = body_of(done.tracks, done.signer)
+def test_landmarks_agree_with_the_body():
+    performance = performances.perform(RECIPE)
+    body = body_of(performance.tracks, performance.signer)
     assert landmarks_of(body)[:, RIGHT_HAND] == pytest.approx(body.hands[:, 1], abs=1e-5)
