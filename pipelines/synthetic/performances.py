@@ -80,9 +80,9 @@ class Performance:
 
 def lexicon_file(name: str) -> Path:
     """The file that determines the content of a lexicon. Raises BadInput if it does not exist."""
-    here = Path(lexicon.__file__).parent
+    folder = Path(lexicon.__file__).parent
     if name in (BUILT_IN, INVENTED):
-        return here / ("signs.csv" if name == BUILT_IN else "invented_signs.py")
+        return folder / ("signs.csv" if name == BUILT_IN else "invented_signs.py")
     if not Path(name).is_file():
         raise BadInput(f"--lexicon: no file {name}", f"name a CSV file of signs, or use {BUILT_IN} or {INVENTED}")
     return Path(name).absolute()

@@ -42,8 +42,8 @@ def _distance(x, y, z, ends, radii, groups, blend, visible, count):
 
 
 @njit(cache=True, fastmath=True)
-def _paint(x, y, z, face, out):
-    """Writes the colour of the face at a point to `out`, which holds the skin colour, then the brow colour.
+def _paint(x, y, z, face, colour):
+    """Writes the colour of the face at a point to `colour`, which holds the skin colour, then the brow colour.
 
     face: brows, mouth open, mouth wide, eyes closed.
     """
@@ -57,12 +57,12 @@ def _paint(x, y, z, face, out):
         ix, iy = (side - 0.108) / 0.020, (y + 0.690) / 0.021
         iris = ix * ix + iy * iy
         white = 0.92 if iris > 1.0 else (0.22 if iris > 0.3 else 0.04)
-        out[0], out[1], out[2] = white, white, white * 0.98
+        colour[0], colour[1], colour[2] = white, white, white * 0.98
     elif eye < 1.45 and y < -0.690:
-        out[0], out[1], out[2] = 0.16, 0.11, 0.09
+        colour[0], colour[1], colour[2] = 0.16, 0.11, 0.09
     brow = -0.768 - 0.045 * face[0] + 0.9 * (side - 0.12) * (side - 0.12) * (6.0 - 3.0 * face[0])
     if 0.055 < side < 0.185 and abs(y - brow) < 0.013:
-        out[0], out[1], out[2] = out[3], out[4], out[5]
+        colour[0], colour[1], colour[2] = colour[3], colour[4], colour[5]
     wide = 0.083 * (1.0 + 0.35 * face[2])
     gape = 0.006 + 0.055 * face[1]
     curve = -0.03 * max(face[2], -0.5) * (side / wide) * (side / wide)
@@ -71,12 +71,12 @@ def _paint(x, y, z, face, out):
     inner = mx * mx * 1.25 + (my / gape) * (my / gape)
     outer = mx * mx + (my / (gape + 0.019)) * (my / (gape + 0.019))
     if inner < 1.0:
-        out[0], out[1], out[2] = 0.22, 0.07, 0.07
+        colour[0], colour[1], colour[2] = 0.22, 0.07, 0.07
     elif outer < 1.0:
-        out[0], out[1], out[2] = out[0] * 0.82 + 0.04, out[1] * 0.58, out[2] * 0.58
+        colour[0], colour[1], colour[2] = colour[0] * 0.82 + 0.04, colour[1] * 0.58, colour[2] * 0.58
     nx, ny = (side - 0.024) / 0.012, (y + 0.548) / 0.008
     if nx * nx + ny * ny < 1.0:
-        out[0], out[1], out[2] = out[0] * 0.45, out[1] * 0.4, out[2] * 0.4
+        colour[0], colour[1], colour[2] = colour[0] * 0.45, colour[1] * 0.4, colour[2] * 0.4
 
 
 @njit(cache=True, fastmath=True)

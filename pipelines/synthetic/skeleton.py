@@ -65,11 +65,11 @@ def hand_points(shape: np.ndarray, signer: Signer) -> np.ndarray:
     spread = fingers[..., 3]
     # Bent fingers are parallel, whatever their spread.
     side = np.sin(spread) * np.cos(fingers[..., 0])
-    along, out = np.cos(bend), np.sin(bend)
+    along, outward = np.cos(bend), np.sin(bend)
     steps = np.empty((*lead, 4, 3, 3), dtype=shape.dtype)
     steps[..., 0] = along * side[..., None]
     steps[..., 1] = along * np.cos(spread)[..., None]
-    steps[..., 2] = out
+    steps[..., 2] = outward
     steps *= (_BONES * signer.fingers).astype(shape.dtype)[..., None]
     points = np.zeros((*lead, 21, 3), dtype=shape.dtype)
     knuckles = _KNUCKLES.astype(shape.dtype)

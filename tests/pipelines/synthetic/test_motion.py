@@ -142,9 +142,9 @@ def test_noise_loses_hands_at_the_measured_rate_and_does_not_change_its_input():
     assert np.array_equal(points, before)
     seen = np.stack([np.isfinite(detected[:, RIGHT_HAND.start, 0]) for detected in detections])
     lost = (seen[:, :-1] & ~seen[:, 1:]).sum() / seen[:, :-1].sum()
-    found = (~seen[:, :-1] & seen[:, 1:]).sum() / (~seen[:, :-1]).sum()
+    recovered = (~seen[:, :-1] & seen[:, 1:]).sum() / (~seen[:, :-1]).sum()
     assert lost == pytest.approx(rates.lose, rel=0.25)
-    assert found == pytest.approx(rates.find, rel=0.25)
+    assert recovered == pytest.approx(rates.find, rel=0.25)
     assert np.isfinite(np.stack(detections)[:, :, :33]).all()
 
 

@@ -366,10 +366,10 @@ def test_members_are_saved_and_averaged(data, taught, tmp_path):
     second = Recogniser(taught.model.encoder.spec, GLOSSES, 0.3)
     for name, members in (("one", [taught.model]), ("two", [taught.model, second])):
         save_model(tmp_path / name, members, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
-    one, two = load_model(tmp_path / "one"), load_model(tmp_path / "two")
-    assert (len(one.recognisers), len(two.recognisers)) == (1, 2)
+    one_member, two_members = load_model(tmp_path / "one"), load_model(tmp_path / "two")
+    assert (len(one_member.recognisers), len(two_members.recognisers)) == (1, 2)
     features = data.validation[0].features
-    single, joint = (read_features(model, features, mirror=True) for model in (one, two))
+    single, joint = (read_features(model, features, mirror=True) for model in (one_member, two_members))
     assert (len(single.views), len(joint.views)) == (2, 4)
     np.testing.assert_allclose(joint.views[0], single.views[0], atol=1e-6)
     shares = [np.exp(list(joint.views[i : i + 2])).sum() for i in (0, 2)]
