@@ -97,9 +97,10 @@ class Assembly:
 
     def knowledge(self, signs: CascadeSigns, settings: GraphSettings) -> KnowledgeSources:
         return KnowledgeSources(
-            self.glosses, tuple(signs.labels.durations), tuple(signs.places), tuple(signs.pronunciations), self.language.model,
-            signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest, settings.language_weight, settings.penalty,
-            self.min_durations(signs, settings.shortest), self.max_durations(signs, settings),
+            self.glosses, tuple(signs.labels.durations), tuple(signs.context_classes), tuple(signs.pronunciations),
+            self.language.model, signs.references, tuple(signs.forms), tuple(signs.changes), signs.rest,
+            settings.language_weight, settings.penalty, self.min_durations(signs, settings.shortest),
+            self.max_durations(signs, settings),
         )  # fmt: skip
 
     @staticmethod

@@ -38,9 +38,9 @@ class Coarticulation:
         if not tables:
             return tables, [ContextClass(-1, -1)] * base, []
         usual_codes = {part: table[:, :-1].argmax(axis=1) for part, table in tables.items()}
-        places = [ContextClass(*(int(usual_codes[part][labels.rows[label][0]]) for part in ("H", "L"))) for label in range(base)]
+        classes = [ContextClass(*(int(usual_codes[part][labels.rows[label][0]]) for part in ("H", "L"))) for label in range(base)]
         if rest:
-            places[rest - 1] = ContextClass(-1, -1)
+            classes[rest - 1] = ContextClass(-1, -1)
         forms = _ContextForms(labels, list(tables))
         if self.reduction and rest:
             still = labels.rows[rest - 1][0]
@@ -50,19 +50,19 @@ class Coarticulation:
         for part, cost, kind in (("H", self.assimilation, "handshape"), ("L", self.anticipation, "location")):
             if cost:
                 pooled_rows = _add_pooled_rows(tables, part, usual_codes[part], units.frames)
-                for label, code, nats in self._changes(places, rest, part, cost):
+                for label, code, nats in self._changes(classes, rest, part, cost):
                     forms.add(label, part, pooled_rows[code], f"{kind} {code}", nats, **{kind: code})
-        return tables, places, forms.changes
+        return tables, classes, forms.changes
 
-    def _changes(self, places: list[ContextClass], rest: int, part: str, cost: float) -> Iterator[tuple[int, int, float]]:
+    def _changes(self, classes: list[ContextClass], rest: int, part: str, cost: float) -> Iterator[tuple[int, int, float]]:
         """(label, new code, nats): for "H" every handshape at the same location, for "L" every location."""
         codes = defaultdict(set)
-        for place in places:
-            codes[place.location if part == "H" else None].add(place.handshape if part == "H" else place.location)
-        for label, place in enumerate(places, 1):
+        for of_label in classes:
+            codes[of_label.location if part == "H" else None].add(of_label.handshape if part == "H" else of_label.location)
+        for label, of_label in enumerate(classes, 1):
             if label == rest:
                 continue
-            code, choices = (place.handshape, codes[place.location]) if part == "H" else (place.location, codes[None])
+            code, choices = (of_label.handshape, codes[of_label.location]) if part == "H" else (of_label.location, codes[None])
             for new_code in sorted(choices - {code, -1}):
                 nats = cost * float(self.distances[part][code, new_code])
                 if nats <= self.max_cost:

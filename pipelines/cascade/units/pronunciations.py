@@ -33,7 +33,7 @@ class CascadeSigns:
     references: ReferenceSymbols
     forms: list[FusedForm]
     changes: list[Change]
-    places: list[ContextClass]
+    context_classes: list[ContextClass]
     rest: int
     tables: dict[str, np.ndarray]
 
@@ -71,8 +71,8 @@ def cascade_signs(
         if len(words) == 2 and plain.get(words[0]) and plain.get(words[1])
         for units, _ in variants
     ]
-    tables, places, changes = coarticulation.apply(inventory.units, labels, rest)
-    return CascadeSigns(labels, entries, references, forms, changes, places, rest, tables)
+    tables, context_classes, changes = coarticulation.apply(inventory.units, labels, rest)
+    return CascadeSigns(labels, entries, references, forms, changes, context_classes, rest, tables)
 
 
 def _add_labels(

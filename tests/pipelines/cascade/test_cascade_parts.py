@@ -212,7 +212,7 @@ def test_forms_in_context_take_one_part_from_elsewhere():
         assert sum(a != b for a, b in zip(new, old, strict=True)) <= 1
         if change.handshape is not None:
             assert changed.tables["H"][new[0], :-1].argmax() == change.handshape
-            assert change.cost == abs(change.handshape - changed.places[change.writes - 1].handshape)
+            assert change.cost == abs(change.handshape - changed.context_classes[change.writes - 1].handshape)
     assert changed.rest not in {change.writes for change in changed.changes}
 
 
