@@ -129,12 +129,12 @@ def fuzz(reader: str, corpus: Path, finds: Path, seconds: int) -> None:
     memory = Path("/dev/shm")  # noqa: S108 (thousands of files per second are too many for a disk)
     folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None, prefix=f"fuzz-{reader}-"))
     for data in seeds(reader):  # loads libraries, and makes what the reader needs besides the file
-        if not foreign_readers.answered(reader, data, folder):
+        if not foreign_readers.accepts(reader, data, folder):
             sys.exit(f"{reader} refuses its own seed")
     watch(folder)
 
     def test(data: bytes) -> None:
-        foreign_readers.answered(reader, data, folder)
+        foreign_readers.accepts(reader, data, folder)
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         return mutated(reader, data, random.Random(seed), lambda old: atheris.Mutate(old, max_size))[:max_size]  # noqa: S311

@@ -11,20 +11,20 @@ from tests.running_asl import run_asl
 
 ROOT = Path(__file__).parents[1]
 
-# Tests run side by side: threads of their own would only wait for each other.
+# Test processes run in parallel, so further threads would only compete.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A busy machine is no failure.
+# On a busy machine, examples may be slow.
 hypothesis.settings.register_profile("asl", deadline=None)
 hypothesis.settings.load_profile("asl")
 
 DATA = Path(os.environ.get("ASL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-def made_once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the processes of a test run share: the first that needs it makes it."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+def shared_folder(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that all processes of a test run share. The first one that needs it makes it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
             unfinished = folder.with_suffix(".unfinished")
@@ -47,7 +47,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A workspace with synthetic clips and a trained model. Tests read it; those that write take a copy."""
+    """A workspace with synthetic clips and a trained model, for tests that only read it."""
     from tests.made_up_signing import write_corpus
 
     def make(folder: Path) -> None:
@@ -56,13 +56,13 @@ def trained(tmp_path_factory) -> Path:
         run_asl("extract", "-w", folder, "--poses", poses, "--test-groups", "signer2", check=0)
         run_asl("train-ctc", "-w", folder, "--epochs", "25", "--threads", "1", check=0)
 
-    own = tmp_path_factory.mktemp("trained") / "ws"
-    return Path(shutil.copytree(made_once(tmp_path_factory, "trained-by-numbers", make), own))
+    folder = tmp_path_factory.mktemp("trained") / "ws"
+    return Path(shutil.copytree(shared_folder(tmp_path_factory, "trained-workspace", make), folder))
 
 
 @pytest.fixture
 def signed(tmp_path_factory, tmp_path) -> Path:
-    """A copy of a workspace with sentences of synthetic signers, a small model and a cascade."""
+    """A copy of a workspace with synthetic sentences, a small model and a cascade."""
 
     def make(folder: Path) -> None:
         run_asl("init", folder, check=0)
@@ -71,4 +71,4 @@ def signed(tmp_path_factory, tmp_path) -> Path:
         run_asl("train-ctc", "-w", folder, "--epochs", "12", "--threads", "1", check=0)
         run_asl("build-fst", "-w", folder, check=0)
 
-    return Path(shutil.copytree(made_once(tmp_path_factory, "signed-by-numbers", make), tmp_path / "signed"))
+    return Path(shutil.copytree(shared_folder(tmp_path_factory, "cascade-workspace", make), tmp_path / "signed"))

@@ -1,6 +1,6 @@
-"""Every reader of files from outside, as a function of a file's bytes: shared by the fuzzer and by the tests of its finds.
+"""Every reader of external files, as a function of the bytes of a file, for the fuzzer and for tests of its findings.
 
-Each may raise AslError or BadClip, which are answers; whatever else comes out of it is a find.
+A reader may raise AslError or BadClip. Any other exception is a bug.
 """
 
 import io
@@ -19,8 +19,8 @@ from asl.models.features.holistic import Landmarks
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.pipelines.cascade.language import read_text, train_language
 from asl.pipelines.corpus.clips import ClipSource, read_clips
-from asl.pipelines.corpus.feature_store import features_of
-from asl.pipelines.corpus.labels import table_of
+from asl.pipelines.corpus.feature_store import compute_features
+from asl.pipelines.corpus.labels import label_table
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, wlasl
 from asl.pipelines.media.pose_files import parse_pose
 from asl.pipelines.recogniser.bundle import Bundle, default_bundle, load_bundle
@@ -36,9 +36,9 @@ from asl.pipelines.workspace.settings.sections import SECTIONS
 from asl.pipelines.workspace.tensor_files import load_arrays, save_arrays
 from asl.transducers.alphabet import Alphabet
 
-#: Parts the arrays of an .npz in the fuzzer's own form: a zip whose checksums it cannot mend is soon refused.
+#: Separates the arrays of an .npz. The fuzzer mutates arrays, not the zip file, whose checksums it would break.
 BETWEEN_ARRAYS = b"\0NPY\0"
-MOST_FRAMES = 2_000
+MAX_FRAMES = 2_000
 
 
 def read_workspace(data: bytes, folder: Path) -> None:
@@ -71,11 +71,11 @@ def read_wlasl(data: bytes, folder: Path) -> None:
 
 
 def read_pose(data: bytes, folder: Path) -> None:
-    found = parse_pose(data)
-    assert isinstance(found, Landmarks)
-    found = found.between(0.1, 0.5)
-    if 0 < len(found) <= MOST_FRAMES and np.isfinite(found.points).any() and found.seconds < MOST_FRAMES / 25:
-        features_of(found, FeatureSettings())
+    landmarks = parse_pose(data)
+    assert isinstance(landmarks, Landmarks)
+    landmarks = landmarks.between(0.1, 0.5)
+    if 0 < len(landmarks) <= MAX_FRAMES and np.isfinite(landmarks.points).any() and landmarks.seconds < MAX_FRAMES / 25:
+        compute_features(landmarks, FeatureSettings())
 
 
 def read_npz(data: bytes, folder: Path) -> None:
@@ -113,17 +113,17 @@ def read_arpa(data: bytes, folder: Path) -> None:
 
 def read_glosses(data: bytes, folder: Path) -> None:
     (folder / "text.txt").write_bytes(data)
-    if len(read_text(folder / "text.txt")) < MOST_FRAMES:
+    if len(read_text(folder / "text.txt")) < MAX_FRAMES:
         train_language(GraphSettings(text=[str(folder / "text.txt")], order=2), ["BOOK", "DRINK"], [["BOOK", "DRINK"]], [])
 
 
 def read_bundle(data: bytes, folder: Path) -> None:
-    """The card; what it names lies beside it, so that hashes hold."""
-    own = folder / "bundle"
-    if not own.is_dir():
-        shutil.copytree(default_bundle(), own)
-    (own / "bundle.json").write_bytes(data)
-    bundle = load_bundle(own)
+    """Reads the card of a bundle whose other files exist."""
+    bundle_folder = folder / "bundle"
+    if not bundle_folder.is_dir():
+        shutil.copytree(default_bundle(), bundle_folder)
+    (bundle_folder / "bundle.json").write_bytes(data)
+    bundle = load_bundle(bundle_folder)
     assert bundle.feature_set.inputs
     assert bundle.streams in (True, False)
     assert all(isinstance(name, str) for name in bundle.tiers)
@@ -159,13 +159,13 @@ def read_tensors(data: bytes, folder: Path) -> None:
 def read_clip_list(data: bytes, folder: Path) -> None:
     (folder / "clips.jsonl").write_bytes(data)
     for clip in read_clips(folder / "clips.jsonl"):
-        assert {one.name for one in fields(clip)}
+        assert {field.name for field in fields(clip)}
         assert clip.frames >= 0
 
 
 def read_asl_lex(data: bytes, folder: Path) -> None:
     (folder / "asl-lex.csv").write_bytes(data)
-    table_of([], str(folder / "asl-lex.csv"))
+    label_table([], str(folder / "asl-lex.csv"))
 
 
 def read_lexicon(data: bytes, folder: Path) -> None:
@@ -179,7 +179,7 @@ def read_pattern(data: bytes, folder: Path) -> None:
 
 
 def write_model(folder: Path) -> None:
-    """A small recogniser, not trained."""
+    """Writes a small untrained recogniser."""
     from asl.models.networks.encoders import EncoderSpec
     from asl.models.networks.recogniser import Recogniser
     from asl.pipelines.recogniser.torch_model import save_model
@@ -217,8 +217,8 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
 }
 
 
-def answered(reader: str, data: bytes, folder: Path) -> bool:
-    """Whether the reader accepted the bytes (True) or refused them in words (False). Anything else it raises goes on."""
+def accepts(reader: str, data: bytes, folder: Path) -> bool:
+    """Whether a reader accepts the bytes, or raises AslError or BadClip. Other exceptions are not caught."""
     try:
         READERS[reader](data, folder)
         return True

@@ -1,11 +1,8 @@
-"""Made-up signers as .pose files, to try asl and to test it: each "sign" is a handshape that moves along a path.
+"""Artificial signs as .pose files: each is a handshape that moves along a path.
 
-    python examples/signing.py FOLDER
-
-These are no ASL signs, and figures on them say nothing about ASL. They need no recordings of people.
+These are not signs of ASL, and results on them say nothing about ASL. They need no recordings of people.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from asl.pipelines.media.pose_files import write_pose
 
 
 def hand(flexion: float, spread: float = 0.25) -> np.ndarray:
-    """(21, 3) hand points in palm lengths, wrist at the origin, fingers up; flexion in rad at each knuckle."""
+    """(21, 3) hand points in palm lengths, with the wrist at the origin and the fingers up. flexion: of each knuckle, rad."""
     points = np.zeros((21, 3))
     for finger in range(5):
         angle = (finger - 2) * spread
@@ -27,7 +24,7 @@ def hand(flexion: float, spread: float = 0.25) -> np.ndarray:
 
 
 def signing(kind: int, seed: int = 0, seconds: float = 1.6, fps: float = 25.0) -> Landmarks:
-    """A clip of gloss number `kind`; the seed varies speed, size and place a little, as another signer would."""
+    """A clip of sign number `kind`. The seed varies speed, size and position slightly, as between signers."""
     rng = np.random.default_rng([kind, seed])
     frames = max(2, round(seconds * rng.uniform(0.9, 1.1) * fps))
     even = np.linspace(0, 1, frames)
@@ -42,29 +39,18 @@ def signing(kind: int, seed: int = 0, seconds: float = 1.6, fps: float = 25.0) -
     path = np.stack([np.cos(circle), np.sin(circle + kind), 0.2 * np.sin(circle)], axis=1) * rng.uniform(0.35, 0.65, 3)
     path += [0, 0.6 - 0.6 * height, 0] + rng.normal(0, 0.1, 3)
     for part, wrist, side in ((LEFT_HAND, 15, 1.0), (RIGHT_HAND, 16, -1.0)):
-        place = centre + size * ((1.3 if side < 0 else 1.0) * path * [side, 1, 1] + [side * 0.4, 0, 0])
-        points[:, wrist] = place
-        points[:, part] = place[:, None] + 0.25 * size * hand(0.3 + 0.5 * (kind % 4)) * [side, 1, 1]
+        position = centre + size * ((1.3 if side < 0 else 1.0) * path * [side, 1, 1] + [side * 0.4, 0, 0])
+        points[:, wrist] = position
+        points[:, part] = position[:, None] + 0.25 * size * hand(0.3 + 0.5 * (kind % 4)) * [side, 1, 1]
         points[:, part, 2] -= points[:, part.start : part.start + 1, 2]
     points += rng.normal(0, 0.001, points.shape)
     return Landmarks(points.astype(np.float32), fps, 4 / 3, 640)
 
 
 def write_corpus(folder: Path, glosses: int = 4, clips: int = 6, groups: int = 3) -> Path:
-    """group__GLOSS__clip.pose files."""
+    """Writes group__GLOSS__clip.pose files."""
     for kind in range(glosses):
         for clip in range(clips):
             name = f"signer{clip % groups}__sign{kind}__{clip}.pose"
             write_pose(folder / name, signing(kind, seed=clip))
     return folder
-
-
-def main(folder: Path) -> None:
-    """Clips of three signers to train and test on, and one of a fourth to translate."""
-    write_corpus(folder / "clips")
-    write_pose(folder / "unseen.pose", signing(2, seed=99))
-    print(f"made-up clips are in {folder}")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "made-up"))

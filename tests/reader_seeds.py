@@ -1,4 +1,4 @@
-"""A small whole file or two for every reader of files from outside: what the fuzzer begins from."""
+"""One or two small valid files for every reader of external files, from which the fuzzer starts."""
 
 import io
 import json
@@ -79,11 +79,11 @@ book,book,1,Neutral,Neutral,Straight,OneHanded
 
 
 def seeds(reader: str) -> list[bytes]:
-    """The whole files of a reader."""
-    return [one if isinstance(one, bytes) else one.encode() for one in _SEEDS[reader]()]
+    """The valid files of a reader."""
+    return [file if isinstance(file, bytes) else file.encode() for file in _SEEDS[reader]()]
 
 
-def _written(write: Callable[[Path], None], name: str) -> bytes:
+def _bytes_of(write: Callable[[Path], None], name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
         return (Path(folder) / name).read_bytes()
@@ -128,16 +128,16 @@ _SEEDS: dict[str, Callable[[], list[bytes | str]]] = {
         '{"path": "a.mp4", "gloss": ["book", "drink"], "split": "val", "start": 0.5}\n{"path": "b.pose", "gloss": "x"}\n',
     ],
     "wlasl": lambda: [json.dumps(WLASL), json.dumps(WLASL_SUBSET)],
-    "pose": lambda: [_written(_pose, "a.pose")],
+    "pose": lambda: [_bytes_of(_pose, "a.pose")],
     "npz": lambda: [_arrays()],
     "layout": lambda: [_layout()],
     "eaf": lambda: [EAF],
     "arpa": lambda: [to_arpa(train_ngram([["BOOK", "DRINK"], ["DRINK"]], 2, ["BOOK", "DRINK"]))],
     "text": lambda: ["BOOK DRINK\ndrink fs-john\n"],
     "bundle": lambda: [(default_bundle() / "bundle.json").read_bytes()],
-    "model": lambda: [_written(write_model, "model.json")],
+    "model": lambda: [_bytes_of(write_model, "model.json")],
     "graph": lambda: [_graph()],
-    "tensors": lambda: [_written(write_model, "model.safetensors")],
+    "tensors": lambda: [_bytes_of(write_model, "model.safetensors")],
     "clips": lambda: [json.dumps(CLIP) + "\n"],
     "asl-lex": lambda: [ASL_LEX],
     "lexicon": lambda: [_lexicon(), ASL_LEX],

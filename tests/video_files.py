@@ -1,4 +1,4 @@
-"""Small real video files for tests, made with PyAV."""
+"""Small video files for tests, written with PyAV."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def picture(index: int, width: int, height: int) -> np.ndarray:
-    """A gradient with a bright corner at the upper left, so that turning shows."""
+    """A gradient with a bright upper left corner, so that rotation is visible."""
     image = np.full((height, width, 3), 40, dtype=np.uint8)
     image[..., 1] = np.linspace(0, 200, width, dtype=np.uint8)
     image[: height // 3, : width // 3] = 250
@@ -35,7 +35,7 @@ def film(path: Path, *, frames=20, fps=25, width=64, height=48, codec="libx264",
 
 
 def sound(path: Path, seconds: float = 0.5) -> Path:
-    """An mp4 with nothing but sound."""
+    """An mp4 file with an audio track only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=16_000)
@@ -48,7 +48,7 @@ def sound(path: Path, seconds: float = 0.5) -> Path:
 
 
 def rotate(path: Path, turns: int) -> Path:
-    """Writes a quarter-turn into the display matrix of an mp4's picture track, as phones do."""
+    """Writes a rotation by quarter turns into the display matrix of an mp4's video track, as phones do."""
     data = bytearray(path.read_bytes())
     header = data.index(b"tkhd")
     matrix = header + 4 + 4 + 20 + 16

@@ -17,7 +17,7 @@ from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.synthetic import performances
 from asl.pipelines.workspace.settings.fields import section_fields
 from asl.pipelines.workspace.settings.sections import SECTIONS, environment_name
-from tests.conftest import ROOT, made_once
+from tests.conftest import ROOT, shared_folder
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
@@ -165,7 +165,7 @@ def clips(tmp_path_factory, tmp_path, monkeypatch):
 
     def ready(*, video: bool) -> Path:
         for name, make in (("example-poses", make_poses), ("example-videos", make_videos))[: 1 + video]:
-            for file in made_once(tmp_path_factory, name, make).iterdir():
+            for file in shared_folder(tmp_path_factory, name, make).iterdir():
                 (tmp_path / file.name).write_bytes(file.read_bytes())
         monkeypatch.chdir(tmp_path)
         return tmp_path
