@@ -27,12 +27,12 @@ def by_enumeration(log_probs: np.ndarray, target: tuple[int, ...]) -> float:
 def test_single_sign_scores_sum_all_paths(frames, glosses, seed):
     rng = np.random.default_rng(seed)
     log_probs = torch.log_softmax(torch.tensor(rng.normal(0, 2, (1, frames, glosses + 1))), dim=-1)
-    found = single_sign_scores(log_probs, torch.tensor([frames]))[0]
+    scores = single_sign_scores(log_probs, torch.tensor([frames]))[0]
     expected = [by_enumeration(log_probs[0].numpy(), (label,)) for label in range(1, glosses + 1)]
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-9)
 
 
-def test_padding_does_not_count_and_gradients_are_finite():
+def test_padding_has_no_effect_and_gradients_are_finite():
     raw = torch.randn(3, 12, 5, dtype=torch.float64, requires_grad=True)
     log_probs = torch.log_softmax(raw, dim=-1)
     scores = single_sign_scores(log_probs, torch.tensor([12, 7, 1]))
@@ -50,7 +50,7 @@ def test_ctc_loss_is_the_negative_log_of_all_paths():
     assert float(loss) == pytest.approx(-by_enumeration(log_probs[0].numpy(), (1, 2)), rel=1e-6)
 
 
-def test_the_loss_and_its_gradient_are_right_for_scores_that_are_not_normalised():
+def test_the_loss_and_its_gradient_are_right_for_unnormalised_scores():
     scores = torch.randn(1, 6, 4, dtype=torch.float64, requires_grad=True)
     lengths, target = torch.tensor([5]), torch.tensor([2])
     by_torch = ctc_loss(scores, lengths, target, torch.tensor([1]))
@@ -60,7 +60,7 @@ def test_the_loss_and_its_gradient_are_right_for_scores_that_are_not_normalised(
     torch.testing.assert_close(first, second)
 
 
-def test_the_label_prior_follows_the_output_and_lifts_rare_labels():
+def test_the_label_prior_follows_the_output_and_raises_rare_labels():
     torch.manual_seed(0)
     model = Recogniser(EncoderSpec("bilstm", 38, 8, 1), 3, 0.5)
     with torch.no_grad():
@@ -72,12 +72,12 @@ def test_the_label_prior_follows_the_output_and_lifts_rare_labels():
         model(features, lengths)
     assert model.prior.sum() == pytest.approx(1, abs=1e-5)
     assert model.prior[0] > 0.9
-    lifted = model.eval()(features, lengths)[0]
-    assert (lifted[..., 1:] - lifted[..., :1]).mean() > -4
+    raised = model.eval()(features, lengths)[0]
+    assert (raised[..., 1:] - raised[..., :1]).mean() > -4
     assert (plain == 0).all()
 
 
-def test_smoothing_is_least_for_the_uniform_distribution():
+def test_smoothing_loss_is_smallest_for_the_uniform_distribution():
     uniform = torch.full((1, 5, 4), -float(np.log(4)))
     peaked = torch.log_softmax(8 * torch.randn(1, 5, 4), dim=-1)
     lengths = torch.tensor([5])
@@ -99,19 +99,17 @@ def test_the_smallest_model_has_about_seventy_thousand_parameters():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 4), st.lists(st.integers(1, 4), max_size=4), st.integers(0, 10_000))
-def test_what_is_read_without_torch_scores_the_same(frames, glosses, labels, seed):
-    labels = [min(one, glosses) for one in labels]
-    scores = torch.log_softmax(torch.randn(1, frames, glosses + 1, generator=torch.Generator().manual_seed(seed)), dim=-1)
+def test_scores_in_numpy_are_those_of_torch(frames, glosses, labels, seed):
+    labels = [min(label, glosses) for label in labels]
+    log_probs = torch.log_softmax(torch.randn(1, frames, glosses + 1, generator=torch.Generator().manual_seed(seed)), dim=-1)
     lengths = torch.tensor([frames])
-    np.testing.assert_allclose(
-        ctc_scores.single_sign_scores(scores[0].numpy()), single_sign_scores(scores, lengths)[0].numpy(), atol=1e-4
-    )
-    found = ctc_scores.label_score(scores[0].numpy(), labels)
+    by_numpy = ctc_scores.single_sign_scores(log_probs[0].numpy())
+    np.testing.assert_allclose(by_numpy, single_sign_scores(log_probs, lengths)[0].numpy(), atol=1e-4)
     loss = torch.nn.functional.ctc_loss(
-        scores.double().transpose(0, 1),
+        log_probs.double().transpose(0, 1),
         torch.tensor(labels, dtype=torch.long),
         lengths,
         torch.tensor([len(labels)]),
         reduction="none",
     )
-    assert found == pytest.approx(-float(loss), abs=1e-5)
+    assert ctc_scores.label_score(log_probs[0].numpy(), labels) == pytest.approx(-float(loss), abs=1e-5)

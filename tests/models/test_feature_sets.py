@@ -26,8 +26,8 @@ def mirrored(landmarks: Landmarks) -> Landmarks:
     swapped = flipped.copy()
     swapped[:, LEFT_HAND], swapped[:, RIGHT_HAND] = flipped[:, RIGHT_HAND], flipped[:, LEFT_HAND]
     for first, pairs in ((0, BODY_PAIRS), (FACE.start, FACE_PAIRS)):
-        for one, other in pairs:
-            swapped[:, first + one], swapped[:, first + other] = flipped[:, first + other], flipped[:, first + one]
+        for left, right in pairs:
+            swapped[:, first + left], swapped[:, first + right] = flipped[:, first + right], flipped[:, first + left]
     return Landmarks(swapped, landmarks.fps)
 
 
@@ -42,18 +42,18 @@ def test_mirrored_features_are_the_features_of_the_mirrored_points(kind, seed, f
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 8), st.floats(0.3, 3), st.floats(-2, 2), st.floats(-2, 2))
-def test_landmark_features_do_not_see_scale_and_place(kind, scale, dx, dy):
+def test_landmark_features_do_not_depend_on_scale_and_position(kind, scale, dx, dy):
     clip = signing(kind)
     moved = Landmarks((clip.points * scale + [dx, dy, 0]).astype(np.float32), clip.fps)
-    plain, _ = clip_features(clip, LANDMARKS, 25.0)
-    seen, _ = clip_features(moved, LANDMARKS, 25.0)
-    np.testing.assert_allclose(plain, seen, atol=2e-4)
+    original, _ = clip_features(clip, LANDMARKS, 25.0)
+    transformed, _ = clip_features(moved, LANDMARKS, 25.0)
+    np.testing.assert_allclose(original, transformed, atol=2e-4)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 8), st.floats(-0.3, 0.3), st.floats(0.8, 1.2), st.floats(-0.3, 0.3))
-def test_affine_features_are_the_features_of_points_that_were_turned_in_the_signer_frame(kind, angle, scale, dx):
-    """The signer frame would undo a turn of all points, so the points are turned after it."""
+def test_affine_features_are_the_features_of_points_transformed_in_the_signer_frame(kind, angle, scale, dx):
+    """The signer frame removes a rotation of all points, so they are rotated within it."""
     features = features_of(kind, 0)
     matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = LANDMARKS.affine(features, matrix, np.array([dx, 0.1]))
@@ -62,17 +62,17 @@ def test_affine_features_are_the_features_of_points_that_were_turned_in_the_sign
         moved[:, landmark_features.BODY].reshape(body.shape), body @ matrix.T + [dx, 0.1], rtol=1e-4, atol=1e-4
     )
     hand = features[:, landmark_features.LEFT].reshape(len(features), 21, 2)
-    turned = moved[:, landmark_features.LEFT].reshape(hand.shape)
-    np.testing.assert_allclose(turned[:, 1:], hand[:, 1:] @ matrix.T, rtol=1e-4, atol=1e-4)
+    rotated = moved[:, landmark_features.LEFT].reshape(hand.shape)
+    np.testing.assert_allclose(rotated[:, 1:], hand[:, 1:] @ matrix.T, rtol=1e-4, atol=1e-4)
     identity = PHON36.affine(features_of(kind, 0, PHON36), np.eye(2), np.zeros(2))
     np.testing.assert_array_equal(identity, features_of(kind, 0, PHON36))
 
 
-@pytest.mark.parametrize("feature_set", SETS, ids=lambda one: one.name)
-def test_inputs_hold_features_differences_and_presence(feature_set):
+@pytest.mark.parametrize("feature_set", SETS, ids=lambda feature_set: feature_set.name)
+def test_inputs_are_features_differences_and_presence_bits(feature_set):
     features = features_of(2, 0, feature_set).copy()
-    hidden = feature_set.parts["left hand"]
-    features[5:9, hidden] = np.nan
+    columns = feature_set.parts["left hand"]
+    features[5:9, columns] = np.nan
     expanded = feature_set.expand(features)
     assert expanded.shape == (len(features), feature_set.expanded)
     values = encoder_input(features, *standardisation([expanded]), feature_set)
@@ -80,10 +80,10 @@ def test_inputs_hold_features_differences_and_presence(feature_set):
     assert np.isfinite(values).all()
     assert (values[5:9, feature_set.expanded] == 0).all()
     assert (values[5:9, feature_set.expanded + 1] == 1).all()
-    assert (values[5:9, hidden] == 0).all()
+    assert (values[5:9, columns] == 0).all()
 
 
-def test_differences_are_to_one_and_two_frames_before():
+def test_differences_are_to_the_two_previous_frames():
     features = features_of(1, 0)
     size = LANDMARKS.size
     expanded = LANDMARKS.expand(features)
@@ -92,65 +92,65 @@ def test_differences_are_to_one_and_two_frames_before():
     np.testing.assert_allclose(expanded[3, 2 * size :], features[3] - features[1])
 
 
-def test_both_sets_side_by_side_are_the_two():
-    both = FEATURE_SETS["phon36+landmarks"]
-    joined = features_of(3, 1, both)
-    np.testing.assert_array_equal(joined[:, :36], features_of(3, 1, PHON36))
-    np.testing.assert_array_equal(joined[:, 36:], features_of(3, 1, LANDMARKS))
-    assert both.phonological
+def test_combined_features_are_those_of_the_two_sets():
+    combined = FEATURE_SETS["phon36+landmarks"]
+    features = features_of(3, 1, combined)
+    np.testing.assert_array_equal(features[:, :36], features_of(3, 1, PHON36))
+    np.testing.assert_array_equal(features[:, 36:], features_of(3, 1, LANDMARKS))
+    assert combined.phonological
     assert not LANDMARKS.phonological
 
 
-def test_standardisation_is_that_of_what_was_seen():
+def test_standardisation_ignores_absent_values():
     rng = np.random.default_rng(0)
     clips = [rng.normal(3, 2, (n, 4)).astype(np.float32) for n in (30, 50)]
     clips[0][:10, 1] = np.nan
     clips[0][:, 3] = clips[1][:, 3] = np.nan
     mean, deviation = standardisation(clips)
-    whole = np.concatenate(clips)[:, :3]
-    np.testing.assert_allclose(mean[:3], np.nanmean(whole, axis=0), rtol=1e-5)
-    np.testing.assert_allclose(deviation[:3], np.nanstd(whole, axis=0), rtol=1e-4)
+    frames = np.concatenate(clips)[:, :3]
+    np.testing.assert_allclose(mean[:3], np.nanmean(frames, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(deviation[:3], np.nanstd(frames, axis=0), rtol=1e-4)
     assert (mean[3], deviation[3]) == (0, 1)
 
 
-EVERYTHING = Augmentation(0.5, 0.4, 0.3, 15.0, 0.2, 0.2, 0.1, 0.2, 0.3, 0.5)
+ALL_VARIATIONS = Augmentation(0.5, 0.4, 0.3, 15.0, 0.2, 0.2, 0.1, 0.2, 0.3, 0.5)
 
 
-@pytest.mark.parametrize("feature_set", SETS, ids=lambda one: one.name)
-def test_augmentation_is_decided_by_its_generator_alone(feature_set):
+@pytest.mark.parametrize("feature_set", SETS, ids=lambda feature_set: feature_set.name)
+def test_augmentation_depends_on_its_generator_only(feature_set):
     features = features_of(1, 0, feature_set)
     before = features.copy()
-    at = standardisation([feature_set.expand(features)])
+    statistics = standardisation([feature_set.expand(features)])
 
-    def make(seed: int) -> np.ndarray:
-        return augmented_input(features, *at, feature_set, EVERYTHING, np.random.default_rng(seed))[0]
+    def augmented(seed: int) -> np.ndarray:
+        return augmented_input(features, *statistics, feature_set, ALL_VARIATIONS, np.random.default_rng(seed))[0]
 
-    np.testing.assert_array_equal(make(3), make(3))
-    assert make(3).shape[1] == feature_set.inputs
-    assert all(np.isfinite(make(seed)).all() for seed in range(20))
-    assert len({len(make(seed)) for seed in range(20)}) > 3
+    np.testing.assert_array_equal(augmented(3), augmented(3))
+    assert augmented(3).shape[1] == feature_set.inputs
+    assert all(np.isfinite(augmented(seed)).all() for seed in range(20))
+    assert len({len(augmented(seed)) for seed in range(20)}) > 3
     np.testing.assert_array_equal(features, before)
 
 
-def test_an_augmented_clip_knows_where_its_frames_came_from():
+def test_augmentation_returns_the_source_of_every_frame():
     marked = features_of(1, 0, PHON36)
-    marked[:, 4] = np.arange(len(marked))  # an angle: neither turned nor scaled
-    how = Augmentation(speed=0.4, crop=0.4)
+    marked[:, 4] = np.arange(len(marked))  # an angle, which is neither rotated nor scaled
+    augmentation = Augmentation(speed=0.4, crop=0.4)
     for seed in range(20):
-        changed, source = augment_features(marked, PHON36, how, np.random.default_rng(seed))
+        changed, source = augment_features(marked, PHON36, augmentation, np.random.default_rng(seed))
         assert np.abs(changed[:, 4] - source).max() <= 0.51
         assert source.min() >= 0
         assert source.max() < len(marked)
 
 
-def test_no_augmentation_is_none():
+def test_no_augmentation_changes_nothing():
     features = features_of(1, 0, PHON36)
-    at = standardisation([features])
-    values, source = augmented_input(features, *at, PHON36, Augmentation(), np.random.default_rng(0))
-    np.testing.assert_allclose(values, encoder_input(features, *at, PHON36), atol=1e-6)
+    statistics = standardisation([features])
+    values, source = augmented_input(features, *statistics, PHON36, Augmentation(), np.random.default_rng(0))
+    np.testing.assert_allclose(values, encoder_input(features, *statistics, PHON36), atol=1e-6)
     np.testing.assert_array_equal(source, np.arange(len(features)))
 
 
-def test_wrong_shapes_are_refused_with_the_expected_one():
+def test_the_message_for_a_wrong_shape_gives_the_expected_one():
     with pytest.raises(ValueError, match=r"\(T, 81, 3\)"):
         landmark_features.landmark_features(np.zeros((4, 543, 3)), 25.0)

@@ -1,4 +1,4 @@
-"""Features frame by frame are those of the whole clip."""
+"""Features of a stream are those of the clip."""
 
 import numpy as np
 import pytest
@@ -17,31 +17,31 @@ def streamed(stream: FeatureStream, clip: Landmarks) -> np.ndarray:
 
 @pytest.mark.parametrize("name", list(FEATURE_SETS))
 @pytest.mark.parametrize("depth", [False, True])
-def test_a_stream_has_the_features_of_the_whole(name, depth):
+def test_a_stream_has_the_features_of_the_clip(name, depth):
     clip = signing(1, 5)
-    whole, filled = clip_features(clip, FEATURE_SETS[name], 25.0, depth=depth, causal=True)
-    own = streamed(FeatureStream(FEATURE_SETS[name], 25.0, depth=depth, source_fps=clip.fps), clip)
+    expected, filled = clip_features(clip, FEATURE_SETS[name], 25.0, depth=depth, causal=True)
+    features = streamed(FeatureStream(FEATURE_SETS[name], 25.0, depth=depth, source_fps=clip.fps), clip)
     assert filled == 0
-    np.testing.assert_allclose(own, whole, atol=1e-4)
+    np.testing.assert_allclose(features, expected, atol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from([12.0, 15.0, 24.0, 29.97, 30.0, 50.0, 60.0]), st.integers(3, 40), st.integers(0, 5), st.floats(0, 0.5))
-def test_any_rate_comes_onto_the_even_grid(fps, frames, seed, hidden):
+def test_any_frame_rate_is_resampled(fps, frames, seed, hidden):
     rng = np.random.default_rng(seed)
     points = np.repeat(signing(0, seed).points[:1], frames, axis=0)
     points += rng.normal(0, 0.01, points.shape).astype(np.float32)
     points[rng.random(frames) < hidden] = np.nan
     clip = Landmarks(points, fps)
-    whole, _ = clip_features(clip, FEATURE_SETS["phon36"], 25.0, causal=True)
-    own = streamed(FeatureStream(FEATURE_SETS["phon36"], 25.0, source_fps=fps), clip)
-    # Offline a clip ends where its last frame does, a stream where that frame begins.
-    assert abs(len(own) - len(whole)) <= np.ceil(25 / fps)
-    both = min(len(own), len(whole))
-    np.testing.assert_allclose(own[:both], whole[:both], atol=1e-3, rtol=1e-3)
+    expected, _ = clip_features(clip, FEATURE_SETS["phon36"], 25.0, causal=True)
+    features = streamed(FeatureStream(FEATURE_SETS["phon36"], 25.0, source_fps=fps), clip)
+    # A clip ends when its last frame does, a stream when that frame begins.
+    assert abs(len(features) - len(expected)) <= np.ceil(25 / fps)
+    common = min(len(features), len(expected))
+    np.testing.assert_allclose(features[:common], expected[:common], atol=1e-3, rtol=1e-3)
 
 
-def test_a_stream_that_stood_still_goes_on_and_time_does_not_run_back():
+def test_a_stream_continues_after_a_gap_and_refuses_decreasing_times():
     clip = signing(0, 1)
     stream = FeatureStream(FEATURE_SETS["phon36"], 25.0)
     stream.push(clip.points[0], 0.0)

@@ -26,8 +26,8 @@ def quantiser_of(frames: int = 4000, seed: int = 0) -> tuple[ProductQuantiser, t
 # Quantiser -----------------------------------------------------------------------------------------------------------
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0, 0.99))
-def test_a_move_shorter_than_the_margin_changes_no_token(seed, share):
-    """SPEC §4's property, in random directions and straight towards the second-nearest entry."""
+def test_a_perturbation_smaller_than_the_margin_changes_no_code(seed, share):
+    """The property of SPEC §4, in random directions and towards the second-nearest entry."""
     book = Codebook(16, 6)
     values = torch.randn(400, 6, generator=generator(seed), dtype=torch.float64)
     book.double().seed(values, generator(seed))
@@ -39,7 +39,7 @@ def test_a_move_shorter_than_the_margin_changes_no_token(seed, share):
         assert torch.equal(book.nearest(values + share * margin[:, None] * step), codes)
 
 
-def test_a_move_beyond_the_margin_may_change_a_token():
+def test_a_perturbation_beyond_the_margin_may_change_a_code():
     book = Codebook(2, 1)
     book.entries.copy_(torch.tensor([[0.0], [1.0]]))
     value = torch.tensor([[0.4]])
@@ -51,23 +51,23 @@ def test_a_move_beyond_the_margin_may_change_a_token():
 def test_codebooks_have_the_sizes_of_the_specification_and_are_used():
     quantiser, values, seen = quantiser_of()
     assert {part: len(book.entries) for part, book in quantiser.books.items()} == CODEBOOK_SIZES
-    for part, one in quantiser.figures(values, seen).items():
-        assert one.used == 1, part
-        assert one.perplexity > one.size / 2
-        assert one.distortion < 1
+    for part, figures in quantiser.figures(values, seen).items():
+        assert figures.used == 1, part
+        assert figures.perplexity > figures.size / 2
+        assert figures.distortion < 1
 
 
 def test_figures_are_those_of_the_definition():
     book = Codebook(4, 1)
     book.entries.copy_(torch.tensor([[0.0], [1.0], [2.0], [30.0]]))
-    one = codebook_figures(book, torch.tensor([[0.0], [0.5 - 1e-3], [1.0], [2.0]]))
-    assert one.used == 0.75
-    assert one.perplexity == pytest.approx(np.exp(0.5 * np.log(2) + 0.5 * np.log(4)))
-    assert one.distortion == pytest.approx(0.25 / 4, rel=0.01)
+    figures = codebook_figures(book, torch.tensor([[0.0], [0.5 - 1e-3], [1.0], [2.0]]))
+    assert figures.used == 0.75
+    assert figures.perplexity == pytest.approx(np.exp(0.5 * np.log(2) + 0.5 * np.log(4)))
+    assert figures.distortion == pytest.approx(0.25 / 4, rel=0.01)
     assert codebook_figures(book, torch.zeros(0, 1)).frames == 0
 
 
-def test_what_is_not_seen_has_no_token():
+def test_an_unseen_part_has_no_code():
     quantiser, values, seen = quantiser_of()
     seen[3, 0:10] = False
     tokens = quantiser(values, seen)
@@ -76,7 +76,7 @@ def test_what_is_not_seen_has_no_token():
     assert (tokens[3, 1:] >= 0).all()
 
 
-def test_entries_follow_their_vectors_and_dead_ones_are_seeded_anew():
+def test_entries_follow_their_vectors_and_dead_ones_are_reseeded():
     book = Codebook(8, 2)
     near = torch.randn(500, 2, generator=generator())
     book.seed(near, generator())
@@ -87,7 +87,7 @@ def test_entries_follow_their_vectors_and_dead_ones_are_seeded_anew():
     assert len(book.nearest(far).unique()) == 8
 
 
-def test_gradients_pass_straight_through_and_commitment_draws_to_the_entry():
+def test_gradients_pass_straight_through_and_commitment_points_to_the_entry():
     book = Codebook(4, 3)
     book.seed(torch.randn(50, 3, generator=generator()), generator())
     values = torch.randn(10, 3, generator=generator(1), requires_grad=True)
@@ -104,35 +104,35 @@ def test_gradients_pass_straight_through_and_commitment_draws_to_the_entry():
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(0, 100))
 def test_positives_are_one_to_five_frames_later_in_the_same_clip(lengths, seed):
     clips, first, later = pairs_in_time(torch.tensor(lengths), 8, generator(seed))
-    own = torch.tensor(lengths)[clips]
+    frames = torch.tensor(lengths)[clips]
     assert len(clips) == 8 * len(lengths)
     assert (first >= 0).all()
-    assert (later < own).all()
+    assert (later < frames).all()
     steps = later - first
     assert (steps <= LONGEST_STEP).all()
-    assert (steps[own > 1] >= 1).all()
+    assert (steps[frames > 1] >= 1).all()
 
 
-def test_time_contrast_equals_the_sum_over_frames_of_other_clips():
+def test_time_contrast_equals_its_definition():
     anchors, later = torch.randn(6, 4, generator=generator()), torch.randn(6, 4, generator=generator(1))
     clips = torch.tensor([0, 0, 1, 1, 2, 2])
     a, b = (torch.nn.functional.normalize(x, dim=1).double() for x in (anchors, later))
     losses = []
     for i in range(6):
-        own = float(a[i] @ b[i]) / 0.1
-        others = [float(a[i] @ b[j]) / 0.1 for j in range(6) if clips[j] != clips[i]]
-        losses.append(np.log(np.exp(own) + np.exp(others).sum()) - own)
+        positive = float(a[i] @ b[i]) / 0.1
+        negatives = [float(a[i] @ b[j]) / 0.1 for j in range(6) if clips[j] != clips[i]]
+        losses.append(np.log(np.exp(positive) + np.exp(negatives).sum()) - positive)
     assert float(time_contrast(anchors, later, clips)) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_view_contrast_is_least_where_each_finds_its_partner():
+def test_view_contrast_is_small_if_views_match_their_partners():
     views = torch.eye(8)
     assert view_contrast(views, views) < 0.01
     assert view_contrast(views, views.roll(1, 0)) > 5
 
 
 # Phonology heads -----------------------------------------------------------------------------------------------------
-def test_heads_learn_frames_clips_and_boundaries_and_ignore_what_is_unknown():
+def test_heads_learn_frames_clips_and_boundaries_and_ignore_unknown_labels():
     torch.manual_seed(0)
     heads = PhonologyHeads(4, {"handshape": ("A", "B"), "sign type": ("one", "two", "base"), BOUNDARY: ("boundary",)})
     encoded = torch.randn(8, 10, 4)
@@ -158,13 +158,13 @@ def test_heads_learn_frames_clips_and_boundaries_and_ignore_what_is_unknown():
 
 
 # Probe ---------------------------------------------------------------------------------------------------------------
-def test_a_probe_finds_what_is_linear_and_only_that():
+def test_a_probe_predicts_labels_from_values_that_depend_on_them_linearly():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 150)
-    told = rng.normal(0, 1, (150, 8)).astype(np.float32)
-    told[np.arange(150), labels] += 4
+    linear = rng.normal(0, 1, (150, 8)).astype(np.float32)
+    linear[np.arange(150), labels] += 4
     noise = rng.normal(0, 1, (150, 8)).astype(np.float32)
-    for values, low, high in ((told, 0.9, 1.0), (noise, 0.0, 0.6)):
+    for values, low, high in ((linear, 0.9, 1.0), (noise, 0.0, 0.6)):
         scores = probe_scores(values[:100], labels[:100], values[100:], 3)
         assert low <= (scores.argmax(axis=1) == labels[100:]).mean() <= high
     assert mean_and_deviation(np.ones((5, 3))).tolist() == [1, 1, 1, 0, 0, 0]

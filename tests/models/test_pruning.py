@@ -1,4 +1,4 @@
-"""What is cut out of a recogniser, and what is kept."""
+"""Structured pruning of recognisers."""
 
 import pytest
 import torch
@@ -17,15 +17,15 @@ SPECS = (
 )
 
 
-def made(spec: EncoderSpec) -> Recogniser:
+def recogniser(spec: EncoderSpec) -> Recogniser:
     torch.manual_seed(0)
     return Recogniser(spec, 5, 0.3, {"handshape": ("a", "b"), "boundary": ("boundary",)}).eval()
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from(SPECS), st.sampled_from([0.25, 0.5, 0.75]))
-def test_a_smaller_one_is_of_the_same_kind(spec, share):
-    old = made(spec)
+def test_a_pruned_recogniser_has_the_same_kind_and_outputs(spec, share):
+    old = recogniser(spec)
     small = prune_recogniser(old, share)
     assert small.encoder.spec.hidden == 16 * (1 - share)
     assert small.parameter_count() < (1 - share) * old.parameter_count() + 200
@@ -35,8 +35,8 @@ def test_a_smaller_one_is_of_the_same_kind(spec, share):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_nothing_pruned_is_nothing_changed(spec):
-    old, values = made(spec), torch.randn(2, 9, 12)
+def test_pruning_no_units_changes_nothing_and_pruning_all_is_refused(spec):
+    old, values = recogniser(spec), torch.randn(2, 9, 12)
     same = prune_recogniser(old, 0.0)
     torch.testing.assert_close(same(values, torch.tensor([9, 7]))[0], old(values, torch.tensor([9, 7]))[0])
     with pytest.raises(ValueError, match="nothing to learn with"):
@@ -44,10 +44,10 @@ def test_nothing_pruned_is_nothing_changed(spec):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_units_that_do_nothing_go_first(spec):
-    """Half of the channels silenced: cutting them out changes nothing but what layer norms average over."""
-    old = made(spec)
+def test_units_without_weights_are_pruned_first(spec):
+    """Half of the channels have no weights in the first layer."""
+    old = recogniser(spec)
     with torch.no_grad():
         old.encoder.project[0].weight[::2] = 0
-    kept = prune_recogniser(old, 0.5).encoder.project[0].weight
-    assert (kept.abs().sum(dim=1) > 0).all()
+    weight = prune_recogniser(old, 0.5).encoder.project[0].weight
+    assert (weight.abs().sum(dim=1) > 0).all()
