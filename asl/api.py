@@ -11,19 +11,20 @@ from asl.models.features.feature_sets import FEATURE_SETS
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract_clip import clip_frames
-from asl.pipelines.corpus.feature_store import features_of
+from asl.pipelines.corpus.feature_store import compute_features
 from asl.pipelines.media import pose_files
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame
 from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle
 from asl.pipelines.translation.live_reading import LiveReader, LiveWord
 from asl.pipelines.translation.reader import Reader, reader_for
-from asl.pipelines.translation.result import Translation
 from asl.pipelines.translation.whole_clips import translate_landmarks
+from asl.pipelines.translation.writers import Translation
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace, open_workspace
 from asl.pipelines.workspace.settings.clips import FeatureSettings, LandmarkSettings
 from asl.pipelines.workspace.settings.fields import nearest_hint
+from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.pipelines.workspace.settings.sections import resolve
 
 #: What a clip is called that came neither from a video nor from a `.pose` file.
@@ -166,11 +167,11 @@ def features(landmarks: Landmarks, name: str = "phon36", *, fps: float = 25.0) -
     """
     if name not in FEATURE_SETS:
         raise BadInput(f"there are no features '{name}'", nearest_hint(name, FEATURE_SETS))
-    values, _ = features_of(landmarks, replace(FeatureSettings(), features=name, fps=fps))
+    values, _ = compute_features(landmarks, replace(FeatureSettings(), features=name, fps=fps))
     return values
 
 
-def _decoding(workspace: Workspace | None, decoder: str | None = None):
+def _decoding(workspace: Workspace | None, decoder: str | None = None) -> DecodeSettings:
     flags = {"decoder": decoder} if decoder else {}
     return workspace.settings("decode", flags) if workspace else resolve("decode", {}, flags)
 

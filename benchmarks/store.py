@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from asl.pipelines.corpus.clips import read_clips, write_clips
-from asl.pipelines.corpus.feature_store import CLIPS_A_SHARD, features_folder, open_features
+from asl.pipelines.corpus.feature_store import CLIPS_PER_SHARD, features_folder, open_features
 from asl.pipelines.corpus.sources import manifest
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
@@ -61,7 +61,7 @@ def make(work: Path, clips: int) -> None:
     write_clips(workspace.clips_file, corpus)
     folder = features_folder(workspace, corpus, SETTINGS)
     folder.mkdir(parents=True)
-    for number in range(clips // CLIPS_A_SHARD):
+    for number in range(clips // CLIPS_PER_SHARD):
         for ending in (".npy", ".json"):
             shutil.copyfile(first.folder / f"00000{ending}", folder / f"{number:05d}{ending}")
     open_features(workspace, corpus, SETTINGS, Silent())

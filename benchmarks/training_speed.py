@@ -25,7 +25,7 @@ from twenty import run_asl
 from asl.models.networks.encoders import BiLSTMEncoder
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.corpus.labels import table_of
+from asl.pipelines.corpus.labels import label_table
 from asl.pipelines.training.clip_selection import select_clips
 from asl.pipelines.training.ctc_loop import CtcRun
 from asl.pipelines.training.examples import TrainingData, examples_of
@@ -72,7 +72,7 @@ def prepared(workspace: Path, flags: dict) -> tuple:
     selection = select_clips(clips, train.min_clips)
     store = open_features(opened, clips, features, Silent())
     return (
-        examples_of(store, selection, table_of([clips[i] for i in selection.train], "")),
+        examples_of(store, selection, label_table([clips[i] for i in selection.train], "")),
         len(selection.alphabet),
         encoder,
         train,

@@ -1,1 +1,1 @@
-"""Clips and what is known of them: sources, labels, splits, copies, extraction, and the feature store."""
+"""Clips: sources, labels, splits, duplicates, extraction, and the feature store."""

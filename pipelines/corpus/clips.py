@@ -1,4 +1,4 @@
-"""A clip before and after extraction, and the workspace's list of clips (clips.jsonl)."""
+"""Clips before and after extraction, and the list of clips of a workspace (clips.jsonl)."""
 
 import gc
 import json
@@ -24,13 +24,13 @@ _SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "val
 
 @dataclass(frozen=True)
 class ClipSource:
-    """A clip as a source names it, before anything has been looked at.
+    """A clip as given by a source, before extraction.
 
-    name: path-like and unique within its source. start, end: seconds within the file; end None is its end.
-    range_if_reached: the range counts only if the file reaches its end; else the file has been cut to it already.
-    row, layout: index into a landmark array and how its values are laid out; of a synthetic clip, layout is its recipe.
-    glosses: signing order; one for an isolated sign, none if unlabelled.
-    group: what must not be torn over two splits (a source, a signer, a session).
+    name: path-like, unique within its source. start, end: seconds within the file; end None: up to its end.
+    range_if_reached: ignore the range if the file is shorter than `end`, because it has already been cut to the range.
+    row, layout: index into a landmark array, and the layout of its values; for a synthetic clip, layout is its recipe.
+    glosses: in signing order; one for an isolated sign, none if unlabelled.
+    group: clips of a group (a source, a signer, a session) are never in different splits.
     """
 
     path: Path
@@ -50,10 +50,10 @@ class ClipSource:
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip whose landmarks lie in the workspace; one line of clips.jsonl.
+    """A clip whose landmarks are in the workspace; one line of clips.jsonl.
 
-    pose: file inside the workspace; digest: SHA-256 of it. fps and frames: of the stored landmarks.
-    seen: share of frames with pose, face, left hand, right hand.
+    pose: `.pose` file in the workspace. digest: its SHA-256. fps, frames: of the stored landmarks.
+    seen: shares of frames with pose, face, left hand and right hand.
     """
 
     id: str
@@ -72,39 +72,42 @@ class Clip:
 
     @property
     def hands_seen(self) -> float:
-        """Share of frames with at least the more visible hand."""
+        """Share of frames with the hand that is seen more often."""
         return max(self.seen[2], self.seen[3])
 
     @property
     def synthetic(self) -> bool:
-        """Whether a synthetic signer made it, as landmarks or as a rendered video."""
+        """Whether the signer is synthetic, in landmarks or in a rendered video."""
         return self.kind == "synthetic" or self.signer.startswith(SYNTHETIC_PREFIX)
 
 
 def split_name(text: str) -> str | None:
-    """train, validation, test or '' from the spellings in use; None if it is none of them."""
+    """train, validation, test or '' for the common spellings; None for other text."""
     return _SPLIT_NAMES.get(text.strip().lower())
 
 
 def write_clips(path: Path, clips: Iterable[Clip]) -> None:
+    """Writes a list of clips as JSON lines, atomically."""
     lines = [json.dumps(asdict(clip), ensure_ascii=False) for clip in clips]
     write_atomically(path, "".join(line + "\n" for line in lines))
 
 
 def read_clips(path: Path) -> list[Clip]:
-    """The workspace's clips. Raises StageMissing if there are none yet or the list is damaged."""
+    """Reads the clips of a workspace. Raises StageMissing if there are none yet or the list is damaged."""
     try:
-        with open(path, encoding="utf-8") as file, all_kept():
+        with open(path, encoding="utf-8") as file, garbage_collection_paused():
             return [_clip(json.loads(line)) for line in file]
     except FileNotFoundError as error:
-        raise StageMissing("no clips in this workspace yet", "asl extract --videos DIR (or --poses, --landmarks)") from error
+        raise StageMissing(
+            "this workspace has no clips yet", "run: asl extract --videos DIR (or --poses, --landmarks)"
+        ) from error
     except (ValueError, TypeError, KeyError) as error:
-        raise StageMissing(f"{path.name} is damaged: {error}", "make it anew with: asl extract --force") from error
+        raise StageMissing(f"{path.name} is damaged: {error}", "write it again with: asl extract --force") from error
 
 
 @contextmanager
-def all_kept() -> Iterator[None]:
-    """Reads long lists in half the time: Python does not look for garbage among millions of objects that are all kept."""
+def garbage_collection_paused() -> Iterator[None]:
+    """Pauses garbage collection. This halves the time to read long lists, whose millions of objects are all kept."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -117,5 +120,5 @@ def all_kept() -> Iterator[None]:
 def _clip(record: Mapping[str, Any]) -> Clip:
     values = {f.name: record[f.name] for f in fields(Clip)}
     segments = tuple(Segment(**segment) for segment in values.pop("segments"))
-    seen, words = tuple(values.pop("seen")), tuple(values.pop("glosses"))
-    return Clip(**values, seen=seen, glosses=words, segments=segments)
+    seen, glosses = tuple(values.pop("seen")), tuple(values.pop("glosses"))
+    return Clip(**values, seen=seen, glosses=glosses, segments=segments)

@@ -1,7 +1,7 @@
-"""Copies of a clip, found from its landmarks: exact, shifted in time, resampled, mirrored, moved, turned, scaled (SPEC §14).
+"""Detection of copies of a clip from landmarks: exact, shifted in time, resampled, mirrored, moved, rotated or scaled (SPEC §14).
 
-Two recordings of one sign by one signer are not copies. What tells them apart is how closely the hands follow
-one path in space and time: a copy stays within detector noise of it all along, another take does not.
+Two recordings of the same sign by the same signer are not copies. The hands of a copy follow the same trajectory within the noise
+of the detector; those of another take do not.
 """
 
 import hashlib
@@ -18,14 +18,15 @@ from asl.models.features.resampling import resample
 from asl.models.features.signer_frame import signer_frame
 
 FPS = 25.0
-#: Neighbouring frames of a copy lie within this distance of each other, shoulder widths over all coordinates.
+#: Maximum distance between corresponding frames of a copy, shoulder widths over all coordinates.
 FRAME_RADIUS = 0.12
-#: A copy overlaps over at least this share of the shorter clip, and this many frames.
-LEAST_OVERLAP, LEAST_FRAMES = 0.6, 8
-#: Root mean square distance of the aligned hands (shoulder widths), and correlation of their movement.
-MOST_DISTANCE, LEAST_CORRELATION = 0.04, 0.85
-#: Movement is compared over this many frames: long enough to stand out of detector noise.
+#: Minimum overlap of a copy: share of the shorter clip, and number of frames.
+MIN_OVERLAP, MIN_FRAMES = 0.6, 8
+#: Maximum root mean square distance of the aligned hands (shoulder widths), and minimum correlation of their movement.
+MAX_DISTANCE, MIN_CORRELATION = 0.04, 0.85
+#: Movement is measured over this many frames, so that it exceeds detector noise.
 LAG = 5
+#: Range of the speed ratio of two copies.
 SLOPES = (0.5, 2.0)
 CANDIDATES_PER_FRAME = 8
 
@@ -36,7 +37,7 @@ _RIGHT = [RIGHT_HAND.start + i for i in _HAND_POINTS]
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Two clips (by index), the first and second as given, and what makes them one."""
+    """A pair of copies, by index. kind: exact, near or mirrored."""
 
     first: int
     second: int
@@ -45,39 +46,40 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Trace:
-    """What is kept of a clip for the search. digest: of all its points; track: (T, 2, 5, 2), see `hand_track`."""
+    """The data of a clip that the search needs. digest: hash of all its points. track: (T, 2, 5, 2), see `hand_track`."""
 
     digest: bytes
     track: np.ndarray
 
 
 def trace(landmarks: Landmarks) -> Trace:
+    """The trace of a clip."""
     points = np.nan_to_num(landmarks.points, nan=-1e6)
     return Trace(hashlib.sha256(points.tobytes()).digest(), hand_track(landmarks))
 
 
 def find_duplicates(traces: Sequence[Trace], may_pair: Callable[[int, int], bool]) -> list[Duplicate]:
-    """Pairs i < j, among those that may_pair allows, that are copies of one another."""
-    tracks = [one.track for one in traces]
-    found = {(i, j): "exact" for i, j in _exact(traces) if may_pair(i, j)}
-    for name, others in (("near", tracks), ("mirrored", [_mirrored(track) for track in tracks])):
-        for i, j in _candidates(tracks, others, may_pair):
-            if (i, j) not in found and is_copy(tracks[i], others[j]):
-                found[i, j] = name
-    return [Duplicate(i, j, kind) for (i, j), kind in sorted(found.items())]
+    """Pairs i < j of copies, among those for which may_pair(i, j) is true."""
+    tracks = [trace.track for trace in traces]
+    kinds = {(i, j): "exact" for i, j in _exact_pairs(traces) if may_pair(i, j)}
+    for kind, compared in (("near", tracks), ("mirrored", [_mirrored(track) for track in tracks])):
+        for i, j in _candidates(tracks, compared, may_pair):
+            if (i, j) not in kinds and is_copy(tracks[i], compared[j]):
+                kinds[i, j] = kind
+    return [Duplicate(i, j, kind) for (i, j), kind in sorted(kinds.items())]
 
 
 def hand_track(landmarks: Landmarks) -> np.ndarray:
     """(T, 2, 5, 2) wrist and four fingertips of both hands in the signer frame, 25 fps, NaN where absent."""
-    chosen = landmarks.points[:, [LEFT_SHOULDER, RIGHT_SHOULDER, *_LEFT, *_RIGHT]]
-    points = resample(chosen, landmarks.fps, FPS)
+    selected = landmarks.points[:, [LEFT_SHOULDER, RIGHT_SHOULDER, *_LEFT, *_RIGHT]]
+    points = resample(selected, landmarks.fps, FPS)
     frame = signer_frame(points[:, 0], points[:, 1], FPS)
     return frame.positions(points[:, 2:])[..., :2].reshape(-1, 2, len(_HAND_POINTS), 2)
 
 
 def is_copy(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether track b (T', 2, 5, 2) is track a (T, 2, 5, 2), possibly cut, shifted and at another speed."""
-    line = _time_line(a, b)
+    """Whether track b (T', 2, 5, 2) equals track a (T, 2, 5, 2), possibly cut, shifted in time or at another speed."""
+    line = _time_alignment(a, b)
     if line is None:
         return False
     slope, offset = line
@@ -85,71 +87,69 @@ def is_copy(a: np.ndarray, b: np.ndarray) -> bool:
     inside = np.flatnonzero((times >= 0) & (times <= len(b) - 1))
     if len(inside) == 0:
         return False
-    aligned = _at(b, times[inside])
+    aligned = _interpolate(b, times[inside])
     difference = a[inside] - aligned
-    known = np.isfinite(difference)
-    if _frames_with_hands(difference) < max(
-        LEAST_FRAMES, LEAST_OVERLAP * min(_frames_with_hands(a), _frames_with_hands(b) / slope)
-    ):
+    both_seen = np.isfinite(difference)
+    if _frames_with_hands(difference) < max(MIN_FRAMES, MIN_OVERLAP * min(_frames_with_hands(a), _frames_with_hands(b) / slope)):
         return False
-    if np.sqrt(np.mean(difference[known] ** 2)) > MOST_DISTANCE:
+    if np.sqrt(np.mean(difference[both_seen] ** 2)) > MAX_DISTANCE:
         return False
-    return _correlation(_movement(a[inside]), _movement(aligned)) >= LEAST_CORRELATION
+    return _correlation(_movement(a[inside]), _movement(aligned)) >= MIN_CORRELATION
 
 
 def _frames_with_hands(track: np.ndarray) -> int:
     return int(np.isfinite(track).any(axis=(1, 2, 3)).sum())
 
 
-def _exact(traces: Sequence[Trace]) -> list[tuple[int, int]]:
-    """Pairs with the same points in every frame, byte for byte."""
+def _exact_pairs(traces: Sequence[Trace]) -> list[tuple[int, int]]:
+    """Pairs with identical points in every frame."""
     groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, one in enumerate(traces):
-        groups[one.digest].append(index)
+    for index, trace in enumerate(traces):
+        groups[trace.digest].append(index)
     return [pair for group in groups.values() for pair in combinations(group, 2)]
 
 
-def _candidates(tracks, others, may_pair) -> list[tuple[int, int]]:
-    """Pairs whose frames are near one another over enough of the shorter clip."""
-    frames, owner = _frame_vectors(tracks)
-    queries, asker = _frame_vectors(others)
+def _candidates(tracks, compared, may_pair) -> list[tuple[int, int]]:
+    """Pairs with enough frames that are close to each other, relative to the shorter clip."""
+    frames, owners = _frame_vectors(tracks)
+    queries, query_owners = _frame_vectors(compared)
     if len(frames) == 0 or len(queries) == 0:
         return []
     _, near = cKDTree(frames).query(queries, k=CANDIDATES_PER_FRAME * 2, distance_upper_bound=FRAME_RADIUS, workers=-1)
     hits: dict[tuple[int, int], int] = defaultdict(int)
-    for j, row in zip(asker, near, strict=True):
-        for i in {int(owner[k]) for k in row if k < len(owner)}:
+    for j, row in zip(query_owners, near, strict=True):
+        for i in {int(owners[k]) for k in row if k < len(owners)}:
             if i != j:
                 hits[min(i, int(j)), max(i, int(j))] += 1
     lengths = [_frames_with_hands(track) for track in tracks]
     return [
         (i, j)
         for (i, j), count in hits.items()
-        if count >= max(LEAST_FRAMES / 2, 0.3 * min(lengths[i], lengths[j])) and may_pair(i, j)
+        if count >= max(MIN_FRAMES / 2, 0.3 * min(lengths[i], lengths[j])) and may_pair(i, j)
     ]
 
 
 def _frame_vectors(tracks) -> tuple[np.ndarray, np.ndarray]:
-    """Every frame with a hand as a vector (F, 20), an absent hand far away, and the clip it belongs to."""
+    """(F, 20) vectors of all frames with a hand, with distant values for an absent hand, and (F,) the clip of each."""
     flat = [track.reshape(len(track), -1) for track in tracks]
-    owner = np.concatenate([np.full(len(part), i) for i, part in enumerate(flat)]) if flat else np.empty(0, int)
+    owners = np.concatenate([np.full(len(part), i) for i, part in enumerate(flat)]) if flat else np.empty(0, int)
     frames = np.concatenate(flat) if flat else np.empty((0, 20))
-    kept = np.isfinite(frames).any(axis=1)
-    return np.nan_to_num(frames[kept], nan=9.0), owner[kept]
+    has_hand = np.isfinite(frames).any(axis=1)
+    return np.nan_to_num(frames[has_hand], nan=9.0), owners[has_hand]
 
 
-def _time_line(a: np.ndarray, b: np.ndarray) -> tuple[float, float] | None:
-    """Slope and offset that map a's frames to b's, from each frame's nearest (Theil-Sen, so that strays do not count)."""
+def _time_alignment(a: np.ndarray, b: np.ndarray) -> tuple[float, float] | None:
+    """Slope and offset that map frames of a to frames of b, fitted to nearest frames (Theil-Sen, robust to outliers)."""
     queries, _ = _frame_vectors([a])
     frames, _ = _frame_vectors([b])
-    if len(queries) < LEAST_FRAMES or len(frames) < LEAST_FRAMES:
+    if len(queries) < MIN_FRAMES or len(frames) < MIN_FRAMES:
         return None
     distance, near = cKDTree(frames).query(queries, distance_upper_bound=FRAME_RADIUS)
-    good = np.isfinite(distance)
-    if good.sum() < LEAST_FRAMES:
+    has_match = np.isfinite(distance)
+    if has_match.sum() < MIN_FRAMES:
         return None
-    x = np.flatnonzero(np.isfinite(a.reshape(len(a), -1)).any(axis=1))[good].astype(float)
-    y = np.flatnonzero(np.isfinite(b.reshape(len(b), -1)).any(axis=1))[near[good]].astype(float)
+    x = np.flatnonzero(np.isfinite(a.reshape(len(a), -1)).any(axis=1))[has_match].astype(float)
+    y = np.flatnonzero(np.isfinite(b.reshape(len(b), -1)).any(axis=1))[near[has_match]].astype(float)
     i, j = np.triu_indices(len(x), k=max(1, len(x) // 3))
     if len(i) == 0:
         return None
@@ -159,7 +159,8 @@ def _time_line(a: np.ndarray, b: np.ndarray) -> tuple[float, float] | None:
     return slope, float(np.median(y - slope * x))
 
 
-def _at(track: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _interpolate(track: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The track at fractional frame times, linearly interpolated."""
     low = np.floor(times).astype(int)
     high = np.minimum(low + 1, len(track) - 1)
     share = (times - low)[:, None, None, None]
@@ -171,12 +172,12 @@ def _movement(track: np.ndarray) -> np.ndarray:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    known = np.isfinite(a) & np.isfinite(b)
-    if known.sum() < LEAST_FRAMES:
+    both_seen = np.isfinite(a) & np.isfinite(b)
+    if both_seen.sum() < MIN_FRAMES:
         return 0.0
-    norm = np.sqrt((a[known] ** 2).sum() * (b[known] ** 2).sum())
-    # No movement at all on either side: nothing contradicts the match of the positions.
-    return float((a[known] * b[known]).sum() / norm) if norm > 1e-9 else 1.0
+    norm = np.sqrt((a[both_seen] ** 2).sum() * (b[both_seen] ** 2).sum())
+    # Without any movement in one of them, nothing contradicts the match of the positions.
+    return float((a[both_seen] * b[both_seen]).sum() / norm) if norm > 1e-9 else 1.0
 
 
 def _mirrored(track: np.ndarray) -> np.ndarray:

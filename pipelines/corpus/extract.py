@@ -1,4 +1,4 @@
-"""`asl extract`: from sources to clips with landmarks (SPEC §1, §14)."""
+"""`asl extract`: clips with landmarks from sources (SPEC §1, §14)."""
 
 import csv
 import io
@@ -31,13 +31,13 @@ from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSetti
 
 STAGE = "extract"
 CODE = 1
-#: The settings that a video's landmarks follow from.
-WHAT_MEDIAPIPE_DOES = ("complexity", "detection_confidence", "tracking_confidence", "max_side")
+#: The settings that determine the landmarks of a video.
+TRACKER_SETTINGS = ("complexity", "detection_confidence", "tracking_confidence", "max_side")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A clip that could not be used. reason: a stable short word; message: one line."""
+    """A clip that could not be used. reason: a stable short identifier. message: one line."""
 
     name: str
     reason: str
@@ -46,7 +46,7 @@ class Failure:
 
 @dataclass
 class ExtractionResult:
-    """What `asl extract` found. metrics: flat figures for the table; failures and missing are also listed in files."""
+    """Result of `asl extract`. metrics: flat figures for the table. failures, missing: also listed in files. notes: warnings."""
 
     decision: Decision
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class ExtractionResult:
 
 @dataclass(frozen=True)
 class _Job:
-    """A clip to extract and where its landmarks belong. id: from its content, so that it never has to be redone."""
+    """A clip to extract, and the file for its landmarks. id: derived from its content, so that it is extracted only once."""
 
     source: ClipSource
     id: str
@@ -75,107 +75,107 @@ def run_extract(
     dry_run: bool = False,
     fail_fast: bool = False,
 ) -> ExtractionResult:
-    """Extracts the landmarks of every clip of the sources and lists the clips in clips.jsonl.
+    """Extracts the landmarks of every clip of the sources, and lists the clips in clips.jsonl.
 
-    flags: settings given on the command line, by name. add: keep the workspace's earlier clips beside the new ones.
-    Clips that cannot be used are listed; the others are done and kept. Raises BadInput for wrong sources and for
-    duplicates across splits.
+    flags: settings given on the command line, by name. add: keep the clips that are already in the workspace. Clips that cannot
+    be used are listed, and the others are extracted. Raises BadInput for invalid sources, and for duplicates across splits.
     """
     sources = _sources(workspace, flags)
     landmarks, split = workspace.settings("landmarks", flags), workspace.settings("split", flags)
     synthetic, cluster = workspace.settings("synthetic", flags), workspace.settings("cluster", flags)
-    where = Workers(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
+    workers = Workers(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
     with workspace.locked("asl extract"):
         gathered = gather(sources, synthetic, workspace.synthetic)
-        if not add:  # else they may be among the clips that are kept
+        if not add:  # otherwise they may be groups of earlier clips
             check_groups({clip.group for clip in gathered.clips}, split)
         unrendered = [clip for clip in gathered.clips if is_rendered(clip) and not clip.path.is_file()]
         if unrendered and dry_run:
             metrics = {"clips": len(gathered.clips), "to_render": len(unrendered)}
-            return ExtractionResult(Decision(True, "videos are to be rendered"), metrics, notes=gathered.notes)
-        render(unrendered, where, progress)
+            return ExtractionResult(Decision(True, "videos must be rendered first"), metrics, notes=gathered.notes)
+        render(unrendered, workers, progress)
         jobs, unreadable = _jobs(workspace, gathered.clips, landmarks)
-        kept = _kept(workspace, jobs) if add else []
-        plan = _plan(gathered, jobs, kept, sources, synthetic, landmarks, split)
+        earlier = _earlier_clips(workspace, jobs) if add else []
+        plan = _plan(gathered, jobs, earlier, sources, synthetic, landmarks, split)
         decision = _decide(workspace, plan, force)
         if not decision.run:
-            return _as_recorded(workspace, decision)
+            return _recorded_result(workspace, decision)
         if dry_run:
             todo = sum(force or not job.pose.is_file() for job in jobs)
             metrics = {"clips": len(jobs), "to_extract": todo, "already_extracted": len(jobs) - todo}
             return ExtractionResult(decision, metrics, missing=gathered.missing, notes=gathered.notes)
         started, clock = datetime.now().astimezone(), time.monotonic()
         failures = unreadable + [Failure(name, "bad-annotation", reason) for name, reason in gathered.broken]
-        failed, frames = _extract(workspace, jobs, landmarks, where, progress, force=force, fail_fast=fail_fast)
+        failed, frames = _extract(workspace, jobs, landmarks, workers, progress, force=force, fail_fast=fail_fast)
         failures += failed
         seconds = time.monotonic() - clock
-        clips = kept + [_clip(workspace, job) for job in jobs if job.pose.is_file()]
+        clips = earlier + [_clip(workspace, job) for job in jobs if job.pose.is_file()]
         if not clips:
             _list_failures(workspace, failures, gathered.missing)
             raise BadInput("none of the clips could be used", _failure_hint(failures))
-        divided = assign_splits(clips, split)
-        duplicates = _settle_duplicates(workspace, divided, split)
-        write_clips(workspace.clips_file, divided.clips)
+        assigned = assign_splits(clips, split)
+        duplicates = _handle_duplicates(workspace, assigned, split)
+        write_clips(workspace.clips_file, assigned.clips)
         _list_failures(workspace, failures, gathered.missing)
-        metrics = summary(divided.clips, failures, gathered.missing) | {"split_by": divided.how} | duplicates
+        metrics = summary(assigned.clips, failures, gathered.missing) | {"split_by": assigned.method} | duplicates
         metrics |= {"seconds": round(seconds, 1), "frames_per_second": round(frames / seconds, 1)} if frames else {}
-        notes = gathered.notes + divided.warnings + _said_more_before(workspace, divided.clips, landmarks)
+        notes = gathered.notes + assigned.warnings + _unrestricted_files(workspace, assigned.clips, landmarks)
         result = ExtractionResult(decision, metrics, failures, gathered.missing, notes)
-        result.report = _report(workspace, divided.clips, result)
+        result.report = _report(workspace, assigned.clips, result)
         workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics)
         return result
 
 
 def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
-    """The sources; those named on the command line replace those of asl.toml, and none at all repeats the last run's."""
+    """The sources: those on the command line, else those in asl.toml, else those of the last run."""
     kinds = ("videos", "manifest", "wlasl", "poses", "landmarks", "synthetic")
     if any(flags.get(kind) for kind in kinds):
-        none = {kind: False if kind == "synthetic" else [] for kind in kinds}
-        return workspace.settings("sources", none | {k: v for k, v in flags.items() if v is not None})
+        no_sources = {kind: False if kind == "synthetic" else [] for kind in kinds}
+        return workspace.settings("sources", no_sources | {k: v for k, v in flags.items() if v is not None})
     sources = workspace.settings("sources", flags)
     recorded = workspace.state(STAGE).get("settings", {})
     if not any(getattr(sources, kind) for kind in kinds) and recorded:
-        known = SourceSettings.__dataclass_fields__
-        return SourceSettings(**{key: value for key, value in recorded.items() if key in known})
+        names = SourceSettings.__dataclass_fields__
+        return SourceSettings(**{key: value for key, value in recorded.items() if key in names})
     return sources
 
 
 def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkSettings) -> tuple[list[_Job], list[Failure]]:
-    """One job a readable clip. The id covers the file's content, the range taken and MediaPipe's settings."""
+    """One job per readable clip. The id depends on the content of the file, the range and the settings of MediaPipe."""
     hashes = HashCache(workspace.private / "hashes.json")
-    how = {key: getattr(settings, key) for key in WHAT_MEDIAPIPE_DOES}
+    tracker_settings = {key: getattr(settings, key) for key in TRACKER_SETTINGS}
     jobs, failures = [], []
     for clip in clips:
         try:
             if clip.path.is_dir():
-                raise IsADirectoryError(21, "a folder, not a clip")
+                raise IsADirectoryError(21, "it is a folder, not a clip")
             content = hashes(clip.path)
         except OSError as error:
             failures.append(Failure(clip.name, "unreadable", error.strerror or str(error)))
             continue
-        video_settings = how if clip.kind == "video" else clip.layout
-        kept = [dict(privacy.restrictions(settings))] if privacy.restrictions(settings) else []
-        digest = value_hash([CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, video_settings, *kept])
+        details = tracker_settings if clip.kind == "video" else clip.layout
+        restrictions = [dict(privacy.restrictions(settings))] if privacy.restrictions(settings) else []
+        digest = value_hash([CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, details, *restrictions])
         id = f"{slug(Path(clip.name).stem)}-{value_hash([clip.name, digest])[:10]}"
         jobs.append(_Job(clip, id, workspace.landmarks / id[-2:] / f"{id}.pose"))
     hashes.save()
     return jobs, failures
 
 
-def _kept(workspace: Workspace, jobs: Sequence[_Job]) -> list[Clip]:
+def _earlier_clips(workspace: Workspace, jobs: Sequence[_Job]) -> list[Clip]:
+    """The clips that are already in the workspace and are not extracted again."""
     new = {job.id for job in jobs}
     earlier = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
     return [clip for clip in earlier if clip.id not in new]
 
 
-def _plan(gathered: Gathered, jobs, kept, sources: SourceSettings, synthetic: SyntheticSettings, landmarks, split) -> Plan:
-    described = [[job.id, job.source.glosses, job.source.group, job.source.signer, job.source.split] for job in jobs]
+def _plan(gathered: Gathered, jobs, earlier, sources: SourceSettings, synthetic: SyntheticSettings, landmarks, split) -> Plan:
+    clips = [[job.id, job.source.glosses, job.source.group, job.source.signer, job.source.split] for job in jobs]
     segments = [[asdict(segment) for segment in job.source.segments] for job in jobs]
     inputs = {
-        "clips": value_hash(described),
+        "clips": value_hash(clips),
         "annotations": value_hash(segments),
         "missing": value_hash(gathered.missing),
-        "earlier clips": value_hash([clip.id for clip in kept]),
+        "earlier clips": value_hash([clip.id for clip in earlier]),
     }
     settings = settings_of(sources, synthetic, landmarks, split) if sources.synthetic else settings_of(sources, landmarks, split)
     return Plan(STAGE, {key: value for key, value in settings.items() if key not in ("workers", "time_limit")}, inputs, CODE)
@@ -185,11 +185,12 @@ def _decide(workspace: Workspace, plan: Plan, force: bool) -> Decision:
     decision = workspace.decide(plan, force=force)
     if decision.run:
         return decision
-    gone = sum(not (workspace.folder / clip.pose).is_file() for clip in read_clips(workspace.clips_file))
-    return Decision(True, f"{gone} landmark files are gone") if gone else decision
+    missing = sum(not (workspace.folder / clip.pose).is_file() for clip in read_clips(workspace.clips_file))
+    return Decision(True, f"{missing} landmark files are missing") if missing else decision
 
 
-def _as_recorded(workspace: Workspace, decision: Decision) -> ExtractionResult:
+def _recorded_result(workspace: Workspace, decision: Decision) -> ExtractionResult:
+    """The result of the last run."""
     metrics = dict(workspace.state(STAGE).get("metrics", {}))
     failures = [Failure(**json.loads(line)) for line in _lines(workspace.folder / "failures.jsonl")]
     report = workspace.reports / "extract.html"
@@ -202,23 +203,23 @@ def _lines(path: Path) -> list[str]:
 
 
 def _extract(
-    workspace, jobs, settings: LandmarkSettings, where: Workers, progress: Progress, *, force: bool, fail_fast: bool
+    workspace, jobs, settings: LandmarkSettings, workers: Workers, progress: Progress, *, force: bool, fail_fast: bool
 ) -> tuple[list[Failure], int]:
     for folder in (workspace.landmarks, workspace.thumbnails):
         folder.mkdir(exist_ok=True)
     todo = [job for job in jobs if force or not job.pose.is_file()]
     if len(todo) < len(jobs) and todo:
-        progress.say(f"{len(jobs) - len(todo)} of {len(jobs)} clips are extracted already")
+        progress.say(f"{len(jobs) - len(todo)} of {len(jobs)} clips are already extracted")
     progress.start("extract", len(todo))
-    # Large files first: at the end no worker is left alone with a long clip.
+    # Large files first, so that no worker is left with a long clip at the end.
     todo.sort(key=lambda job: (-job.source.path.stat().st_size, job.id))
     tasks = [extract_clip.Task(job.source, job.pose, workspace.thumbnail(job.id)) for job in todo]
     failures, frames, clock = [], 0, time.monotonic()
-    for task, outcome in extract_clip.run(tasks, settings, where):
+    for task, outcome in extract_clip.run(tasks, settings, workers):
         if isinstance(outcome, BadClip):
             failures.append(Failure(task.source.name, outcome.reason, outcome.message))
             if fail_fast:
-                raise SomeFailed(f"{task.source.name}: {outcome.message}", "leave out --fail-fast to go on past bad clips")
+                raise SomeFailed(f"{task.source.name}: {outcome.message}", "leave out --fail-fast to skip bad clips")
         else:
             frames += outcome
         progress.advance(1, f"{frames / max(time.monotonic() - clock, 1e-3):.0f} frames/s")
@@ -226,59 +227,61 @@ def _extract(
 
 
 def _clip(workspace: Workspace, job: _Job) -> Clip:
-    found, source = read_pose(job.pose), job.source
-    seen = tuple(round(float(share), 4) for share in found.present.mean(axis=0))
+    landmarks, source = read_pose(job.pose), job.source
+    seen = tuple(round(float(share), 4) for share in landmarks.present.mean(axis=0))
     return Clip(
         id=job.id, pose=workspace.relative(job.pose), digest=file_hash(job.pose), name=source.name, kind=source.kind,
-        glosses=source.glosses, group=source.group, signer=source.signer, split=source.split, fps=round(found.fps, 4),
-        frames=len(found), seen=seen, segments=source.segments,
+        glosses=source.glosses, group=source.group, signer=source.signer, split=source.split, fps=round(landmarks.fps, 4),
+        frames=len(landmarks), seen=seen, segments=source.segments,
     )  # fmt: skip
 
 
-def _said_more_before(workspace: Workspace, clips: Sequence[Clip], settings: LandmarkSettings) -> list[str]:
-    """Where less of signers is to be stored: whether an earlier run has stored more, which is still there."""
+def _unrestricted_files(workspace: Workspace, clips: Sequence[Clip], settings: LandmarkSettings) -> list[str]:
+    """If the stored points are restricted: a warning about files of earlier runs, which may contain more points."""
     if not privacy.restrictions(settings):
         return []
-    own = {clip.id for clip in clips}
+    ids = {clip.id for clip in clips}
     files = (path for folder in (workspace.landmarks, workspace.thumbnails) for path in folder.rglob("*.*"))
-    count = sum(path.stem not in own for path in files)
-    return [f"{count} files of earlier runs, which may hold more, still lie in landmarks/ and thumbnails/"] if count else []
+    count = sum(path.stem not in ids for path in files)
+    return [f"{count} files of earlier runs, which may contain more, are still in landmarks/ and thumbnails/"] if count else []
 
 
-def _settle_duplicates(workspace: Workspace, divided: Split, settings: SplitSettings) -> dict[str, int]:
-    """Looks for copies that lie in two splits, lists them in duplicates.csv, and refuses, drops or allows them.
+def _handle_duplicates(workspace: Workspace, assigned: Split, settings: SplitSettings) -> dict[str, int]:
+    """Finds clips with a copy in another split, lists them in duplicates.csv, and drops or allows them.
 
-    Returns the figures for the table. Raises BadInput where they are neither dropped nor allowed.
+    Returns figures for the table. Raises BadInput if there are any that are neither dropped nor allowed.
     """
-    clips, listing = divided.clips, workspace.folder / "duplicates.csv"
+    clips, listing = assigned.clips, workspace.folder / "duplicates.csv"
     pairs = _pairs_across(workspace, clips)
     if not pairs:
         listing.unlink(missing_ok=True)
         return {}
     _list_pairs(listing, clips, pairs)
     if settings.drop_duplicates:
-        worse = {min(pair.first, pair.second, key=lambda i: SPLITS.index(clips[i].split)) for pair in pairs}
-        divided.clips = [replace(clip, split="") if i in worse else clip for i, clip in enumerate(clips)]
-        divided.warnings.append(f"{len(worse)} clips with a copy in another split are left out (duplicates.csv)")
-        return {"left_out_as_duplicates": len(worse)}
+        dropped = {min(pair.first, pair.second, key=lambda i: SPLITS.index(clips[i].split)) for pair in pairs}
+        assigned.clips = [replace(clip, split="") if i in dropped else clip for i, clip in enumerate(clips)]
+        assigned.warnings.append(f"{len(dropped)} clips with a copy in another split are left out (see duplicates.csv)")
+        return {"left_out_as_duplicates": len(dropped)}
     if settings.allow_duplicates:
-        divided.warnings.append(f"{len(pairs)} copies across splits are allowed: figures on them are too good (duplicates.csv)")
+        assigned.warnings.append(
+            f"{len(pairs)} copies across splits are allowed: results will be too optimistic (see duplicates.csv)"
+        )
         return {"duplicates_across_splits": len(pairs)}
     first, second = clips[pairs[0].first], clips[pairs[0].second]
     raise BadInput(
         f"{len(pairs)} clips have a copy in another split, e.g. {first.name} ({first.split}) and {second.name} ({second.split})",
-        f"all are in {listing}; use --drop-duplicates (or --allow-duplicates, and know that the figures are too good)",
+        f"they are listed in {listing}; use --drop-duplicates, or --allow-duplicates with results that are too optimistic",
     )
 
 
 def _pairs_across(workspace: Workspace, clips: Sequence[Clip]) -> list[Duplicate]:
     if len({clip.split for clip in clips}) < 2:
         return []
-    # Synthetic signers perform each clip anew; among tens of thousands of them the search would take its time for nothing.
+    # Synthetic clips are never copies, and searching tens of thousands of them would take long.
     real = [i for i, clip in enumerate(clips) if not clip.synthetic]
     traces = [trace(read_pose(workspace.inside(clips[i].pose))) for i in real]
-    found = find_duplicates(traces, lambda i, j: clips[real[i]].split != clips[real[j]].split)
-    return [Duplicate(real[one.first], real[one.second], one.kind) for one in found]
+    duplicates = find_duplicates(traces, lambda i, j: clips[real[i]].split != clips[real[j]].split)
+    return [Duplicate(real[pair.first], real[pair.second], pair.kind) for pair in duplicates]
 
 
 def _list_pairs(listing: Path, clips: Sequence[Clip], pairs: Sequence[Duplicate]) -> None:
@@ -292,10 +295,10 @@ def _list_pairs(listing: Path, clips: Sequence[Clip], pairs: Sequence[Duplicate]
 
 
 def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequence[str]) -> dict[str, Any]:
-    """The figures of the closing table; shares are of all frames."""
+    """Metrics of the clips. Shares are relative to all frames."""
     frames = np.array([clip.frames for clip in clips])
     seen = frames @ np.array([clip.seen for clip in clips]) / frames.sum()
-    hand = float(frames @ np.array([clip.hands_seen for clip in clips]) / frames.sum())
+    any_hand = float(frames @ np.array([clip.hands_seen for clip in clips]) / frames.sum())
     splits = Counter(clip.split for clip in clips)
     synthetic = sum(clip.synthetic for clip in clips)
     return {
@@ -310,7 +313,7 @@ def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequenc
         "face_seen": round(float(seen[1]), 4),
         "left_hand_seen": round(float(seen[2]), 4),
         "right_hand_seen": round(float(seen[3]), 4),
-        "a_hand_seen": round(hand, 4),
+        "a_hand_seen": round(any_hand, 4),
         "failed": len(failures),
         "failed_by_reason": dict(Counter(failure.reason for failure in failures).most_common()),
         "missing": len(missing),
@@ -329,7 +332,7 @@ def _list_failures(workspace: Workspace, failures: Sequence[Failure], missing: S
 def _failure_hint(failures: Sequence[Failure]) -> str:
     reasons = Counter(failure.reason for failure in failures).most_common(3)
     listed = ", ".join(f"{count} {reason}" for reason, count in reasons)
-    return f"{listed}; e.g. {failures[0].name}: {failures[0].message}" if failures else "look into the sources"
+    return f"{listed}; e.g. {failures[0].name}: {failures[0].message}" if failures else "check the sources"
 
 
 def _report(workspace: Workspace, clips: Sequence[Clip], result: ExtractionResult) -> str:

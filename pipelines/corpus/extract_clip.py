@@ -1,4 +1,4 @@
-"""Clips fanned out over worker processes or a cluster, each with its own MediaPipe."""
+"""Extraction of clips, distributed over worker processes or a cluster, each with its own MediaPipe."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,36 +20,36 @@ from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 RANGE_TOLERANCE_SECONDS = 0.25
-#: MediaPipe's native memory creeps up over hundreds of clips; a fresh process costs two seconds.
-CLIPS_A_WORKER = 400
+#: MediaPipe leaks native memory over hundreds of clips; a new process costs two seconds.
+CLIPS_PER_WORKER = 400
 
 
 @dataclass(frozen=True)
 class Task:
-    """A clip, the .pose file to write, and (videos) where its thumbnail goes."""
+    """A clip, the .pose file to write, and the thumbnail to write if it is a video."""
 
     source: ClipSource
     pose: Path
     thumbnail: Path | None = None
 
 
-def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Workers | None) -> Iterator[tuple[Task, int | BadClip]]:
-    """Extracts every task; yields it with its number of frames, or with what is wrong with it, as each ends.
+def run(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers | None) -> Iterator[tuple[Task, int | BadClip]]:
+    """Extracts every task, and yields it with its number of frames, or with the reason why the clip cannot be used.
 
-    where: the workers; None does it all in this process, without a limit of time and with its life for a library's. Only videos
-    need MediaPipe, and where the workers are this machine's only videos go to them. Raises OSError: the disk is full.
+    workers: None uses this process, without a time limit or protection from crashes of libraries. Only videos need MediaPipe;
+    workers on this machine process only videos. Raises OSError if the disk is full.
     """
     videos = [task for task in tasks if task.source.kind == "video"]
     if videos:
         check_mediapipe()
-    if where and where.cluster:
-        yield from _fanned_out(tasks, settings, where)
+    if workers and workers.cluster:
+        yield from _distribute(tasks, settings, workers)
         return
     for task in tasks:
         if task.source.kind != "video":
             yield task, _work(task, settings)
-    if where:
-        yield from _fanned_out(videos, settings, where)
+    if workers:
+        yield from _distribute(videos, settings, workers)
     elif videos:
         extractor = _extractor(settings)
         try:
@@ -59,9 +59,9 @@ def run(tasks: Sequence[Task], settings: LandmarkSettings, where: Workers | None
             _extractor.cache_clear()
 
 
-def _fanned_out(tasks: Sequence[Task], settings: LandmarkSettings, where: Workers) -> Iterator[tuple[Task, int | BadClip]]:
+def _distribute(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers) -> Iterator[tuple[Task, int | BadClip]]:
     work = partial(_work, settings=settings)
-    for task, future in fan_out(work, tasks, where, renew_after=CLIPS_A_WORKER, pin_cores=True):
+    for task, future in fan_out(work, tasks, workers, renew_after=CLIPS_PER_WORKER, pin_cores=True):
         try:
             yield task, future.result()
         except WorkerDied as error:
@@ -70,7 +70,7 @@ def _fanned_out(tasks: Sequence[Task], settings: LandmarkSettings, where: Worker
 
 @lru_cache(maxsize=1)
 def _extractor(settings: LandmarkSettings) -> Extractor:
-    """This process's own."""
+    """The extractor of this process."""
     return Extractor(settings)
 
 
@@ -80,36 +80,37 @@ def _work(task: Task, settings: LandmarkSettings) -> int | BadClip:
     except BadClip as bad:
         return bad
     except MemoryError:
-        return BadClip("too-large", "not enough memory for this clip")
+        return BadClip("too-large", "there is not enough memory for this clip")
     except (OSError, AslError):
-        raise  # a full disk is not the clip's fault
-    except Exception as error:  # whatever a library says of one clip must not end the batch
+        raise  # such as a full disk, which is not a fault of the clip
+    except Exception as error:  # any error of a library must fail only this clip
         return BadClip("failed", f"{type(error).__name__}: {error}")
 
 
 def _video(task: Task, settings: LandmarkSettings) -> int:
     from asl.pipelines.media.drawing import thumbnail
 
-    found = _extractor(settings).extract(clip_frames(task.source, settings))
-    kept = without_private_points(found.landmarks, settings)
+    extraction = _extractor(settings).extract(clip_frames(task.source, settings))
+    landmarks = without_private_points(extraction.landmarks, settings)
     if task.thumbnail and not settings.anonymise:
-        write_atomically(task.thumbnail, thumbnail(found.picture, kept.points[found.picture_frame]))
-    write_pose(task.pose, kept, found.visibility)
-    return len(kept)
+        write_atomically(task.thumbnail, thumbnail(extraction.picture, landmarks.points[extraction.picture_frame]))
+    write_pose(task.pose, landmarks, extraction.visibility)
+    return len(landmarks)
 
 
 def clip_frames(source: ClipSource, settings: LandmarkSettings) -> Iterator[Frame]:
-    """The frames of a video clip, within its range. Raises BadClip as `video.frames` does, and for overlong clips."""
+    """The frames of a video clip within its range. Raises BadClip as `video.frames` does, and if the clip is too long."""
     info = probe(source.path)
     start, end = effective_range(source, info.seconds)
     seconds = (info.seconds if end is None else end) - start
     if seconds > 60 * settings.max_minutes:
-        raise BadClip("too-long", f"{seconds / 60:.0f} minutes; at most {settings.max_minutes:g} (landmarks.max_minutes)")
+        minutes = f"{seconds / 60:.0f} minutes"
+        raise BadClip("too-long", f"it takes {minutes}; the maximum is {settings.max_minutes:g} (landmarks.max_minutes)")
     return frames(source.path, max_side=settings.max_side, start=start, end=end)
 
 
 def effective_range(source: ClipSource, seconds: float) -> tuple[float, float | None]:
-    """Start and end in a file of this length; the whole file where it has been cut to the range already."""
+    """Start and end within a file of this duration; the whole file if it has already been cut to the range."""
     reached = source.end is None or source.end <= seconds + RANGE_TOLERANCE_SECONDS
     return (0.0, None) if source.range_if_reached and not reached else (source.start, source.end)
 
@@ -117,15 +118,15 @@ def effective_range(source: ClipSource, seconds: float) -> tuple[float, float | 
 def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
     source = task.source
     if source.kind == "array":
-        found = arrays.landmarks_of(source.path, source.row, source.layout)
+        landmarks = arrays.landmarks_of(source.path, source.row, source.layout)
     elif source.kind == "synthetic":
-        found = performances.landmarks(performances.parse_recipe(source.layout))
+        landmarks = performances.landmarks(performances.parse_recipe(source.layout))
     else:
-        found = read_pose(source.path)
-        found = found.between(*effective_range(source, found.seconds))
-    if len(found) == 0:
-        raise BadClip("empty-range", f"nothing between {source.start} and {source.end} s")
-    if np.isnan(found.points).all():
-        raise BadClip("no-signer", "no point was seen in any frame")
-    write_pose(task.pose, without_private_points(found, settings))
-    return len(found)
+        landmarks = read_pose(source.path)
+        landmarks = landmarks.between(*effective_range(source, landmarks.seconds))
+    if len(landmarks) == 0:
+        raise BadClip("empty-range", f"there are no frames between {source.start} and {source.end} s")
+    if np.isnan(landmarks.points).all():
+        raise BadClip("no-signer", "no landmarks are present in any frame")
+    write_pose(task.pose, without_private_points(landmarks, settings))
+    return len(landmarks)

@@ -1,7 +1,7 @@
-"""The feature store: every clip's features in arrays on disk, made once a setting and read where they lie (SPEC §3).
+"""The feature store: features of all clips in memory-mapped arrays on disk, computed once per settings (SPEC §3).
 
-The clips lie in shards of CLIPS_A_SHARD in their order, so that a corpus of any size is made in pieces, by several processes or
-machines, and is never in memory as a whole. A shard's hash is looked at before its first use.
+Clips are stored in order, in shards of CLIPS_PER_SHARD. A corpus of any size is computed in parts, by several processes or
+machines, and never held in memory as a whole. The hash of a shard is checked before its first use.
 """
 
 import hashlib
@@ -26,15 +26,15 @@ from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 
 CODE = 2
-CLIPS_A_SHARD = 1024
+CLIPS_PER_SHARD = 1024
 INDEX, LENGTHS = "index.json", "lengths.npy"
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of the workspace's clips in their order. starts: (clips + 1,) frame of the store at which each clip begins.
+    """Features of clips, in their order. starts: (clips + 1,) index of the first frame of each clip in the store.
 
-    digests: SHA-256 of each shard. interpolated: hand frames that were.
+    digests: SHA-256 of each shard. interpolated: number of hand frames that were interpolated.
     """
 
     settings: FeatureSettings
@@ -54,36 +54,36 @@ class FeatureStore:
         return self.settings.fps
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """(T, size) of one clip, NaN where absent; memory-mapped. Raises AslError if they are gone or damaged."""
-        number = index // CLIPS_A_SHARD
+        """(T, size) features of a clip, NaN where absent; memory-mapped. Raises AslError if they are missing or damaged."""
+        number = index // CLIPS_PER_SHARD
         shard = self._open.get(number)
         if shard is None:
             shard = self._open[number] = self._shard(number)
-        before = self.starts[number * CLIPS_A_SHARD]
-        return shown_parts(np.asarray(shard[self.starts[index] - before : self.starts[index + 1] - before]), self.settings)
+        offset = self.starts[number * CLIPS_PER_SHARD]
+        return select_parts(np.asarray(shard[self.starts[index] - offset : self.starts[index + 1] - offset]), self.settings)
 
     def _shard(self, number: int) -> np.ndarray:
         file = _shard_file(self.folder, number)
         if not file.is_file() or file_hash(file) != self.digests[number]:
-            raise AslError(f"the features in {file} are gone or damaged", f"delete {self.folder}; it is made anew")
+            raise AslError(f"the features in {file} are missing or damaged", f"delete {self.folder}; it is computed again")
         return np.load(file, mmap_mode="r", allow_pickle=False)
 
 
-def features_of(landmarks: Landmarks, settings: FeatureSettings) -> tuple[np.ndarray, int]:
-    """(T, size) of a clip under these settings, all parts of them, and the number of hand frames that were interpolated."""
-    how = {"depth": settings.depth, "causal": settings.causal_features}
-    return clip_features(landmarks, FEATURE_SETS[settings.features], settings.fps, **how)
+def compute_features(landmarks: Landmarks, settings: FeatureSettings) -> tuple[np.ndarray, int]:
+    """(T, size) features of a clip, with all parts of the signer, and the number of hand frames that were interpolated."""
+    options = {"depth": settings.depth, "causal": settings.causal_features}
+    return clip_features(landmarks, FEATURE_SETS[settings.features], settings.fps, **options)
 
 
-def shown_parts(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
-    """(T, size): the parts that the settings leave out made absent. Raises BadInput if the set has none of the others."""
-    hidden = _hidden(settings.features, settings.parts)
-    return np.where(hidden, np.float32(np.nan), features) if hidden.any() else features
+def select_parts(features: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """(T, size) features, with those of excluded parts set to NaN. Raises BadInput if none would be left."""
+    excluded = _excluded(settings.features, settings.parts)
+    return np.where(excluded, np.float32(np.nan), features) if excluded.any() else features
 
 
 @lru_cache
-def _hidden(features: str, parts: str) -> np.ndarray:
-    """(size,) bool."""
+def _excluded(features: str, parts: str) -> np.ndarray:
+    """(size,) bool: the features that belong to no selected part."""
     feature_set = FEATURE_SETS[features]
     try:
         return np.isnan(feature_set.keep_modalities(np.zeros((1, feature_set.size), np.float32), parts.split("+")))[0]
@@ -92,60 +92,62 @@ def _hidden(features: str, parts: str) -> np.ndarray:
 
 
 def open_features(
-    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress, where: Workers | None = None
+    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, progress: Progress, workers: Workers | None = None
 ) -> FeatureStore:
-    """The store for these clips and settings; what of it is not there yet is computed. where: by whom, if it is much.
+    """Opens the store for these clips and settings; missing parts are computed first. workers: used for more than one shard.
 
-    Raises AslError if a clip's landmarks are gone or damaged.
+    Raises AslError if the landmarks of a clip, or the store, are missing or damaged.
     """
     folder = features_folder(workspace, clips, settings)
     if not (folder / INDEX).is_file():
-        _build(workspace, clips, settings, folder, progress, where or Workers())
+        _build(workspace, clips, settings, folder, progress, workers or Workers())
     try:
         index = json.loads((folder / INDEX).read_text())
         if file_hash(folder / LENGTHS) != index["lengths"]:
-            raise ValueError("lengths that were changed")
+            raise ValueError("the lengths have changed")
         lengths = np.load(folder / LENGTHS, allow_pickle=False)
         starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return FeatureStore(settings, clips, folder, starts, tuple(index["shards"]), int(index["interpolated"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AslError(f"the features in {folder} are damaged: {error}", "delete that folder; it is made anew") from error
+        raise AslError(f"the features in {folder} are damaged: {error}", "delete that folder; it is computed again") from error
 
 
 def features_folder(workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings) -> Path:
-    """Where the features of these clips lie, or will."""
-    made = [CODE, settings.features, settings.fps, settings.depth, settings.causal_features]
-    listed = hashlib.sha256("\n".join(f"{clip.id} {clip.digest}" for clip in clips).encode())
-    return workspace.features / value_hash([*made, listed.hexdigest()])
+    """The folder of the features of these clips."""
+    identity = [CODE, settings.features, settings.fps, settings.depth, settings.causal_features]
+    clips_hash = hashlib.sha256("\n".join(f"{clip.id} {clip.digest}" for clip in clips).encode())
+    return workspace.features / value_hash([*identity, clips_hash.hexdigest()])
 
 
 @dataclass(frozen=True)
 class _ShardJob:
-    """A shard to make: its number and its clips."""
+    """A shard to compute: its number and its clips."""
 
     number: int
     clips: tuple[Clip, ...]
 
 
 def _build(
-    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, folder: Path, progress: Progress, where: Workers
+    workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings, folder: Path, progress: Progress, workers: Workers
 ) -> None:
-    """Makes the shards that are not there yet, each with a record that says that it is whole, and at last the index."""
+    """Computes the missing shards, each with a record that marks it as complete, and then the index."""
     jobs = [
-        _ShardJob(number, tuple(clips[start : start + CLIPS_A_SHARD]))
-        for number, start in enumerate(range(0, len(clips), CLIPS_A_SHARD))
+        _ShardJob(number, tuple(clips[start : start + CLIPS_PER_SHARD]))
+        for number, start in enumerate(range(0, len(clips), CLIPS_PER_SHARD))
     ]
     missing = [job for job in jobs if not _record_file(folder, job.number).is_file()]
     progress.start("features", sum(len(job.clips) for job in missing))
     if len(jobs) == 1 and missing:
-        _make_shard(jobs[0], workspace, settings, folder, progress)
+        _compute_shard(jobs[0], workspace, settings, folder, progress)
     else:
-        for job, future in fan_out(partial(_make_shard, workspace=workspace, settings=settings, folder=folder), missing, where):
+        compute = partial(_compute_shard, workspace=workspace, settings=settings, folder=folder)
+        for job, future in fan_out(compute, missing, workers):
             try:
                 future.result()
             except WorkerDied as error:
-                which = f"{len(job.clips):,} clips from {job.clips[0].name} on"
-                raise AslError(f"no features could be made of {which}: {error}", "look at them") from error
+                first = job.clips[0].name
+                message = f"the features of {len(job.clips):,} clips, starting with {first}, could not be computed: {error}"
+                raise AslError(message, "check these clips") from error
             progress.advance(len(job.clips))
     _write_index(folder, len(jobs), settings)
 
@@ -155,20 +157,20 @@ def _write_index(folder: Path, shards: int, settings: FeatureSettings) -> None:
     buffer = BytesIO()
     np.save(buffer, np.concatenate([record["lengths"] for record in records]).astype(np.int64))
     write_atomically(folder / LENGTHS, buffer.getvalue())
-    # Written last: its presence says that the store is whole.
+    # Written last: its presence marks the store as complete.
     index = {"settings": vars(settings), "interpolated": sum(record["interpolated"] for record in records)}
     index |= {"lengths": file_hash(folder / LENGTHS), "shards": [record["sha256"] for record in records]}
     write_json(folder / INDEX, index)
 
 
-def _make_shard(
+def _compute_shard(
     job: _ShardJob, workspace: Workspace, settings: FeatureSettings, folder: Path, progress: Progress | None = None
 ) -> None:
     parts, interpolated = [], 0
     for clip in job.clips:
-        features, filled = features_of(_landmarks(workspace, clip), settings)
+        features, interpolated_in_clip = compute_features(_landmarks(workspace, clip), settings)
         parts.append(features)
-        interpolated += filled
+        interpolated += interpolated_in_clip
         if progress:
             progress.advance()
     buffer = BytesIO()
@@ -190,7 +192,7 @@ def _landmarks(workspace: Workspace, clip: Clip):
     path = workspace.inside(clip.pose)
     if not path.is_file() or file_hash(path) != clip.digest:
         raise AslError(
-            f"the landmarks of {clip.name} are gone or damaged ({clip.pose})",
-            "delete that file, if it is there, then: asl extract",
+            f"the landmarks of {clip.name} are missing or damaged ({clip.pose})",
+            "delete that file if it exists, and run: asl extract",
         )
     return read_pose(path)

@@ -1,4 +1,4 @@
-"""The files and folders that a command is given, looked at before anything heavy is loaded."""
+"""Checks of the files and folders given to a command, before heavy libraries are imported."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +11,9 @@ from asl.pipelines.workspace.errors import BadInput
 
 
 def collect(paths: list[Path]) -> list[ClipSource]:
-    """The clips to translate: files as they are, folders searched for videos and .pose files.
+    """The clips to translate: the given files, and the videos and .pose files in the given folders.
 
-    Raises BadInput: a path that does not exist, or a folder without clips.
+    Raises BadInput if a path does not exist or a folder has no clips.
     """
     clips: list[ClipSource] = []
     for path in paths:
@@ -27,7 +27,7 @@ def _in_folder(folder: Path) -> list[ClipSource]:
     endings = VIDEO_ENDINGS | {".pose"}
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and not hidden(path, folder))
     if not files:
-        raise BadInput(f"no videos or .pose files in {folder}", f"known endings: {' '.join(sorted(endings))}")
+        raise BadInput(f"no videos or .pose files in {folder}", f"supported file extensions: {' '.join(sorted(endings))}")
     return [_clip(path) for path in files]
 
 
@@ -36,12 +36,12 @@ def _clip(path: Path) -> ClipSource:
 
 
 def check_sources(flags: Mapping[str, Any]) -> None:
-    """Raises BadInput for the first source given on the command line that does not exist."""
+    """Raises BadInput if a source given on the command line does not exist."""
     for option in ("videos", "manifest", "wlasl", "video_root", "poses", "landmarks", "annotations"):
-        given = flags.get(option) or []
-        for name in [given] if isinstance(given, str) else given:
+        value = flags.get(option) or []
+        for name in [value] if isinstance(value, str) else value:
             if not Path(name).exists():
                 raise BadInput(f"--{option.replace('_', '-')}: {name} does not exist", "check the path")
     lexicon = flags.get("lexicon") or BUILT_IN_LEXICONS[0]
     if lexicon not in BUILT_IN_LEXICONS and not Path(lexicon).exists():
-        raise BadInput(f"--lexicon: {lexicon} does not exist", f"a CSV file of signs, or {' or '.join(BUILT_IN_LEXICONS)}")
+        raise BadInput(f"--lexicon: {lexicon} does not exist", f"name a CSV file of signs, or {' or '.join(BUILT_IN_LEXICONS)}")

@@ -1,4 +1,4 @@
-"""The page that shows how well the signer was seen in every clip."""
+"""The extraction report, which shows how well the signer was detected in each clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +13,16 @@ from asl.pipelines.reports.page import jpeg_uri, write_page
 from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.workspace.folder import Workspace
 
-MOST_CARDS = 400
-#: A clip in which no hand is seen in this share of the frames is marked.
-POOR_HANDS = 0.4
+MAX_CARDS = 400
+#: A clip is marked if hands are seen in less than this share of the frames.
+MIN_HANDS_SEEN = 0.4
 
 
 def write_report(path: Path, workspace: Workspace, clips: Sequence[Clip], result) -> None:
-    """reports/extract.html: figures, failures and a contact sheet, worst detections first."""
+    """Writes reports/extract.html: figures, failures, and a contact sheet with the worst detections first."""
     ranked = sorted(clips, key=lambda clip: (clip.seen[0] * (0.2 + clip.hands_seen), clip.name))
-    cards = [_card(workspace, clip) for clip in ranked[:MOST_CARDS]]
-    left_out = max(0, len(clips) - MOST_CARDS)
+    cards = [_card(workspace, clip) for clip in ranked[:MAX_CARDS]]
+    left_out = max(0, len(clips) - MAX_CARDS)
     write_page(
         path, "extract.html", metrics=result.metrics, failures=result.failures, notes=result.notes, cards=cards,
         left_out=left_out, drawing=drawing(),
@@ -39,7 +39,7 @@ def _card(workspace: Workspace, clip: Clip) -> dict[str, object]:
         "name": clip.name,
         "glosses": " ".join(clip.glosses),
         "seen": f"{pose} / {left} / {right}",
-        "poor": clip.hands_seen < POOR_HANDS,
+        "poor": clip.hands_seen < MIN_HANDS_SEEN,
         "seconds": f"{clip.frames / clip.fps:.1f}",
     }
 
@@ -49,5 +49,5 @@ def _picture(workspace: Workspace, clip: Clip, landmarks: Landmarks) -> bytes:
     if file.is_file():
         return file.read_bytes()
     seen = landmarks.present.sum(axis=1)
-    middle = np.abs(np.arange(len(seen)) - len(seen) / 2)
-    return skeleton_card(landmarks.points[np.lexsort((middle, -seen))[0]], landmarks.aspect)
+    distance_from_middle = np.abs(np.arange(len(seen)) - len(seen) / 2)
+    return skeleton_card(landmarks.points[np.lexsort((distance_from_middle, -seen))[0]], landmarks.aspect)

@@ -8,7 +8,7 @@ from pathlib import Path
 from asl.models.networks.pruning import prune_recogniser
 from asl.pipelines.cascade.units.alignments import usable_clips
 from asl.pipelines.corpus.feature_store import FeatureStore
-from asl.pipelines.corpus.labels import LabelTable, table_of
+from asl.pipelines.corpus.labels import LabelTable, label_table
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
 from asl.pipelines.training.clip_selection import ClipSelection
 from asl.pipelines.training.ctc_loop import CtcRun
@@ -37,7 +37,7 @@ def prune_model(
         )
     settings = recovery_settings(model, epochs)
     validation = usable_clips(store.clips, model, "validation")
-    lexicon = table_of([store.clips[i] for i in train], str(model.card.get("training", {}).get("asl_lex", ""))).lexicon
+    lexicon = label_table([store.clips[i] for i in train], str(model.card.get("training", {}).get("asl_lex", ""))).lexicon
     selection = ClipSelection(train, validation, model.alphabet, 0)
     data = examples_of(store, selection, LabelTable(model.tiers, lexicon), (model.mean, model.deviation))
     members: Sequence = []

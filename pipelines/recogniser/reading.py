@@ -9,7 +9,7 @@ from scipy.special import log_softmax, logsumexp
 from asl.models.features.feature_sets import FeatureSet, encoder_input
 from asl.models.features.holistic import Landmarks
 from asl.models.objectives.ctc_scores import label_score, single_sign_scores
-from asl.pipelines.corpus.feature_store import features_of, shown_parts
+from asl.pipelines.corpus.feature_store import compute_features, select_parts
 from asl.pipelines.recogniser.model import Model
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.ctc_search import align, beam_search, greedy
@@ -66,8 +66,8 @@ class Reading:
 
 def read_landmarks(model: Model, landmarks: Landmarks, *, mirror: bool) -> Reading:
     """The model's output for the landmarks of a clip. mirror: also use the mirror image."""
-    features, _ = features_of(landmarks, model.features)
-    return read_features(model, shown_parts(features, model.features), mirror=mirror)
+    features, _ = compute_features(landmarks, model.features)
+    return read_features(model, select_parts(features, model.features), mirror=mirror)
 
 
 def read_features(model: Model, features: np.ndarray, *, mirror: bool) -> Reading:

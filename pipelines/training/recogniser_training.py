@@ -10,7 +10,7 @@ import torch
 
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
-from asl.pipelines.corpus.labels import table_of
+from asl.pipelines.corpus.labels import label_table
 from asl.pipelines.recogniser.torch_model import save_model
 from asl.pipelines.training.clip_selection import ClipSelection
 from asl.pipelines.training.ctc_loop import CtcRun, TrainingOutcome
@@ -66,7 +66,7 @@ def train_model(
     train, clips = choice.train, store.clips
     if train.threads and ranks.size == 1:
         torch.set_num_threads(train.threads)
-    table = table_of([clips[i] for i in corpus.train], choice.phonology.asl_lex)
+    table = label_table([clips[i] for i in corpus.train], choice.phonology.asl_lex)
     data = examples_of(store, corpus, table, standardisation_of(start))
     outcomes = []
     for number in range(train.members):

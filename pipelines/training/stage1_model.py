@@ -18,7 +18,7 @@ from asl.models.networks.quantiser import CodebookFigures
 from asl.models.objectives.pretraining import Pretrainer
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
-from asl.pipelines.corpus.labels import LabelTable, table_of
+from asl.pipelines.corpus.labels import LabelTable, label_table
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, read_card
 from asl.pipelines.recogniser.torch_model import FORMAT_VERSION
 from asl.pipelines.training.examples import standardise
@@ -74,7 +74,7 @@ def pretrain_model(
             f"the train split has {len(train)} clips, but stage 1 needs at least two", "run asl status to see the splits"
         )
     validation = [i for i, clip in enumerate(clips) if clip.split == "validation"]
-    table = table_of([clips[i] for i in train], asl_lex)
+    table = label_table([clips[i] for i in train], asl_lex)
     glosses = glosses or len({word for i in train for word in clips[i].glosses}) or DEFAULT_GLOSSES
     spec = encoder_spec(store.feature_set, glosses, encoder, settings.dropout)
     torch.manual_seed(settings.seed)

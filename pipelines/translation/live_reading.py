@@ -13,7 +13,7 @@ import numpy as np
 
 from asl.models.features.feature_sets import LAGS, encoder_input
 from asl.models.features.feature_stream import FeatureStream
-from asl.pipelines.corpus.feature_store import shown_parts
+from asl.pipelines.corpus.feature_store import select_parts
 from asl.pipelines.recogniser.reading import Reading, Token, hands_seen
 from asl.pipelines.translation.reader import Reader
 from asl.transducers.ctc_search import PrefixBeam
@@ -94,7 +94,7 @@ class LiveReader:
         self.step_seconds["features"] = clock() - started
         if not len(features):
             return []
-        self._encode(shown_parts(features, self.model.features))
+        self._encode(select_parts(features, self.model.features))
         self.step_seconds["encoder"] = clock() - started - self.step_seconds["features"]
         if self._undecoded >= STRIDE:
             self._decode(now)

@@ -138,7 +138,7 @@ def test_a_damaged_workspace_is_said_to_be_damaged(copy, asl):
     pose = next(copy.glob("landmarks/*/*.pose"))
     pose.write_bytes(pose.read_bytes()[:-4] + b"\0\0\0\1")
     shutil.rmtree(copy / "features")
-    assert "gone or damaged" in asl("train-ctc", "-w", copy, "--force", check=1).stderr
+    assert "missing or damaged" in asl("train-ctc", "-w", copy, "--force", check=1).stderr
     (copy / "clips.jsonl").write_text("{]\n")
     assert "clips.jsonl is damaged" in asl("evaluate", "-w", copy, check=4).stderr
 

@@ -13,7 +13,7 @@ from asl.pipelines.cascade.signing_space import Pointing, pointing_direction
 from asl.pipelines.cascade.units.codebooks import Coder, right_handed
 from asl.pipelines.cascade.units.segments import GlossTuple, SignSegment, letter_segments, rest_spans, sign_segments
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.corpus.feature_store import FeatureStore, features_of, shown_parts
+from asl.pipelines.corpus.feature_store import FeatureStore, compute_features, select_parts
 from asl.pipelines.recogniser.reading import aligned_spans, read_features
 from asl.pipelines.recogniser.torch_model import TrainedModel
 from asl.pipelines.workspace.errors import BadInput
@@ -156,8 +156,8 @@ def _performances(lexicon: str, count: int, settings: FeatureSettings, filmed: s
         for take in range(SYNTHETIC_SIGNERS * TAKES_PER_SIGNER) if sign.gloss not in filmed else ():
             signer = take % SYNTHETIC_SIGNERS
             recipe = performances.Recipe(lexicon, count, sign.gloss, take, signer, 0, SYNTHETIC_FPS, noise=True)
-            features, _ = features_of(performances.landmarks(recipe), settings)
-            features = right_handed(shown_parts(features, settings), feature_set)
+            features, _ = compute_features(performances.landmarks(recipe), settings)
+            features = right_handed(select_parts(features, settings), feature_set)
             segments = performances.perform(recipe).segments
             (span,) = {(segment.start, segment.end) for segment in segments if segment.tier == "gloss"}
             first, last = (round(time * settings.fps) for time in span)

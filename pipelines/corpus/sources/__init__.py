@@ -1,1 +1,1 @@
-"""Where clips come from: one module for each kind of source, all yielding ClipSource (SPEC §1, §14)."""
+"""Sources of clips: one module per kind of source, each of which returns ClipSource objects (SPEC §1, §14)."""

@@ -1,4 +1,4 @@
-"""All sources named in the settings, gathered into one list of clips."""
+"""Gathering the clips of all sources in the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,10 +12,10 @@ from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSett
 
 @dataclass
 class Gathered:
-    """What the sources hold.
+    """The clips of the sources.
 
-    missing: clips that a source names but whose file is not there. notes: for a person.
-    broken: (file, reason) of annotations that cannot be read; their clips go on without them.
+    missing: clips that a source lists but whose files do not exist. notes: messages for the user.
+    broken: (file, reason) of annotation files that cannot be read; their clips are used without them.
     """
 
     clips: list[ClipSource] = field(default_factory=list)
@@ -25,9 +25,9 @@ class Gathered:
 
 
 def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Path) -> Gathered:
-    """Every clip of every source, annotations added. rendered: where videos of synthetic signers are.
+    """All clips of all sources, with their annotations. rendered: folder of the videos of synthetic signers.
 
-    Raises BadInput: no source, a wrong path, an empty result.
+    Raises BadInput if there is no source, a path is wrong, or there are no clips.
     """
     kinds: list[tuple[list[str], Callable[[Path], Gathered]]] = [
         (settings.videos, lambda path: Gathered(videos.read(path))),
@@ -38,23 +38,24 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
     ]
     if not settings.synthetic and not any(paths for paths, _ in kinds):
         raise BadInput(
-            "no source of clips", "asl extract --videos DIR (or --manifest, --wlasl, --poses, --landmarks, --synthetic)"
+            "there is no source of clips",
+            "name one: asl extract --videos DIR (or --manifest, --wlasl, --poses, --landmarks, --synthetic)",
         )
-    found = Gathered()
+    gathered = Gathered()
     for paths, read in kinds:
         for name in paths:
-            part = read(Path(name))
-            found.clips += part.clips
-            found.missing += part.missing
-            found.notes += part.notes
+            source = read(Path(name))
+            gathered.clips += source.clips
+            gathered.missing += source.missing
+            gathered.notes += source.notes
     if settings.synthetic:
-        found.clips += _synthetic(synthetic, rendered)
+        gathered.clips += _synthetic(synthetic, rendered)
     if settings.annotations:
-        _annotate(found, settings)
-    if not found.clips:
-        raise BadInput("the sources hold no clips", _why_empty(found))
-    found.clips = _unique(found.clips)
-    return found
+        _annotate(gathered, settings)
+    if not gathered.clips:
+        raise BadInput("the sources contain no clips", _hint_if_empty(gathered))
+    gathered.clips = _unique(gathered.clips)
+    return gathered
 
 
 def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
@@ -63,22 +64,22 @@ def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
     return list(clips(settings, rendered))
 
 
-def _annotate(found: Gathered, settings: SourceSettings) -> None:
-    found.clips, notes, found.broken = elan.annotate(found.clips, Path(settings.annotations), settings.gloss_tier)
-    found.notes += notes
+def _annotate(gathered: Gathered, settings: SourceSettings) -> None:
+    gathered.clips, notes, gathered.broken = elan.annotate(gathered.clips, Path(settings.annotations), settings.gloss_tier)
+    gathered.notes += notes
 
 
-def _why_empty(found: Gathered) -> str:
-    if found.missing:
-        return f"{len(found.missing)} are named but their files are missing, e.g. {found.missing[0]}"
-    return "look into the folder; videos go into gloss/clip.mp4 folders"
+def _hint_if_empty(gathered: Gathered) -> str:
+    if gathered.missing:
+        return f"{len(gathered.missing)} clips are listed but their files are missing, e.g. {gathered.missing[0]}"
+    return "check the folder; videos must be laid out as gloss/clip.mp4"
 
 
 def _unique(clips: list[ClipSource]) -> list[ClipSource]:
-    """Names made unique in order of appearance (two sources may both hold words/book.mp4)."""
+    """Makes names unique in order of appearance, since two sources may both contain words/book.mp4."""
     counts: dict[str, int] = {}
-    out = []
+    unique = []
     for clip in clips:
-        seen = counts[clip.name] = counts.get(clip.name, 0) + 1
-        out.append(clip if seen == 1 else replace(clip, name=f"{clip.name}#{seen}"))
-    return out
+        count = counts[clip.name] = counts.get(clip.name, 0) + 1
+        unique.append(clip if count == 1 else replace(clip, name=f"{clip.name}#{count}"))
+    return unique

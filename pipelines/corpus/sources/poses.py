@@ -1,4 +1,4 @@
-"""`--poses DIR`: .pose files, read by a name pattern or from gloss/clip.pose folders."""
+"""`--poses DIR`: .pose files, whose glosses come from their names by a pattern, or from gloss/clip.pose folders."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,9 @@ FIELDS = ("gloss", "group", "signer", "clip")
 
 
 def read(folder: Path, pattern: str) -> list[ClipSource]:
-    """One clip a .pose file. A name that the pattern does not fit is read as gloss/clip.pose.
+    """One clip per .pose file. Names that do not match the pattern are treated as gloss/clip.pose.
 
-    Raises BadInput: no such folder, or a pattern with unknown fields.
+    Raises BadInput if the folder does not exist or the pattern is invalid.
     """
     check_folder(folder, "--poses")
     names = compile_pattern(pattern)
@@ -23,13 +23,13 @@ def read(folder: Path, pattern: str) -> list[ClipSource]:
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """'{group}__{gloss}__{clip}' as a regular expression. Raises BadInput: unknown or repeated field, or no {gloss}."""
-    used = re.findall(r"\{(.*?)\}", pattern)
-    wrong = [name for name in used if name not in FIELDS]
-    if wrong or len(set(used)) != len(used) or "gloss" not in used:
+    """'{group}__{gloss}__{clip}' as a regular expression. Raises BadInput for unknown or repeated fields, or without {gloss}."""
+    names = re.findall(r"\{(.*?)\}", pattern)
+    unknown = [name for name in names if name not in FIELDS]
+    if unknown or len(set(names)) != len(names) or "gloss" not in names:
         raise BadInput(
-            f"--pattern '{pattern}' cannot be read",
-            f"use {{gloss}} and any of {', '.join(FIELDS)} once, e.g. {{group}}__{{gloss}}__{{clip}}",
+            f"--pattern '{pattern}' is invalid",
+            f"use {{gloss}} and any of the fields {', '.join(FIELDS)}, each once, e.g. {{group}}__{{gloss}}__{{clip}}",
         )
     parts = re.split(r"\{(.*?)\}", pattern)
     text = "".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
@@ -40,9 +40,9 @@ def _clip(path: Path, folder: Path, names: re.Pattern[str]) -> ClipSource:
     name = path.relative_to(folder)
     match = names.fullmatch(path.stem)
     if match:
-        found = match.groupdict()
-        word, group, signer = found["gloss"], found.get("group", ""), found.get("signer", "")
+        fields = match.groupdict()
+        gloss, group, signer = fields["gloss"], fields.get("group", ""), fields.get("signer", "")
     else:
-        word, group, signer = (name.parts[-2] if len(name.parts) > 1 else ""), "", ""
-    words = (normalise_gloss(word),) if word else ()
-    return ClipSource(path, "pose", name.as_posix(), words, group=group or signer, signer=signer)
+        gloss, group, signer = (name.parts[-2] if len(name.parts) > 1 else ""), "", ""
+    glosses = (normalise_gloss(gloss),) if gloss else ()
+    return ClipSource(path, "pose", name.as_posix(), glosses, group=group or signer, signer=signer)

@@ -1,4 +1,4 @@
-"""Clips of synthetic signers: which there are, and where their videos lie."""
+"""Clips of synthetic signers, and rendering of their videos."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from asl.pipelines.workspace.settings.clips import SyntheticSettings
 
 
 def clips(settings: SyntheticSettings, videos: Path) -> Iterator[ClipSource]:
-    """Every clip of the corpus, with its truth; videos: the folder in which rendered clips lie.
+    """All clips of the synthetic corpus, with exact labels. videos: folder of rendered clips.
 
-    Isolated signs are taken in turn by the signers. Raises BadInput: unknown lexicon, more signs than it has.
+    The signers take turns. Raises BadInput for an unknown lexicon, or for more signs than it has.
     """
     file = lexicon_file(settings.lexicon)
     signs = vocabulary(settings.lexicon, settings.signs, settings.synthetic_seed)
@@ -27,47 +27,48 @@ def clips(settings: SyntheticSettings, videos: Path) -> Iterator[ClipSource]:
     common |= {"fps": settings.synthetic_fps, "noise": settings.noise}
     for number, sign in enumerate(signs):
         for take in range(settings.clips):
-            who = settings.first_signer + (number + take) % settings.signers
-            yield source(Recipe(gloss=sign.gloss, take=take, signer=who, **common), file, folder)
+            signer = settings.first_signer + (number + take) % settings.signers
+            yield source(Recipe(gloss=sign.gloss, take=take, signer=signer, **common), file, folder)
     for take in range(settings.sentences):
-        who = settings.first_signer + take % settings.signers
-        yield source(Recipe(gloss="", take=take, signer=who, **common), file, folder)
+        signer = settings.first_signer + take % settings.signers
+        yield source(Recipe(gloss="", take=take, signer=signer, **common), file, folder)
 
 
 def source(recipe: Recipe, file: Path, videos: Path | None) -> ClipSource:
-    """The clip of a recipe, with its truth: a video in the folder `videos`, or landmarks where there is none.
+    """The clip of a recipe, with exact labels: a video in the folder `videos`, or landmarks if it is None.
 
-    file: the lexicon's; the video's name changes with its content.
+    file: of the lexicon; the name of the video depends on its content.
     """
-    done = perform(recipe)
+    performance = perform(recipe)
     text = json.dumps(asdict(recipe), sort_keys=True)
-    who = done.signer.name
+    signer = performance.signer.name
     if videos:
         digest = value_hash([text, file_hash(file)])[:10]
-        file, kind = videos / who / f"{slug(recipe.gloss or 'sentence')}-{recipe.take}-{digest}.mp4", "video"
+        file, kind = videos / signer / f"{slug(recipe.gloss or 'sentence')}-{recipe.take}-{digest}.mp4", "video"
     else:
         kind = "synthetic"
-    return ClipSource(file, kind, recipe.name, done.glosses, who, who, layout=text, segments=done.segments)
+    return ClipSource(file, kind, recipe.name, performance.glosses, signer, signer, layout=text, segments=performance.segments)
 
 
 def is_rendered(clip: ClipSource) -> bool:
-    """Whether a clip is a video of a synthetic signer: its description says how to make it."""
+    """Whether a clip is a rendered video of a synthetic signer, so that its layout is a recipe."""
     return clip.kind == "video" and bool(clip.layout)
 
 
-def render(clips: Sequence[ClipSource], where: Workers, progress: Progress) -> None:
-    """Renders clips to where they say. Interrupted, whole videos stay.
+def render(clips: Sequence[ClipSource], workers: Workers, progress: Progress) -> None:
+    """Renders clips to their paths. If interrupted, complete videos are kept.
 
-    Raises AslError: a process died of one, twice.
+    Raises AslError if a clip twice kills the process that renders it.
     """
     if not clips:
         return
     progress.start("render", len(clips))
-    for clip, future in fan_out(_render, clips, where):
+    for clip, future in fan_out(_render, clips, workers):
         try:
             future.result()
         except WorkerDied as error:
-            raise AslError(f"{clip.name} could not be rendered: {error}", "what was rendered is kept; try it again") from error
+            hint = "completed videos are kept; run the same command again"
+            raise AslError(f"{clip.name} could not be rendered: {error}", hint) from error
         progress.advance()
 
 

@@ -1,8 +1,8 @@
-"""`--wlasl META.json --video-root DIR`: the WLASL data set, by its full metadata or its subset files.
+"""`--wlasl META.json --video-root DIR`: the WLASL data set, from its full metadata or its subset files.
 
 Full metadata: a list of {gloss, instances: [{video_id, split, signer_id, fps, frame_start, frame_end, …}]}.
 Subset files nslt_N.json: {video_id: {subset, action: [class, start, end]}}, classes named in wlasl_class_list.txt.
-Frames count from 1; an end of -1 is the end of the video. The official split is kept by video id (SPEC §14).
+Frames are numbered from 1; an end of -1 is the end of the video. The official split is kept by video id (SPEC §14).
 """
 
 import json
@@ -25,7 +25,7 @@ CLASS_LIST = "wlasl_class_list.txt"
 
 @dataclass(frozen=True)
 class Instance:
-    """One video of one gloss. rank: the gloss's place in the data set's own order, which subsets count by."""
+    """A video of a gloss. rank: position of the gloss in the data set, which defines the subsets."""
 
     video_id: str
     gloss: str
@@ -38,45 +38,45 @@ class Instance:
 
 
 def read(file: Path, settings: SourceSettings) -> tuple[list[ClipSource], list[str], list[str]]:
-    """Clips at hand, missing video ids, notes. Raises BadInput: wrong JSON, missing class list or video root."""
+    """Available clips, missing video ids, and notes. Raises BadInput for wrong JSON, or without class list or video root."""
     if not settings.video_root:
-        raise BadInput("--wlasl needs --video-root", "the folder with <video_id>.mp4")
+        raise BadInput("--wlasl needs --video-root", "name the folder with the videos, <video_id>.mp4")
     root = Path(settings.video_root)
     check_folder(root, "--video-root")
-    instances = [one for one in _instances(file) if not settings.vocab_size or one.rank < settings.vocab_size]
-    at_hand = _files(root)
-    missing = [one.video_id for one in instances if one.video_id not in at_hand]
-    have = [one for one in instances if one.video_id in at_hand]
-    counts = Counter(one.gloss for one in have)
-    kept = [one for one in have if counts[one.gloss] >= settings.min_samples_per_gloss]
+    instances = [instance for instance in _instances(file) if not settings.vocab_size or instance.rank < settings.vocab_size]
+    files = _files(root)
+    missing = [instance.video_id for instance in instances if instance.video_id not in files]
+    available = [instance for instance in instances if instance.video_id in files]
+    counts = Counter(instance.gloss for instance in available)
+    selected = [instance for instance in available if counts[instance.gloss] >= settings.min_samples_per_gloss]
     notes = []
     if missing:
         notes.append(f"{len(missing)} of {len(instances)} WLASL videos are not in {root}")
-    if len(kept) < len(have):
-        few = sum(count < settings.min_samples_per_gloss for count in counts.values())
-        notes.append(f"{few} glosses with fewer than {settings.min_samples_per_gloss} videos are left out")
-    return [_clip(one, at_hand[one.video_id]) for one in kept], missing, notes
+    if len(selected) < len(available):
+        rare = sum(count < settings.min_samples_per_gloss for count in counts.values())
+        notes.append(f"{rare} glosses with fewer than {settings.min_samples_per_gloss} videos are left out")
+    return [_clip(instance, files[instance.video_id]) for instance in selected], missing, notes
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """Videos (or .pose files) by id; ids are file names without ending."""
+    """Videos (or .pose files) by id, the file name without extension."""
     endings = VIDEO_ENDINGS | {".pose"}
     return {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in endings}
 
 
-def _clip(one: Instance, path: Path) -> ClipSource:
+def _clip(instance: Instance, path: Path) -> ClipSource:
     kind = "pose" if path.suffix.lower() == ".pose" else "video"
-    start = max(0, one.frame_start - 1) / one.fps
-    end = one.frame_end / one.fps if one.frame_end > 0 else None
-    # <video_id>.mp4 is usually cut to the sign already, though its frames still count in the longer video it came from.
+    start = max(0, instance.frame_start - 1) / instance.fps
+    end = instance.frame_end / instance.fps if instance.frame_end > 0 else None
+    # <video_id>.mp4 is usually already cut to the sign, while its frame numbers refer to the original video.
     return ClipSource(
         path,
         kind,
-        one.video_id,
-        (normalise_gloss(one.gloss),),
-        one.signer,
-        one.signer,
-        one.split,
+        instance.video_id,
+        (normalise_gloss(instance.gloss),),
+        instance.signer,
+        instance.signer,
+        instance.split,
         start,
         end,
         range_if_reached=True,
@@ -91,7 +91,7 @@ def _instances(file: Path) -> Iterator[Instance]:
         elif isinstance(data, dict):
             yield from _subset(data, _class_names(file))
         else:
-            raise TypeError("neither a list of glosses nor a table of video ids")
+            raise TypeError("it is neither a list of glosses nor a table of video ids")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise BadInput(
             f"{file} is not WLASL metadata: {error}", "use WLASL_v0.3.json or nslt_100.json … nslt_2000.json"
@@ -111,14 +111,14 @@ def _json(file: Path) -> Any:
 
 def _full(data: list[dict[str, Any]]) -> Iterator[Instance]:
     for rank, entry in enumerate(data):
-        for one in entry["instances"]:
-            split = split_name(str(one.get("split", "")))
+        for instance in entry["instances"]:
+            split = split_name(str(instance.get("split", "")))
             if split is None:
-                raise ValueError(f"split '{one['split']}' of video {one['video_id']}")
-            fps = float(one.get("fps") or DEFAULT_FPS)
-            start, end = int(one.get("frame_start", 1)), int(one.get("frame_end", -1))
-            signer = str(one.get("signer_id", ""))
-            yield Instance(str(one["video_id"]), str(entry["gloss"]), rank, split, signer, fps, start, end)
+                raise ValueError(f"unknown split '{instance['split']}' of video {instance['video_id']}")
+            fps = float(instance.get("fps") or DEFAULT_FPS)
+            start, end = int(instance.get("frame_start", 1)), int(instance.get("frame_end", -1))
+            signer = str(instance.get("signer_id", ""))
+            yield Instance(str(instance["video_id"]), str(entry["gloss"]), rank, split, signer, fps, start, end)
 
 
 def _subset(data: dict[str, Any], names: dict[int, str]) -> Iterator[Instance]:
@@ -126,7 +126,7 @@ def _subset(data: dict[str, Any], names: dict[int, str]) -> Iterator[Instance]:
         number, start, end = map(int, entry["action"])
         split = split_name(str(entry["subset"]))
         if split is None:
-            raise ValueError(f"subset '{entry['subset']}' of video {video_id}")
+            raise ValueError(f"unknown subset '{entry['subset']}' of video {video_id}")
         yield Instance(video_id, names[number], number, split, "", DEFAULT_FPS, start, end)
 
 

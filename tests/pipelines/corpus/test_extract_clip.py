@@ -16,7 +16,7 @@ from tests.made_up_signing import signing
 from tests.video_files import film
 
 
-def kill_on_guilty(task, settings):
+def kill_worker_of_guilty_clip(task, settings):
     if "guilty" in task.source.name:
         os.kill(os.getpid(), signal.SIGKILL)
     return 7
@@ -26,15 +26,15 @@ def videos(folder: Path, *names: str) -> list[extract_clip.Task]:
     return [extract_clip.Task(ClipSource(folder / name, "video", name), folder / f"{name}.pose") for name in names]
 
 
-def test_a_worker_that_dies_costs_only_its_own_clip(tmp_path, monkeypatch):
+def test_a_worker_that_dies_fails_only_its_clip(tmp_path, monkeypatch):
     tasks = videos(tmp_path, "a", "guilty", "b", "c", "d", "e")
-    monkeypatch.setattr(extract_clip, "_work", kill_on_guilty)
+    monkeypatch.setattr(extract_clip, "_work", kill_worker_of_guilty_clip)
     outcomes = {task.source.name: outcome for task, outcome in extract_clip.run(tasks, LandmarkSettings(), Workers(2))}
     assert outcomes.pop("guilty").reason == "worker-died"
     assert outcomes == dict.fromkeys("abcde", 7)
 
 
-def test_what_a_library_says_of_one_clip_does_not_end_the_batch(tmp_path, monkeypatch):
+def test_an_error_of_a_library_does_not_end_the_batch(tmp_path, monkeypatch):
     write_pose(tmp_path / "a.pose", signing(0))
     monkeypatch.setattr(extract_clip, "write_pose", lambda *_: 1 / 0)
     task = extract_clip.Task(ClipSource(tmp_path / "a.pose", "pose", "a"), tmp_path / "out.pose")
@@ -55,7 +55,7 @@ def test_a_range_of_a_pose_file_is_cut_out(tmp_path):
 
 
 @pytest.mark.parametrize("version", ["0.10.30", "0.10.35", "1.0.0"])
-def test_a_mediapipe_without_holistic_is_said_so(monkeypatch, version):
+def test_a_mediapipe_without_holistic_is_reported(monkeypatch, version):
     monkeypatch.setattr("asl.pipelines.media.tracker.metadata.version", lambda _: version)
     with pytest.raises(AslError, match="no Holistic") as caught:
         check_mediapipe()
@@ -65,12 +65,12 @@ def test_a_mediapipe_without_holistic_is_said_so(monkeypatch, version):
 
 
 @pytest.mark.slow
-def test_a_clip_is_the_same_alone_among_others_and_with_any_number_of_workers(real_data, tmp_path):
+def test_a_clip_is_the_same_alone_and_with_others_and_any_number_of_workers(real_data, tmp_path):
     names = ["words/baby.mp4", "words/eat.mp4", "words/no.mp4"]
     sources = [ClipSource(real_data / "videos" / name, "video", name, end=0.6) for name in names]
 
-    def extract(label: str, chosen, count: int) -> dict[str, bytes]:
-        tasks = [extract_clip.Task(one, tmp_path / label / f"{i}.pose") for i, one in chosen]
+    def extract(label: str, numbered, count: int) -> dict[str, bytes]:
+        tasks = [extract_clip.Task(source, tmp_path / label / f"{i}.pose") for i, source in numbered]
         for task, outcome in extract_clip.run(tasks, LandmarkSettings(), Workers(count)):
             assert isinstance(outcome, int), (task, outcome)
         return {task.source.name: task.pose.read_bytes() for task in tasks}
@@ -84,7 +84,7 @@ def test_a_clip_is_the_same_alone_among_others_and_with_any_number_of_workers(re
 
 
 @pytest.mark.slow
-def test_a_real_clip_shows_its_signer(real_data, tmp_path):
+def test_the_signer_of_a_real_clip_is_detected(real_data, tmp_path):
     source = ClipSource(real_data / "videos" / "words" / "eat.mp4", "video", "eat")
     task = extract_clip.Task(source, tmp_path / "eat.pose", tmp_path / "eat.jpg")
     list(extract_clip.run([task], LandmarkSettings(), None))

@@ -4,7 +4,7 @@ import torch
 
 from asl.models.features.tiers import BOUNDARY, GLOSS_TIER, UNKNOWN, Segment
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.corpus.labels import Labels, read_asl_lex, table_of
+from asl.pipelines.corpus.labels import Labels, label_table, read_asl_lex
 from asl.pipelines.training.ctc_loop import LEVEL_SHARES, epoch_order
 from asl.pipelines.training.resumable import collate_labels
 from asl.pipelines.workspace.errors import BadInput
@@ -21,8 +21,8 @@ SIGNED = clip(segments=[
 ])  # fmt: skip
 
 
-def test_tiers_become_labels_of_frames_at_any_rate():
-    table = table_of([SIGNED], "")
+def test_tiers_become_frame_labels_at_any_rate():
+    table = label_table([SIGNED], "")
     assert table.tiers == {"handshape": ("5", "B"), BOUNDARY: ("boundary",)}
     for fps in (25.0, 12.5):
         labels = table.labels(SIGNED, round(2 * fps), fps)
@@ -35,22 +35,22 @@ def test_tiers_become_labels_of_frames_at_any_rate():
     assert labels.level == 2
 
 
-def test_levels_follow_what_is_known():
-    table = table_of([SIGNED], "")
+def test_levels_depend_on_the_annotations():
+    table = label_table([SIGNED], "")
     assert table.labels(clip(), 50, 25.0).level == 0
     assert table.labels(clip(segments=SIGNED.segments[:1]), 50, 25.0).level == 1
-    unheard = clip(segments=[Segment("handshape", "Z", 0, 2)])
-    assert table.labels(unheard, 50, 25.0).level == 0, "a class that no training clip has is no label"
+    unknown_class = clip(segments=[Segment("handshape", "Z", 0, 2)])
+    assert table.labels(unknown_class, 50, 25.0).level == 0, "classes that no training clip has are not labels"
 
 
 def test_the_gloss_of_every_frame():
-    one = clip(("BOOK", "GIVE", "CUP"), [Segment("gloss", "BOOK", 0.4, 0.8), Segment("gloss", "GIVE", 1.2, 1.6),
+    sentence = clip(("BOOK", "GIVE", "CUP"), [Segment("gloss", "BOOK", 0.4, 0.8), Segment("gloss", "GIVE", 1.2, 1.6),
                                          Segment("gloss", "CUP", 1.4, 1.6)])  # fmt: skip
-    labels = table_of([one], "").labels(one, 20, 10.0, {"BOOK": 3, "GIVE": 1, "CUP": 2}.__getitem__)
+    labels = label_table([sentence], "").labels(sentence, 20, 10.0, {"BOOK": 3, "GIVE": 1, "CUP": 2}.__getitem__)
     expected = [0] * 4 + [3] * 4 + [0] * 4 + [1] * 2 + [UNKNOWN] * 2 + [0] * 4
     assert labels.frames[GLOSS_TIER].tolist() == expected
     assert labels.level == 1
-    assert GLOSS_TIER not in table_of([one], "").labels(clip(), 20, 10.0, {"BOOK": 3}.__getitem__).frames
+    assert GLOSS_TIER not in label_table([sentence], "").labels(clip(), 20, 10.0, {"BOOK": 3}.__getitem__).frames
 
 
 def test_asl_lex_labels_whole_clips_by_gloss(tmp_path):
@@ -61,18 +61,18 @@ def test_asl_lex_labels_whole_clips_by_gloss(tmp_path):
         encoding="utf-8-sig",
     )
     clips = [clip(("THANK-YOU",)), clip(("BOOK",)), clip(("CAT",)), clip(("BOOK", "CAT"))]
-    table = table_of(clips, str(file))
-    first, book, cat, sentence = (table.labels(one, 50, 25.0) for one in clips)
+    table = label_table(clips, str(file))
+    first, book, cat, sentence = (table.labels(labelled, 50, 25.0) for labelled in clips)
     tiers = table.tiers["sign major location"]
     assert tiers == ("Head", "Neutral")
     assert first.clip["sign major location"] == 0
-    assert table.tiers["sign movement"][book.clip["sign movement"]] == "Curved", "the first variant speaks"
+    assert table.tiers["sign movement"][book.clip["sign movement"]] == "Curved", "the first variant is used"
     assert not cat.clip
     assert not sentence.clip
     assert (first.level, cat.level) == (2, 0)
 
 
-def test_files_that_are_no_asl_lex_are_refused(tmp_path):
+def test_files_that_are_not_asl_lex_are_rejected(tmp_path):
     with pytest.raises(BadInput, match="cannot read"):
         read_asl_lex(tmp_path / "none.csv")
     (tmp_path / "x.csv").write_text("EntryID,Handshape.2.0\na,b\n")
@@ -80,19 +80,19 @@ def test_files_that_are_no_asl_lex_are_refused(tmp_path):
         read_asl_lex(tmp_path / "x.csv")
 
 
-def test_a_batch_takes_the_labels_of_the_frames_it_shows():
+def test_a_batch_has_the_labels_of_its_frames():
     labels = [Labels({"handshape": np.arange(10)}, {"sign type": 2}), Labels()]
     frames, clips = collate_labels(labels, [np.array([0, 4, 8]), np.array([0, 1, 2, 3])], torch.device("cpu"))
     assert frames["handshape"].tolist() == [[0, 4, 8, UNKNOWN], [UNKNOWN] * 4]
     assert clips["sign type"].tolist() == [2, UNKNOWN]
 
 
-def test_an_epoch_mixes_the_levels_as_the_specification_says():
+def test_an_epoch_mixes_the_levels_as_specified():
     levels = [0] * 900 + [1] * 80 + [2] * 20
     order = epoch_order(levels, np.random.default_rng(0))
     shares = np.bincount([levels[i] for i in order]) / len(order)
     np.testing.assert_allclose(shares, LEVEL_SHARES, atol=0.01)
-    two = epoch_order([0] * 90 + [2] * 10, np.random.default_rng(0))
-    assert np.mean(two >= 90) == pytest.approx(0.2 / 0.7, abs=0.02)
-    one = epoch_order([2] * 50, np.random.default_rng(0))
-    assert sorted(one.tolist()) == list(range(50))
+    two_levels = epoch_order([0] * 90 + [2] * 10, np.random.default_rng(0))
+    assert np.mean(two_levels >= 90) == pytest.approx(0.2 / 0.7, abs=0.02)
+    one_level = epoch_order([2] * 50, np.random.default_rng(0))
+    assert sorted(one_level.tolist()) == list(range(50))

@@ -15,7 +15,7 @@ from tests.made_up_signing import signing, write_corpus
 
 
 def gathered(settings: SourceSettings):
-    """What sources without synthetic signers hold."""
+    """The clips of sources without synthetic signers."""
     return gather(settings, SyntheticSettings(), Path("nowhere"))
 
 
@@ -25,18 +25,18 @@ def touch(path: Path, text: str = "x") -> Path:
     return path
 
 
-def test_glosses_are_spelled_the_field_s_way():
+def test_glosses_are_normalised():
     assert normalise_gloss(" thank you ") == "THANK-YOU"
     assert normalise_gloss("fs-Lila") == "fs-LILA"
     assert parse_glosses("me  eat apple") == ("ME", "EAT", "APPLE")
     assert slug("a/b c\\..:x" + "ü" * 100) == "a-b-c-..-x" + "ü" * 50
 
 
-def test_videos_take_their_gloss_from_the_folder(tmp_path):
+def test_videos_get_their_gloss_from_the_folder(tmp_path):
     for name in ("BOOK/1.mp4", "deep/Thank You/2.MOV", "3.webm", "BOOK/notes.txt", ".hidden/4.mp4"):
         touch(tmp_path / name)
-    found = {clip.name: clip.glosses for clip in videos.read(tmp_path)}
-    assert found == {"3.webm": (), "BOOK/1.mp4": ("BOOK",), "deep/Thank You/2.MOV": ("THANK-YOU",)}
+    result = {clip.name: clip.glosses for clip in videos.read(tmp_path)}
+    assert result == {"3.webm": (), "BOOK/1.mp4": ("BOOK",), "deep/Thank You/2.MOV": ("THANK-YOU",)}
     for wrong in (tmp_path / "gone", tmp_path / "3.webm"):
         with pytest.raises(BadInput):
             videos.read(wrong)
@@ -45,10 +45,10 @@ def test_videos_take_their_gloss_from_the_folder(tmp_path):
 def test_pose_names_follow_the_pattern_or_the_folders(tmp_path):
     for name in ("lab__book__7__x.pose", "MILK/a.pose", "plain.pose"):
         touch(tmp_path / name)
-    found = {clip.name: (clip.glosses, clip.group) for clip in poses.read(tmp_path, "{group}__{gloss}__{clip}")}
-    assert found["lab__book__7__x.pose"] == (("BOOK",), "lab")
-    assert found["MILK/a.pose"] == (("MILK",), "")
-    assert found["plain.pose"] == ((tmp_path.name.upper(),), "") or found["plain.pose"] == ((), "")
+    result = {clip.name: (clip.glosses, clip.group) for clip in poses.read(tmp_path, "{group}__{gloss}__{clip}")}
+    assert result["lab__book__7__x.pose"] == (("BOOK",), "lab")
+    assert result["MILK/a.pose"] == (("MILK",), "")
+    assert result["plain.pose"] == ((tmp_path.name.upper(),), "") or result["plain.pose"] == ((), "")
     for wrong in ("{clip}", "{gloss}{gloss}", "{word}_{gloss}"):
         with pytest.raises(BadInput):
             poses.compile_pattern(wrong)
@@ -78,7 +78,7 @@ def test_manifests_in_csv_and_jsonl(tmp_path):
         ("m.csv", "", "no column 'path'"),
         ("m.csv", "path,word\na,b\n", "no column 'gloss'"),
         ("m.csv", "path,gloss,signr\na,b,c\n", "unknown column 'signr'"),
-        ("m.csv", "path,gloss,split\na,b,training-ish\n", "line 2: split"),
+        ("m.csv", "path,gloss,split\na,b,training-ish\n", "line 2: unknown split"),
         ("m.csv", "path,gloss,start\na,b,soon\n", "line 2: start 'soon'"),
         ("m.csv", "path,gloss,start,end\na,b,3,2\n", "not after"),
         ("m.csv", "path,gloss\na,b,c\n", "line 2"),
@@ -88,13 +88,13 @@ def test_manifests_in_csv_and_jsonl(tmp_path):
         ("m.jsonl", "[1]\n", "not a JSON object"),
     ],
 )
-def test_wrong_manifests_are_named_by_line(tmp_path, name, text, words):
+def test_errors_in_manifests_name_the_line(tmp_path, name, text, words):
     with pytest.raises(BadInput) as caught:
         manifest.read(touch(tmp_path / name, text))
     assert words in caught.value.message
 
 
-def test_binary_manifests_are_refused(tmp_path):
+def test_binary_manifests_are_rejected(tmp_path):
     (tmp_path / "m.csv").write_bytes(bytes(range(256)) * 9)
     with pytest.raises(BadInput, match="UTF-8"):
         manifest.read(tmp_path / "m.csv")
@@ -122,7 +122,7 @@ def wlasl_folder(tmp_path):
     return tmp_path
 
 
-def test_wlasl_keeps_its_official_split_and_counts_what_is_missing(wlasl_folder):
+def test_wlasl_keeps_its_official_split_and_lists_missing_videos(wlasl_folder):
     settings = SourceSettings(video_root=str(wlasl_folder / "videos"))
     clips, missing, notes = wlasl.read(wlasl_folder / "WLASL.json", settings)
     assert [(clip.name, clip.glosses, clip.split, clip.signer) for clip in clips] == [
@@ -132,7 +132,7 @@ def test_wlasl_keeps_its_official_split_and_counts_what_is_missing(wlasl_folder)
     assert "1 of 4" in notes[0]
 
 
-def test_wlasl_vocabulary_and_samples_can_be_bounded(wlasl_folder):
+def test_wlasl_vocabulary_and_samples_can_be_limited(wlasl_folder):
     root = str(wlasl_folder / "videos")
     few, _, _ = wlasl.read(wlasl_folder / "WLASL.json", SourceSettings(video_root=root, vocab_size=1))
     assert {clip.glosses for clip in few} == {("BOOK",)}
@@ -150,20 +150,20 @@ def test_wlasl_subset_files_name_classes_from_the_list(wlasl_folder):
     "text",
     ["", "{", "3", '[{"word": 1}]', '{"1": {"subset": "train"}}', '{"1": {"subset": "odd", "action": [0, 1, 2]}}', "[" * 5000],
 )
-def test_wrong_wlasl_metadata_is_refused(wlasl_folder, text):
+def test_wrong_wlasl_metadata_is_rejected(wlasl_folder, text):
     touch(wlasl_folder / "bad.json", text)
     with pytest.raises(BadInput):
         wlasl.read(wlasl_folder / "bad.json", SourceSettings(video_root=str(wlasl_folder / "videos")))
 
 
 def test_wlasl_official_counts(real_data):
-    """The official test sizes: a leak or a re-drawn split would show here."""
+    """The official test sizes; a leak or a different split would change them."""
     folder = real_data / "wlasl-meta"
     for size, tests in ((100, 258), (300, 668), (1000, 1876)):
         names = wlasl._class_names(folder / f"nslt_{size}.json")
-        found = list(wlasl._subset(json.loads((folder / f"nslt_{size}.json").read_text()), names))
-        assert sum(one.split == "test" for one in found) == tests
-        assert len({one.gloss for one in found}) == size
+        instances = list(wlasl._subset(json.loads((folder / f"nslt_{size}.json").read_text()), names))
+        assert sum(instance.split == "test" for instance in instances) == tests
+        assert len({instance.gloss for instance in instances}) == size
 
 
 def save(path: Path, **arrays_) -> Path:
@@ -171,7 +171,7 @@ def save(path: Path, **arrays_) -> Path:
     return path
 
 
-def test_arrays_are_cut_by_their_layout(tmp_path):
+def test_arrays_are_split_by_their_layout(tmp_path):
     values = np.zeros((2, 5, 258), dtype=np.float32)
     values[0, :4, 11 * 4 : 11 * 4 + 4] = (0.6, 0.5, -0.1, 0.9)
     values[0, 1:3, 33 * 4 + 63 :] = 0.25
@@ -181,22 +181,22 @@ def test_arrays_are_cut_by_their_layout(tmp_path):
         (("BOOK",), "ann", "holistic-258"),
         (("-",), "bob", "holistic-258"),
     ]
-    found = arrays.landmarks_of(file, 0, clips[0].layout)
-    assert len(found) == 4, "frames with nothing at the end are padding"
-    np.testing.assert_allclose(found.points[0, 11], (0.6, 0.5 * 3 / 4, -0.1), rtol=1e-5)
-    assert found.present.tolist() == [[True, False, False, seen] for seen in (False, True, True, False)]
+    result = arrays.landmarks_of(file, 0, clips[0].layout)
+    assert len(result) == 4, "frames with nothing at the end are padding"
+    np.testing.assert_allclose(result.points[0, 11], (0.6, 0.5 * 3 / 4, -0.1), rtol=1e-5)
+    assert result.present.tolist() == [[True, False, False, seen] for seen in (False, True, True, False)]
     with pytest.raises(BadClip):
         arrays.landmarks_of(file, 1, "")
 
 
-def test_a_layout_of_one_s_own(tmp_path):
+def test_a_custom_layout(tmp_path):
     layout = 'fps = 30\naspect = 1.0\nparts = [{ component = "right_hand", points = [0, 8], dims = "xyz" }]\n'
     touch(tmp_path / "mine.toml", "[mine]\n" + layout)
     file = save(tmp_path / "a.npz", landmarks=np.ones((1, 3, 6), np.float32), gloss=np.array(["x"]))
     (clip,) = arrays.read(file, str(tmp_path / "mine.toml"))
-    found = arrays.landmarks_of(file, 0, clip.layout)
-    assert found.fps == 30
-    assert np.isfinite(found.points[0, :, 0]).nonzero()[0].tolist() == [522, 530]
+    result = arrays.landmarks_of(file, 0, clip.layout)
+    assert result.fps == 30
+    assert np.isfinite(result.points[0, :, 0]).nonzero()[0].tolist() == [522, 530]
 
 
 @pytest.mark.parametrize(
@@ -210,12 +210,12 @@ def test_a_layout_of_one_s_own(tmp_path):
         {"landmarks": np.zeros((1, 3, 258), np.float32), "gloss": np.array([{"code": 1}], dtype=object)},
     ],
 )
-def test_wrong_arrays_are_refused(tmp_path, content):
+def test_wrong_arrays_are_rejected(tmp_path, content):
     with pytest.raises(BadInput):
         arrays.read(save(tmp_path / "a.npz", **content), "")
 
 
-def test_what_is_no_npz_is_refused(tmp_path):
+def test_files_that_are_not_npz_are_rejected(tmp_path):
     for name, data in (("text.npz", b"hello"), ("zero.npz", b""), ("cut.npz", b"PK\x03\x04" + bytes(90))):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(BadInput):
@@ -241,28 +241,28 @@ def test_elan_files_give_segments_and_glosses(tmp_path):
     touch(tmp_path / "v" / "one.mp4")
     touch(tmp_path / "v" / "two.mp4")
     eaf(tmp_path / "e" / "one.eaf", {"Gloss": [(0, 400, "me"), (400, 900, "eat")], "locus": [(0, 300, "a")]})
-    found = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
-    clip = next(clip for clip in found.clips if clip.path.stem == "one")
+    result = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
+    clip = next(clip for clip in result.clips if clip.path.stem == "one")
     assert clip.glosses == ("ME", "EAT")
     assert [(s.tier, s.value, s.start, s.end) for s in clip.segments if s.tier == "gloss"] == [
         ("gloss", "ME", 0, 0.4),
         ("gloss", "EAT", 0.4, 0.9),
     ]
     assert [s.value for s in clip.segments if s.tier == "locus"] == ["a"]
-    assert found.broken == []
+    assert result.broken == []
 
 
 @pytest.mark.parametrize("text", ["", "<a>", "hello", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "<ANNOTATION_DOCUMENT/>"])
-def test_broken_elan_files_are_listed_and_the_clip_goes_on(tmp_path, text):
+def test_broken_elan_files_are_listed_and_their_clips_are_used(tmp_path, text):
     touch(tmp_path / "v" / "BOOK" / "one.mp4")
     touch(tmp_path / "e" / "one.eaf", text)
-    found = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
-    assert len(found.clips) == 1
-    assert found.clips[0].glosses == ("BOOK",)
-    assert len(found.broken) == 1 or found.clips[0].segments == ()
+    result = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
+    assert len(result.clips) == 1
+    assert result.clips[0].glosses == ("BOOK",)
+    assert len(result.broken) == 1 or result.clips[0].segments == ()
 
 
-def test_annotations_for_no_clip_are_a_mistake(tmp_path):
+def test_annotations_without_a_clip_are_rejected(tmp_path):
     touch(tmp_path / "v" / "one.mp4")
     eaf(tmp_path / "e" / "other.eaf", {"gloss": []})
     with pytest.raises(BadInput, match="named after a clip"):
@@ -278,16 +278,16 @@ def test_sources_are_combined_and_names_made_unique(tmp_path):
     with pytest.raises(BadInput, match="no source"):
         gathered(SourceSettings())
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match="hold no clips"):
+    with pytest.raises(BadInput, match="contain no clips"):
         gathered(SourceSettings(videos=[str(tmp_path / "empty")]))
 
 
-def test_an_elan_file_that_was_written_here_can_be_read_here(tmp_path):
+def test_written_elan_files_can_be_read(tmp_path):
     from asl.pipelines.recogniser.reading import Token
-    from asl.pipelines.translation.result import Translation
+    from asl.pipelines.translation.writers import Translation
 
-    one = Translation(tmp_path / "clip.mp4", (Token("BOOK", 0.2, 0.8, 0.9),), signing(0))
-    segments = elan.read_eaf(touch(tmp_path / "clip.eaf", render([one], "eaf")))
+    translation = Translation(tmp_path / "clip.mp4", (Token("BOOK", 0.2, 0.8, 0.9),), signing(0))
+    segments = elan.read_eaf(touch(tmp_path / "clip.eaf", render([translation], "eaf")))
     assert [(s.tier, s.value, s.start, s.end) for s in segments] == [
         ("confidence", "0.90", 0.2, 0.8),
         ("gloss", "BOOK", 0.2, 0.8),

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from asl.models.features.feature_sets import encoder_input
-from asl.pipelines.corpus.feature_store import features_of, shown_parts
+from asl.pipelines.corpus.feature_store import compute_features, select_parts
 from asl.pipelines.deployment.web_page import page_settings, write_web
 from asl.pipelines.media.pose_files import read_pose, write_pose
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
@@ -56,7 +56,7 @@ def test_the_page_computes_what_python_computes(tmp_path, fps, causal, depth):
         landmarks = signing(kind, kind, fps=fps)
         landmarks.points[rng.random(len(landmarks)) < 0.1, 501:522] = np.nan  # the left hand is lost for a while
         write_pose(tmp_path / f"{kind}.pose", landmarks)
-        values = shown_parts(features_of(read_pose(tmp_path / f"{kind}.pose"), features)[0], features)
+        values = select_parts(compute_features(read_pose(tmp_path / f"{kind}.pose"), features)[0], features)
         scores = rng.normal(0, 3, (2, len(values), len(bundle.alphabet) + 1))
         views = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
         hands = np.isfinite(values[:, bundle.feature_set.hands]).any(axis=1)

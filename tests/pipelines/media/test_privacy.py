@@ -4,7 +4,7 @@ import pytest
 from asl.models.features.feature_sets import FEATURE_SETS
 from asl.models.features.holistic import FACE, LEFT_HAND, RIGHT_HAND
 from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.corpus.feature_store import features_of
+from asl.pipelines.corpus.feature_store import compute_features
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.workspace.settings.clips import FeatureSettings, LandmarkSettings
@@ -16,7 +16,7 @@ from tests.video_files import film
 def test_anonymised_landmarks_give_the_same_features(name):
     clip, settings = signing(2), FeatureSettings(features=name)
     reduced = without_private_points(clip, LandmarkSettings(anonymise=True))
-    np.testing.assert_array_equal(features_of(reduced, settings)[0], features_of(clip, settings)[0])
+    np.testing.assert_array_equal(compute_features(reduced, settings)[0], compute_features(clip, settings)[0])
 
 
 def test_only_face_points_that_features_need_are_stored_or_none():
