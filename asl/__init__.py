@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asl.models.features.holistic import Landmarks
     from asl.pipelines.recogniser.reading import Token
     from asl.pipelines.translation.live_reading import LiveWord
-    from asl.pipelines.translation.result import Translation
+    from asl.pipelines.translation.writers import Translation
     from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 
 __version__ = "0.1.0"
@@ -47,7 +47,7 @@ _MODULES |= {
     "Landmarks": "asl.models.features.holistic",
     "LiveWord": "asl.pipelines.translation.live_reading",
     "Token": "asl.pipelines.recogniser.reading",
-    "Translation": "asl.pipelines.translation.result",
+    "Translation": "asl.pipelines.translation.writers",
 }
 
 # In a checkout this folder holds the API alone: the other rooms lie beside it, or in an installed copy.

@@ -40,7 +40,10 @@ def load(model: str | Path | None = None, workspace: str | Path | None = None) -
     Raises BadInput if there is no such model or workspace, or it is damaged.
     """
     opened = open_workspace(Path(workspace)) if workspace is not None else None
-    return Recogniser(Reader(load_model_or_bundle(find_model_or_bundle(opened, None if model is None else str(model))), _decoding(opened)), opened)
+    return Recogniser(
+        Reader(load_model_or_bundle(find_model_or_bundle(opened, None if model is None else str(model))), _decoding(opened)),
+        opened,
+    )
 
 
 class Recogniser:

@@ -23,9 +23,8 @@ from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.synthetic import lexicon, performances
 from asl.pipelines.training.train_ctc import run_train_ctc
 from asl.pipelines.translation.reader import Reader, reader_for
-from asl.pipelines.translation.result import Translation
 from asl.pipelines.translation.whole_clips import translate_landmarks
-from asl.pipelines.translation.writers import write_overlay
+from asl.pipelines.translation.writers import Translation, write_overlay
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.folder import Workspace, create_workspace, open_workspace
 from asl.pipelines.workspace.progress import Progress, Silent

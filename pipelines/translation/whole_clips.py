@@ -14,7 +14,7 @@ from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.reading import isolated_token, read_landmarks
 from asl.pipelines.translation.reader import Reader
-from asl.pipelines.translation.result import Translation
+from asl.pipelines.translation.writers import Translation
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import LandmarkSettings

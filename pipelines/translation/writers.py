@@ -1,19 +1,17 @@
-"""Translations as text, JSON, TSV, captions (SRT, WebVTT) and ELAN files."""
+"""Translations, and how they are written: text, JSON, TSV, captions (SRT, WebVTT), ELAN files and annotated videos."""
 
 import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from asl.models.features.holistic import Landmarks
+from asl.pipelines.cascade.explanation import PathStep
 from asl.pipelines.recogniser.reading import Token
 from asl.pipelines.translation.json_schema import ClipOutput, PathStepOutput, TokenOutput, TranslateOutput
 from asl.pipelines.workspace.files import write_atomically
-
-if TYPE_CHECKING:
-    from asl.pipelines.cascade.explanation import PathStep
-    from asl.pipelines.translation.result import Translation
 
 SCHEMA_VERSION = 1
 #: Formats that hold several clips in one file; the others hold one clip per file.
@@ -23,12 +21,64 @@ ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt":
 MIN_CAPTION_SECONDS = 0.4
 
 
-def render(translations: Sequence["Translation"], format: str) -> str:
+@dataclass(frozen=True)
+class Translation:
+    """The glosses of a clip in signing order.
+
+    path: the clip's file, or a name for what came from elsewhere. landmarks: as extracted, for an overlay.
+    explanation: the cascade's path, if it was asked for. whole: False if no path of the cascade reached a final state of its
+    grammar; the tokens are then the best partial reading.
+    """
+
+    path: Path
+    tokens: tuple[Token, ...]
+    landmarks: Landmarks
+    explanation: tuple[PathStep, ...] = ()
+    whole: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """Length of the clip."""
+        return self.landmarks.seconds
+
+    @property
+    def glosses(self) -> tuple[str, ...]:
+        return tuple(token.gloss for token in self.tokens)
+
+    def to_text(self) -> str:
+        """Glosses in a line, then a line for each with its times, confidence and runners-up."""
+        return self._rendered("text")
+
+    def to_json(self) -> str:
+        """As `asl translate --format json`."""
+        return self._rendered("json")
+
+    def to_tsv(self) -> str:
+        """One row for each gloss, with a header."""
+        return self._rendered("tsv")
+
+    def to_srt(self) -> str:
+        """SubRip captions."""
+        return self._rendered("srt")
+
+    def to_vtt(self) -> str:
+        """WebVTT captions."""
+        return self._rendered("vtt")
+
+    def to_eaf(self) -> str:
+        """An ELAN document (XML) that links to `path`."""
+        return self._rendered("eaf")
+
+    def _rendered(self, format: str) -> str:
+        return render([self], format)
+
+
+def render(translations: Sequence[Translation], format: str) -> str:
     """The translations in a format of ENDINGS. Captions and ELAN take exactly one."""
     return _RENDERERS[format](translations)
 
 
-def _text(translations: Sequence["Translation"]) -> str:
+def _text(translations: Sequence[Translation]) -> str:
     lines = []
     for translation in translations:
         lines.append(f"{translation.path}: {' '.join(translation.glosses) or '(no sign recognised)'}")
@@ -43,7 +93,7 @@ def _text(translations: Sequence["Translation"]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def path_lines(translation: "Translation") -> list[str]:
+def path_lines(translation: Translation) -> list[str]:
     """The path of the cascade, one line per step."""
     if not translation.explanation:
         return []
@@ -55,7 +105,7 @@ def path_lines(translation: "Translation") -> list[str]:
     return lines
 
 
-def _json(translations: Sequence["Translation"]) -> str:
+def _json(translations: Sequence[Translation]) -> str:
     output: TranslateOutput = {
         "version": SCHEMA_VERSION,
         "command": "translate",
@@ -64,7 +114,7 @@ def _json(translations: Sequence["Translation"]) -> str:
     return json.dumps(output, indent=1, ensure_ascii=False) + "\n"
 
 
-def _clip(translation: "Translation") -> ClipOutput:
+def _clip(translation: Translation) -> ClipOutput:
     output: ClipOutput = {
         "path": str(translation.path),
         "seconds": round(translation.seconds, 3),
@@ -95,7 +145,7 @@ def _token(token: Token) -> TokenOutput:
     return output
 
 
-def _path_step(step: "PathStep") -> PathStepOutput:
+def _path_step(step: PathStep) -> PathStepOutput:
     return {
         "level": step.level,
         "first": step.first,
@@ -106,7 +156,7 @@ def _path_step(step: "PathStep") -> PathStepOutput:
     }
 
 
-def _tsv(translations: Sequence["Translation"]) -> str:
+def _tsv(translations: Sequence[Translation]) -> str:
     buffer = io.StringIO()
     table = csv.writer(buffer, delimiter="\t", lineterminator="\n")
     tiers = _tiers(translations)
@@ -120,12 +170,12 @@ def _tsv(translations: Sequence["Translation"]) -> str:
     return buffer.getvalue()
 
 
-def _tiers(translations: Sequence["Translation"]) -> list[str]:
+def _tiers(translations: Sequence[Translation]) -> list[str]:
     """The names of the phonological tiers, which are the same for every token of a model."""
     return next(([tier for tier, _, _ in token.phonology] for clip in translations for token in clip.tokens), [])
 
 
-def _captions(translations: Sequence["Translation"]):
+def _captions(translations: Sequence[Translation]):
     from webvtt import Caption, WebVTT
 
     (translation,) = translations
@@ -137,11 +187,11 @@ def _captions(translations: Sequence["Translation"]):
     return captions
 
 
-def _vtt(translations: Sequence["Translation"]) -> str:
+def _vtt(translations: Sequence[Translation]) -> str:
     return _captions(translations).content + "\n"
 
 
-def _srt(translations: Sequence["Translation"]) -> str:
+def _srt(translations: Sequence[Translation]) -> str:
     buffer = io.StringIO()
     _captions(translations).write(buffer, format="srt")
     return buffer.getvalue()
@@ -154,7 +204,7 @@ def _clock(seconds: float) -> str:
     )
 
 
-def _eaf(translations: Sequence["Translation"]) -> str:
+def _eaf(translations: Sequence[Translation]) -> str:
     """An ELAN file that links to the video, with tiers for glosses, confidences and each phonological tier."""
     import tempfile
 
@@ -185,7 +235,7 @@ def _mime_type(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "video/mp4"
 
 
-_RENDERERS: dict[str, Callable[[Sequence["Translation"]], str]] = {
+_RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
     "text": _text,
     "json": _json,
     "tsv": _tsv,
@@ -195,7 +245,7 @@ _RENDERERS: dict[str, Callable[[Sequence["Translation"]], str]] = {
 }
 
 
-def write_beside(folder: Path, translation: "Translation", formats: Sequence[str]) -> list[Path]:
+def write_beside(folder: Path, translation: Translation, formats: Sequence[str]) -> list[Path]:
     """Writes one file per format into a folder, named after the clip. Returns their paths."""
     files = []
     for format in formats:
@@ -205,7 +255,7 @@ def write_beside(folder: Path, translation: "Translation", formats: Sequence[str
     return files
 
 
-def write_overlay(path: Path, translation: "Translation") -> None:
+def write_overlay(path: Path, translation: Translation) -> None:
     """Writes the clip as a video with skeleton and glosses, with confidences and runners-up."""
     from asl.pipelines.media.overlay import Caption, draw_overlay  # text needs neither Pillow nor a decoder
 
