@@ -39,25 +39,25 @@ EXIT_CODES = {
     INTERRUPTED: "Interrupted by Ctrl-C or SIGTERM. Finished work is kept; the same command continues.",
 }
 
-#: A real output of `asl translate clip.pose --isolated --runners-up 2 --format json`.
+#: Real output of `asl translate coffee.mp4 --runners-up 2 --format json`, with short lists on one line.
 EXAMPLE = """\
 {
  "version": 1,
  "command": "translate",
  "clips": [
   {
-   "path": "clip.pose",
-   "seconds": 2.16,
-   "glosses": ["GRANDMA"],
+   "path": "coffee.mp4",
+   "seconds": 2.9,
+   "glosses": ["COFFEE"],
    "tokens": [
     {
-     "gloss": "GRANDMA",
-     "start": 0.0,
-     "end": 2.16,
-     "confidence": 0.2435,
+     "gloss": "COFFEE",
+     "start": 0.28,
+     "end": 1.48,
+     "confidence": 0.9994,
      "runners_up": [
-      {"gloss": "DAD", "confidence": 0.23},
-      {"gloss": "GRANDPA", "confidence": 0.2163}
+      {"gloss": "MOTORCYCLE", "confidence": 0.0},
+      {"gloss": "DRIVE", "confidence": 0.0}
      ]
     }
    ]
@@ -65,6 +65,13 @@ EXAMPLE = """\
  ]
 }
 """
+
+
+#: Real output of `asl translate coffee.mp4 --live --no-pace --runners-up 2 --format json`.
+LIVE_EXAMPLE = (
+    '{"gloss": "COFFEE", "start": 0.28, "end": 1.48, "confidence": 0.9994, "delay_ms": -613.3, '
+    '"runners_up": [{"gloss": "MOTORCYCLE", "confidence": 0.0}, {"gloss": "DRIVE", "confidence": 0.0}]}\n'
+)
 
 
 def pages() -> dict[str, str]:
@@ -269,6 +276,7 @@ def json_page() -> str:
         *typed_dicts((TranslateOutput,), set()),
         "## asl translate, live\n",
         "`--live`, `--camera` and `--stream` write one object per line, each as soon as its gloss is final.\n",
+        f"```json\n{LIVE_EXAMPLE}```\n",
         *typed_dicts((LiveWordOutput,), {"RunnerUp"}),
         "## Other commands\n",
     ]

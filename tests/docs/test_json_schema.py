@@ -59,15 +59,16 @@ def test_mismatches_are_seen():
     )
 
 
-def test_the_example_of_the_reference_has_the_fields_of_its_type():
-    assert mismatches(json.loads(generator().EXAMPLE), TranslateOutput) == []
+def test_the_examples_of_the_reference_have_the_fields_of_their_types():
+    reference = generator()
+    assert mismatches(json.loads(reference.EXAMPLE), TranslateOutput) == []
+    assert mismatches(json.loads(reference.LIVE_EXAMPLE), LiveWordOutput) == []
 
 
 def test_translations_have_the_fields_of_their_type():
     from asl.pipelines.cascade.explanation import PathStep
     from asl.pipelines.recogniser.reading import Token
-    from asl.pipelines.translation.result import Translation
-    from asl.pipelines.translation.writers import render
+    from asl.pipelines.translation.writers import Translation, render
     from tests.made_up_signing import signing
 
     tokens = (
