@@ -1,4 +1,4 @@
-"""The JSON that commands write with `--format json`, field by field; docs/reference/json.md is generated from these types.
+"""The JSON output of commands with `--format json`, field by field. docs/reference/json.md is generated from these types.
 
 `asl translate` has a schema of its own: asl.pipelines.translation.json_schema.
 """
@@ -12,14 +12,14 @@ class Output(TypedDict):
     """Fields that the JSON of every command has."""
 
     version: Annotated[int, "Version of the schema."]
-    command: Annotated[str, "Name of the command that wrote it."]
+    command: Annotated[str, "Name of the command."]
 
 
 class StageOutput(Output):
-    """Fields that every stage adds."""
+    """Additional fields of every stage."""
 
-    ran: Annotated[bool, "Whether the stage ran: false if nothing had changed, or with `--dry-run`."]
-    why: Annotated[str, "Why it ran, or why there was nothing to do."]
+    ran: Annotated[bool, "Whether the stage ran; false if nothing had changed, or with `--dry-run`."]
+    why: Annotated[str, "Why it ran, or why it did not have to."]
 
 
 class Interval(TypedDict):
@@ -43,8 +43,8 @@ class StageState(TypedDict):
 
     name: Annotated[str, "Name of the stage."]
     state: Annotated[str, "`done`, `stale` or `missing`."]
-    finished: Annotated[str, "When it last finished (ISO 8601), empty if never."]
-    detail: Annotated[str, "Why it is stale, or its main figures."]
+    finished: Annotated[str, "When it last finished (ISO 8601); empty if never."]
+    detail: Annotated[str, "Why it is stale, or its main metrics."]
 
 
 class StatusOutput(Output):
@@ -71,7 +71,7 @@ class SettingsOutput(Output):
 
 
 class DemoClip(TypedDict):
-    """A clip of the demonstration."""
+    """A clip of the demo."""
 
     name: Annotated[str, "Name of the clip."]
     signed: Annotated[list[str], "The glosses that the synthetic signer signed."]
@@ -83,10 +83,10 @@ class DemoClip(TypedDict):
 class DemoOutput(Output):
     """`asl demo`"""
 
-    folder: Annotated[str, "The demonstration's workspace."]
+    folder: Annotated[str, "The workspace of the demo."]
     report: Annotated[str, "The HTML page."]
     seconds: Annotated[float, "How long it took."]
-    synthetic: Annotated[bool, "Always true: nothing here says how accurate the recogniser is on ASL."]
+    synthetic: Annotated[bool, "Always true: the results say nothing about accuracy on ASL."]
     shown: Annotated[list[DemoClip], "The clips."]
     failed: Annotated[list[list[str]], "Clips that could not be used: name and reason."]
 
@@ -96,8 +96,8 @@ class FailedClip(TypedDict):
     """A clip that could not be used."""
 
     name: Annotated[str, "Name of the clip."]
-    reason: Annotated[str, "A stable word, see [reasons](exit-codes.md#reasons-why-a-clip-cannot-be-used)."]
-    message: Annotated[str, "One line for a person."]
+    reason: Annotated[str, "A stable identifier, see [reasons](exit-codes.md#reasons-why-a-clip-cannot-be-used)."]
+    message: Annotated[str, "One line for the user."]
 
 
 class ExtractOutput(StageOutput):
@@ -105,7 +105,7 @@ class ExtractOutput(StageOutput):
 
     metrics: Annotated[Figures, "The figures of the printed table, by name."]
     failures: Annotated[list[FailedClip], "Clips that could not be used; also in `failures.jsonl`."]
-    missing: Annotated[list[str], "Files that the sources name but that do not exist; also in `missing.txt`."]
+    missing: Annotated[list[str], "Files that the sources list but that do not exist; also in `missing.txt`."]
     report: Annotated[str, "The HTML page."]
 
 
@@ -203,7 +203,7 @@ class SignRow(TypedDict):
     read_as: Annotated[str, "The gloss that was ranked first."]
     rank: Annotated[int, "Rank of the right gloss, from 1."]
     confidence: Annotated[float, "Posterior of the gloss that was ranked first, 0-1."]
-    exact: Annotated[bool, "Whether the decoder reads exactly this one gloss, without being told that there is only one."]
+    exact: Annotated[bool, "Whether the decoder outputs exactly this gloss, without the information that there is only one sign."]
     log_loss: Annotated[float, "Negative log-posterior of the right gloss, nats."]
 
 
@@ -217,19 +217,19 @@ class SentenceRow(TypedDict):
 
 
 class EvaluateResults(TypedDict):
-    """Results of an evaluation; those of signs are there if the split has clips of one sign, those of sentences likewise."""
+    """Results of an evaluation: about signs if the split has clips of one sign, about sentences if it has clips of several."""
 
     model: Annotated[str, "Name of the model."]
     split: Annotated[str, "The split."]
     split_by: Annotated[str, "How the clips were split: given, group or random."]
-    outside_vocabulary: Annotated[dict[str, int], "Glosses that the model does not know, with their counts; they are left out."]
-    synthetic: NotRequired[Annotated[int, "Number of synthetic clips: the figures are no accuracy on ASL."]]
+    outside_vocabulary: Annotated[dict[str, int], "Glosses outside the vocabulary, with their counts; they are left out."]
+    synthetic: NotRequired[Annotated[int, "Number of synthetic clips: the results say nothing about accuracy on ASL."]]
     signs: NotRequired[Annotated[int, "Clips of one sign."]]
-    vocabulary: NotRequired[Annotated[int, "Glosses that the model knows."]]
+    vocabulary: NotRequired[Annotated[int, "Size of the vocabulary of the model."]]
     decoder_us_per_frame: NotRequired[Annotated[float, "Time of the decoder, microseconds per frame."]]
     top_1: NotRequired[Annotated[Interval, "Share of clips whose gloss is ranked first, 0-1."]]
     top_5: NotRequired[Annotated[Interval, "Share of clips whose gloss is among the first five; if the vocabulary is larger."]]
-    top_10: NotRequired[Annotated[Interval, "Likewise among the first ten."]]
+    top_10: NotRequired[Annotated[Interval, "Share of clips whose gloss is among the first ten; if the vocabulary is larger."]]
     read_exactly: NotRequired[Annotated[Interval, "Share of clips that the decoder reads as exactly their gloss."]]
     by_gloss: NotRequired[Annotated[list[GlossRow], "Accuracy by gloss."]]
     confusions: NotRequired[Annotated[list[Confusion], "Confusions, most frequent first."]]
@@ -254,8 +254,8 @@ class EvaluateOutput(StageOutput):
 class StudyOutput(Output):
     """Fields that `asl ablate` and `asl scale` share."""
 
-    ran: Annotated[int, "Runs made by this call."]
-    kept: Annotated[int, "Runs that were there already."]
+    ran: Annotated[int, "Runs carried out by this call."]
+    kept: Annotated[int, "Completed runs that were reused."]
     report: Annotated[str, "The HTML page; empty with `--dry-run`."]
 
 
@@ -263,11 +263,11 @@ class Condition(TypedDict):
     """A condition of an ablation."""
 
     name: Annotated[str, "Its name."]
-    overrides: Annotated[dict[str, str], "The settings that make it."]
+    overrides: Annotated[dict[str, str], "The settings that define it."]
     scores: Annotated[list[float], "One score per seed, percent."]
     mean: Annotated[float, "Their mean."]
     sd: Annotated[float, "Their standard deviation."]
-    parameters: NotRequired[Annotated[int, "Parameters of a model."]]
+    parameters: NotRequired[Annotated[int, "Number of parameters of a model."]]
     epochs: NotRequired[Annotated[int, "Epochs of training."]]
     train_clips: NotRequired[Annotated[int, "Training clips."]]
     glosses: NotRequired[Annotated[int, "Size of the vocabulary."]]
@@ -289,16 +289,16 @@ class Comparison(TypedDict):
     baseline: Annotated[str, "Name of the baseline."]
     condition: Annotated[str, "Name of the condition."]
     scores: Annotated[list[list[float]], "Scores of both, one per seed."]
-    paired: Annotated[bool, "Whether equal seeds make pairs."]
+    paired: Annotated[bool, "Whether scores of equal seeds are paired."]
     difference: Annotated[float, "Mean difference."]
     tests: Annotated[dict[str, TestResult], "`paired`, `student`, `welch`, `permutation`, `wilcoxon`."]
-    primary: Annotated[str, "The test that decides: `paired`, or `welch` if there are no pairs."]
-    interval: Annotated[Interval, "The difference with the interval of that test."]
+    primary: Annotated[str, "The primary test: `paired`, or `welch` if there are no pairs."]
+    interval: Annotated[Interval, "The difference, with the interval of the primary test."]
     cohen_d: Annotated[float | None, "Cohen's d."]
     hedges_g: Annotated[float | None, "Hedges' g: d corrected for small samples."]
     detectable: Annotated[float, "The smallest difference that this number of seeds detects with 80 % power."]
     least_p: Annotated[float, "The smallest p value that the exact test can give."]
-    p: Annotated[float, "p value of the test that decides."]
+    p: Annotated[float, "p value of the primary test."]
     p_holm: Annotated[float, "The same, corrected for the number of comparisons (Holm)."]
     stars: Annotated[str, "`*`, `**`, `***` or `n.s.`"]
     clips_interval: Annotated[Interval | None, "Bootstrap interval over clips and seeds; null if there are no scores per clip."]
@@ -400,15 +400,15 @@ class PowerLaw(TypedDict):
 
 
 class ScaleResults(TypedDict):
-    """Results of a scaling study. With `--dry-run` only `to_run`."""
+    """Results of a scaling study. `--dry-run` gives only `to_run`."""
 
     vocabulary: NotRequired[Annotated[list[Size], "Each size of the vocabulary."]]
     data: NotRequired[Annotated[list[Size], "Each number of clips per gloss."]]
-    laws: NotRequired[Annotated[dict[str, PowerLaw], "Fitted power laws, by what grows."]]
-    recommendation: NotRequired[Annotated[str, "What the rule of the protocol recommends."]]
+    laws: NotRequired[Annotated[dict[str, PowerLaw], "Fitted power laws, by dependent quantity."]]
+    recommendation: NotRequired[Annotated[str, "The recommendation of the decision rule."]]
     seeds: NotRequired[Annotated[int, "Runs of each size."]]
-    pretrain: NotRequired[Annotated[bool, "Whether each run began with a stage 1 of its own."]]
-    published: NotRequired[Annotated[Figures, "Published figures on the same benchmark, if it is one."]]
+    pretrain: NotRequired[Annotated[bool, "Whether each run started with its own pre-training (stage 1)."]]
+    published: NotRequired[Annotated[Figures, "Published results on the same benchmark, if it is one."]]
     split: NotRequired[Annotated[str, "The split that was tested on."]]
     split_by: NotRequired[Annotated[str, "How the clips were split."]]
     synthetic: NotRequired[Annotated[bool, "Whether test clips are synthetic."]]
@@ -443,7 +443,7 @@ class ExportOutput(StageOutput):
 
 
 class ProfileVariant(TypedDict):
-    """Times of one way to run the recogniser."""
+    """Times of a way to run the recogniser."""
 
     engine: Annotated[str, "`torch`, `onnx` or `int8`."]
     decoder: Annotated[str, "The decoder."]
@@ -456,16 +456,16 @@ class ProfileOutput(Output):
 
     device: Annotated[str, "`cpu` or `cuda`."]
     machine: Annotated[Figures, "The machine and the versions of the libraries."]
-    model: Annotated[Figures, "Name of the model, and how many glosses it knows."]
+    model: Annotated[Figures, "Name of the model, and its number of glosses."]
     videos: Annotated[list[Figures], "The videos."]
     frames: Annotated[int, "Frames that were timed."]
-    main: Annotated[dict[str, str], "The variant that `steps` describes: `engine`, `decoder`, `mode`."]
+    main: Annotated[dict[str, str], "The variant of `steps`: `engine`, `decoder`, `mode`."]
     steps: Annotated[dict[str, dict[str, float]], "Milliseconds per frame of each step: `p50`, `p95`, `p99`."]
     frames_per_second: Annotated[float, "Frames per second of all steps together."]
     peak_memory_mb: Annotated[float | None, "Peak memory of the process."]
-    cold_start_seconds: Annotated[float | None, "From the start of a new process to its first output; null with CUDA."]
+    cold_start_seconds: Annotated[float | None, "Time from the start of a new process to its first output; null with CUDA."]
     budget: Annotated[dict[str, float], "The budget of each step and of all together, milliseconds."]
-    over_budget: Annotated[list[str], "Steps whose p95 is over the budget, in words."]
+    over_budget: Annotated[list[str], "Messages about steps whose p95 exceeds the budget."]
     variants: Annotated[list[ProfileVariant], "Every engine, decoder and mode."]
     throughput: Annotated[dict[str, Figures], "Frames per second of the encoder alone, by engine and clips per batch."]
     complexities: Annotated[
