@@ -56,7 +56,7 @@ def fit_gaussians(clips: Sequence[np.ndarray], labels: Sequence[np.ndarray], uni
     """
     label = np.concatenate([clip_labels[clip_labels >= 0] for clip_labels in labels])
     if not len(label):
-        raise ValueError("no frame is of a unit")
+        raise ValueError("no frame has a unit")
     labelled = [windows(values)[clip_labels >= 0] for values, clip_labels in zip(clips, labels, strict=True)]
     points = np.concatenate(labelled).astype(np.float64)
     count = np.bincount(label, minlength=units)

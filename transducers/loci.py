@@ -67,7 +67,7 @@ def retrieval(direction: np.ndarray, state: DiscourseState, alpha: float, contex
     if no locus is bound.
     """
     if not len(state):
-        raise ValueError("nobody has a locus yet")
+        raise ValueError("no locus is bound yet")
     scores = -alpha * state.angles(direction)
     return special.softmax(scores if context is None else scores + context)
 

@@ -13,7 +13,7 @@ SAME_RATE = 1e-3
 def resample(points: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
     """Resamples points from one even frame rate to another: (T, K, 3) → (T', K, 3), T' = max(1, round(T · target_fps / fps)).
 
-    Linear between two frames in which a point was seen. If it was seen in one of the two, the nearer frame counts.
+    Linear between two frames in which a point was seen. If it was seen in only one of them, the nearer frame counts.
     """
     if abs(fps / target_fps - 1) < SAME_RATE or len(points) < 2:
         return points
@@ -25,7 +25,7 @@ def resample(points: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
 def resample_at(points: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Interpolates points: (T, K, 3) at `times` (T,) s → (T', K, 3) at `targets` (T',) s; both ascending.
 
-    A point that was seen in one of the two frames around a target is as in the nearer frame.
+    Between a frame in which a point was seen and one in which it was not, the nearer frame counts.
     """
     upper = np.clip(np.searchsorted(times, targets, side="left"), 1, len(times) - 1)
     lower = upper - 1

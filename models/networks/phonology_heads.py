@@ -50,9 +50,9 @@ def _mean_or_zero(losses: list[Tensor], like: Tensor) -> Tensor:
 
 def tier_loss(name: str, logits: Tensor, labels: Tensor) -> list[Tensor]:
     """[The mean cross-entropy of logits (…, classes) over labels (…) that are not UNKNOWN], or [] if all are UNKNOWN."""
-    known = labels != UNKNOWN
-    if not known.any():
+    labelled = labels != UNKNOWN
+    if not labelled.any():
         return []
     if name == BOUNDARY:
-        return [functional.binary_cross_entropy_with_logits(logits[..., 0][known], labels[known].float())]
-    return [functional.cross_entropy(logits[known], labels[known])]
+        return [functional.binary_cross_entropy_with_logits(logits[..., 0][labelled], labels[labelled].float())]
+    return [functional.cross_entropy(logits[labelled], labels[labelled])]

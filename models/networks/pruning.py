@@ -25,7 +25,7 @@ def prune_recogniser(recogniser: Recogniser, share: float) -> Recogniser:
     spec = recogniser.encoder.spec
     hidden = HEADS * round(spec.hidden * (1 - share) / HEADS)
     if not 0 < hidden <= spec.hidden:
-        raise ValueError(f"{share:.0%} of {spec.hidden} units leave nothing to learn with")
+        raise ValueError(f"pruning {share:.0%} of {spec.hidden} units leaves none")
     glosses, tiers = recogniser.head.out_features - 1, recogniser.phonology.tiers
     small = Recogniser(replace(spec, hidden=hidden), glosses, recogniser.prior_weight, tiers)
     small.prior.copy_(recogniser.prior)

@@ -60,7 +60,7 @@ def test_unlabelled_frames_are_ignored_and_units_without_frames_are_like_the_ave
     assert np.isfinite(gaussians.variances).all()
     assert np.array_equal(gaussians.variances[4], gaussians.variances[5])
     assert np.allclose(gaussians.means[4], 0)
-    with pytest.raises(ValueError, match="no frame"):
+    with pytest.raises(ValueError, match="no frame has a unit"):
         fit_gaussians(clips, [np.full(len(values), -1) for values in clips], 2)
 
 

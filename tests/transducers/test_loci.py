@@ -47,7 +47,7 @@ def test_assignment_retrieval_and_the_locus_test():
     moved = state.assign("JOHN", AHEAD)
     assert moved.referents == state.referents
     assert locus_test(AHEAD, moved, 0.1) == 0
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no locus is bound"):
         retrieval(LEFT, DiscourseState(), 8.0)
 
 

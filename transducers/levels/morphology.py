@@ -31,7 +31,7 @@ def morphology(forms: Sequence[FusedForm], passing: Iterable[int]) -> pynini.Fst
     has no units.
     """
     if any(not (form.units and form.verb and form.noun) for form in forms):
-        raise ValueError("a fused form needs units of its own, of the verb and of the object")
+        raise ValueError("a fused form, its verb and its noun need units")
     fst = pynini.Fst()
     start = fst.add_state()
     fst.set_start(start)
