@@ -104,8 +104,8 @@ def clip_frames(source: ClipSource, settings: LandmarkSettings) -> Iterator[Fram
     start, end = effective_range(source, info.seconds)
     seconds = (info.seconds if end is None else end) - start
     if seconds > 60 * settings.max_minutes:
-        minutes = f"{seconds / 60:.0f} minutes"
-        raise BadClip("too-long", f"it takes {minutes}; the maximum is {settings.max_minutes:g} (landmarks.max_minutes)")
+        maximum = f"{settings.max_minutes:g} (landmarks.max_minutes)"
+        raise BadClip("too-long", f"it is {seconds / 60:.0f} minutes long; the maximum is {maximum}")
     return frames(source.path, max_side=settings.max_side, start=start, end=end)
 
 
@@ -127,6 +127,6 @@ def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
     if len(landmarks) == 0:
         raise BadClip("empty-range", f"there are no frames between {source.start} and {source.end} s")
     if np.isnan(landmarks.points).all():
-        raise BadClip("no-signer", "no landmarks are present in any frame")
+        raise BadClip("no-signer", "there are no landmarks in any frame")
     write_pose(task.pose, without_private_points(landmarks, settings))
     return len(landmarks)
