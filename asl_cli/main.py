@@ -27,6 +27,7 @@ from asl.cli.commands import (
     train_stage3,
     translate,
 )
+from asl.cli.options import help_text
 from asl.cli.terminal import print_error
 from asl.pipelines.workspace.errors import AslError
 
@@ -43,7 +44,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
 def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
 ) -> None:
@@ -55,6 +55,7 @@ def root(
     """
 
 
+app.callback(help=help_text(root))(root)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("status")(status.status)
@@ -97,7 +98,8 @@ def _run() -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except TyperException as error:
-        print_error(error.format_message().strip(), f"{_command()} --help")
+        if message := error.format_message().strip():  # without arguments, typer shows the help and raises an empty error
+            print_error(message, f"{_command()} --help")
         return error.exit_code
     except AslError as error:
         print_error(error.message, error.hint)

@@ -72,7 +72,9 @@ def test_options_are_the_settings_and_their_defaults():
 
 def test_version_and_bare_call(asl):
     assert asl("--version", check=0).stdout.startswith("asl 0.")
-    assert "Usage" in asl().stdout
+    bare = asl()
+    assert "Usage" in bare.stdout
+    assert bare.stderr == ""
 
 
 @pytest.mark.parametrize(
