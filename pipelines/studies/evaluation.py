@@ -11,7 +11,7 @@ import numpy as np
 from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.measures import bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
-from asl.pipelines.recogniser.reading import Reading, sign_log_posteriors, read_features
+from asl.pipelines.recogniser.reading import Reading, read_features, sign_log_posteriors
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace

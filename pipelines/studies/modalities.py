@@ -108,7 +108,7 @@ def analyse_modalities(outcomes: Outcomes, labels: Mapping[str, str], cost: Mapp
                 "cross_entropy": round(float(bits[parts].mean()), 4),
                 "error": _rounded(bootstrap_over_seeds(errors[parts])),
                 "saved": _rounded(saved) if saved else None,
-                "fano_bound": round(100 * fano_bound(max(0.0, float(bits[parts].mean())), classes), 2),
+                "fano": round(100 * fano_bound(max(0.0, float(bits[parts].mean())), classes), 2),
                 "milliseconds": round(cost[name], 2),
                 "worth": _decision(saved, cost[name], worth),
             }

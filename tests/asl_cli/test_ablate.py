@@ -89,7 +89,7 @@ def without_times(results: dict) -> str:
 def test_a_dry_run_says_what_would_run(workspace):
     said = run_asl("ablate", "-w", workspace, "--seeds", "2", "--dry-run", check=0).stderr
     assert "pre-trained, seed 1" in said
-    assert "0 runs are there" in said
+    assert "0 runs are complete" in said
     assert not (workspace / "experiments").exists()
 
 

@@ -12,12 +12,12 @@ from asl.models.networks.encoders import EncoderSpec
 from asl.models.networks.recogniser import Recogniser
 from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.recogniser.reading import (
-    isolated_token,
     decode_labels,
-    sign_log_posteriors,
+    isolated_token,
     read_features,
     read_landmarks,
     sequence_score,
+    sign_log_posteriors,
     tokens_of_labels,
 )
 from asl.pipelines.recogniser.torch_model import load_model, save_model
