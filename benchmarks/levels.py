@@ -41,11 +41,13 @@ VARIANTS = {
 
 def partners(reference: list[str], read: list[str]) -> list[str | None]:
     """The word read for each word of the reference, by the alignment with fewest errors; None for deletions."""
-    partners: list[str | None] = [None] * len(reference)
-    for chunk in jiwer.process_words(" ".join(reference), " ".join(read) or "-").alignments[0]:
+    partner_words: list[str | None] = [None] * len(reference)
+    if not read:
+        return partner_words
+    for chunk in jiwer.process_words(" ".join(reference), " ".join(read)).alignments[0]:
         if chunk.type in ("equal", "substitute"):
-            partners[chunk.ref_start_idx : chunk.ref_end_idx] = read[chunk.hyp_start_idx : chunk.hyp_end_idx]
-    return partners
+            partner_words[chunk.ref_start_idx : chunk.ref_end_idx] = read[chunk.hyp_start_idx : chunk.hyp_end_idx]
+    return partner_words
 
 
 def figures(workspace, graph: str, name: str | None = None) -> dict[str, list[bool]]:

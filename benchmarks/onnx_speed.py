@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from asl.models.networks.encoders import EncoderSpec
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.pipelines.deployment.onnx_export import WholeClips, quantise, write_encoder
 from asl.pipelines.recogniser.bundle import session
 
@@ -28,7 +28,7 @@ SPECS = {
 
 def compare(name: str, spec: EncoderSpec, glosses: int, runs: int, folder: Path) -> None:
     torch.manual_seed(0)
-    member = Recogniser(spec, glosses).eval()
+    member = RecogniserNetwork(spec, glosses).eval()
     module, exact, small = WholeClips([member]).eval(), folder / "exact.onnx", folder / "small.onnx"
     for file in (exact, small):
         write_encoder(file, [member])

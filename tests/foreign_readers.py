@@ -181,12 +181,12 @@ def read_pattern(data: bytes, folder: Path) -> None:
 def write_model(folder: Path) -> None:
     """Writes a small untrained recogniser."""
     from asl.models.networks.encoders import EncoderSpec
-    from asl.models.networks.recogniser import Recogniser
+    from asl.models.networks.recogniser import RecogniserNetwork
     from asl.pipelines.recogniser.torch_model import save_model
 
     features = FeatureSettings()
     size = FEATURE_SETS[features.features]
-    recogniser = Recogniser(EncoderSpec("bilstm", size.inputs, 2, 1, 0.0, 0.0, False), 2, 0.0, {})
+    recogniser = RecogniserNetwork(EncoderSpec("bilstm", size.inputs, 2, 1, 0.0, 0.0, False), 2, 0.0, {})
     mean = np.zeros(size.expanded, np.float32)
     save_model(folder, [recogniser], Alphabet(("BOOK", "DRINK")), features, mean, mean + 1, {"stage": "train-ctc"})
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from asl.models.networks.encoders import HEADS, AttentionBlock, BiLSTMEncoder, BlockEncoder, ConvBlock
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 
 #: Gates of an LSTM; their weights are the row blocks of one matrix.
 GATES = 4
 
 
-def prune_recogniser(recogniser: Recogniser, share: float) -> Recogniser:
+def prune_recogniser(recogniser: RecogniserNetwork, share: float) -> RecogniserNetwork:
     """A copy of the recogniser, in evaluation mode, without about `share` of its units or channels.
 
     Raises ValueError if none would be left.
@@ -27,7 +27,7 @@ def prune_recogniser(recogniser: Recogniser, share: float) -> Recogniser:
     if not 0 < hidden <= spec.hidden:
         raise ValueError(f"pruning {share:.0%} of {spec.hidden} units leaves none")
     glosses, tiers = recogniser.head.out_features - 1, recogniser.phonology.tiers
-    small = Recogniser(replace(spec, hidden=hidden), glosses, recogniser.prior_weight, tiers)
+    small = RecogniserNetwork(replace(spec, hidden=hidden), glosses, recogniser.prior_weight, tiers)
     small.prior.copy_(recogniser.prior)
     with torch.no_grad():
         outputs = _copy_encoder(small, recogniser, hidden)
@@ -36,11 +36,11 @@ def prune_recogniser(recogniser: Recogniser, share: float) -> Recogniser:
     return small.eval()
 
 
-def _heads(recogniser: Recogniser) -> list[nn.Linear]:
+def _heads(recogniser: RecogniserNetwork) -> list[nn.Linear]:
     return [recogniser.head, *(cast(nn.Linear, head) for head in recogniser.phonology.heads)]
 
 
-def _copy_encoder(small: Recogniser, large: Recogniser, hidden: int) -> Tensor:
+def _copy_encoder(small: RecogniserNetwork, large: RecogniserNetwork, hidden: int) -> Tensor:
     """Fills the small encoder; returns the indices of the large one's outputs that it has."""
     new_linear, new_norm = _stem(small)
     old_linear, old_norm = _stem(large)
@@ -55,7 +55,7 @@ def _copy_encoder(small: Recogniser, large: Recogniser, hidden: int) -> Tensor:
     return outputs
 
 
-def _stem(recogniser: Recogniser) -> tuple[nn.Linear, nn.LayerNorm]:
+def _stem(recogniser: RecogniserNetwork) -> tuple[nn.Linear, nn.LayerNorm]:
     linear, norm, *_ = recogniser.encoder.project
     return cast(nn.Linear, linear), cast(nn.LayerNorm, norm)
 

@@ -14,7 +14,7 @@ from asl.models.objectives.ctc import real_frames
 PRIOR_STEP = 0.05
 
 
-class Recogniser(nn.Module):
+class RecogniserNetwork(nn.Module):
     """An encoder with a linear head over blank (column 0) and the glosses (columns 1…V).
 
     prior: (V + 1,) running share of each label in the model's own output on training frames. Probabilities are divided by it to

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from asl.models.features.tiers import BOUNDARY
 from asl.models.networks.encoders import CAUSAL_REACH, HEADS, AttentionBlock, BlockEncoder, ConvBlock
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives.ctc import normalised
 
 #: Frames before the current one that attention uses.
@@ -24,15 +24,15 @@ REMEMBERED = CAUSAL_REACH - 1
 class StreamingRecogniser(nn.Module):
     """An ensemble of recognisers with the same causal encoder shape. Raises ValueError if the encoder is not causal."""
 
-    def __init__(self, members: Sequence[Recogniser]):
+    def __init__(self, members: Sequence[RecogniserNetwork]):
         super().__init__()
         if not members[0].encoder.spec.streaming:
             raise ValueError(f"a {members[0].encoder.spec.kind} encoder that is not causal cannot read a stream")
         self.members = nn.ModuleList(members)
         self.tiers = [name for name in members[0].phonology.tiers if name != BOUNDARY]
 
-    def _members(self) -> list[Recogniser]:
-        return [cast(Recogniser, member) for member in self.members]
+    def _members(self) -> list[RecogniserNetwork]:
+        return [cast(RecogniserNetwork, member) for member in self.members]
 
     def state_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """The name and shape of each state, without the leading axis of streams N. All start as zeros.
@@ -75,7 +75,7 @@ class StreamingRecogniser(nn.Module):
         return torch.stack(scores), *means, seen[:, -REMEMBERED:], *new_states
 
 
-def _blocks(member: Recogniser) -> list[ConvBlock | AttentionBlock]:
+def _blocks(member: RecogniserNetwork) -> list[ConvBlock | AttentionBlock]:
     return [cast(ConvBlock | AttentionBlock, block) for block in cast(BlockEncoder, member.encoder).blocks]
 
 

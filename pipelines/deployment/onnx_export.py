@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asl.models.features.tiers import BOUNDARY
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.networks.streaming import StreamingRecogniser
 from asl.models.objectives.ctc import normalised
 from asl.pipelines.workspace.files import write_atomically
@@ -23,7 +23,7 @@ QUANTISED = ("MatMul", "Gemm", "LSTM")
 class WholeClips(nn.Module):
     """(N, T, D), (N,) → (M, N, T, V + 1) log-probabilities of each of M recognisers, and (N, T, classes) of each tier."""
 
-    def __init__(self, members: Sequence[Recogniser]):
+    def __init__(self, members: Sequence[RecogniserNetwork]):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.tiers = [name for name in members[0].phonology.tiers if name != BOUNDARY]
@@ -38,7 +38,7 @@ class WholeClips(nn.Module):
         return torch.stack(scores), *(torch.stack(tier).mean(dim=0) for tier in zip(*posteriors, strict=True))
 
 
-def write_encoder(path: Path, members: Sequence[Recogniser]) -> None:
+def write_encoder(path: Path, members: Sequence[RecogniserNetwork]) -> None:
     """Writes the graph for whole clips. Outputs: log_probs and tier.<name>, as of `WholeClips`."""
     module = WholeClips(members).eval()
     inputs = members[0].encoder.spec.inputs
@@ -49,7 +49,7 @@ def write_encoder(path: Path, members: Sequence[Recogniser]) -> None:
     _write(path, module, example, ["features", "lengths"], outputs, axes)
 
 
-def write_stream(path: Path, members: Sequence[Recogniser]) -> list[tuple[str, tuple[int, ...]]]:
+def write_stream(path: Path, members: Sequence[RecogniserNetwork]) -> list[tuple[str, tuple[int, ...]]]:
     """Writes the graph for streams. Returns name and shape of its states; the graph outputs next.<name> for each."""
     module = StreamingRecogniser(members).eval()
     shapes = module.state_shapes()

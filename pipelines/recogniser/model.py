@@ -33,7 +33,7 @@ class Output:
     phonology: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Stream(Protocol):
+class EncoderStream(Protocol):
     """An encoder applied to frames as they arrive, with its state."""
 
     def read(self, inputs: np.ndarray) -> Output:
@@ -79,13 +79,13 @@ class Model:
         """Whether the model can process streams: a causal encoder on causal features."""
         raise NotImplementedError
 
-    def stream(self, count: int) -> "Stream":
+    def stream(self, count: int) -> "EncoderStream":
         """A new stream of `count` views. Raises BadInput if the encoder needs whole clips."""
         if not self.streams:
             raise BadInput(f"the encoder of {self.folder.name} needs whole clips and cannot process streams", STREAMING_HINT)
         return self._stream(count)
 
-    def _stream(self, count: int) -> "Stream":
+    def _stream(self, count: int) -> "EncoderStream":
         raise NotImplementedError
 
     @property

@@ -12,7 +12,7 @@ import torch
 from asl.models.features.feature_sets import FEATURE_SETS
 from asl.models.features.tiers import BOUNDARY
 from asl.models.networks.encoders import EncoderSpec
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.networks.streaming import StreamingRecogniser
 from asl.models.objectives.ctc import normalised
 from asl.pipelines.recogniser.model import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
@@ -29,7 +29,7 @@ MAX_GLOSSES, MAX_MEMBERS = 200_000, 32
 class TrainedModel(Model):
     """One or more recognisers of the same architecture, whose outputs are averaged."""
 
-    recognisers: tuple[Recogniser, ...]
+    recognisers: tuple[RecogniserNetwork, ...]
 
     @property
     def tiers(self) -> dict[str, tuple[str, ...]]:
@@ -89,7 +89,7 @@ class TorchStream:
 
 def save_model(
     folder: Path,
-    recognisers: Sequence[Recogniser],
+    recognisers: Sequence[RecogniserNetwork],
     alphabet: Alphabet,
     features: FeatureSettings,
     mean: np.ndarray,
@@ -130,7 +130,7 @@ def load_model(folder: Path) -> TrainedModel:
         for number in range(card["members"]):
             weights = with_prefix(tensors, tensor_prefix(number))
             _check_shapes(weights, spec, len(alphabet), card["tiers"])
-            recogniser = Recogniser(spec, len(alphabet), float(card["prior_weight"]), card["tiers"])
+            recogniser = RecogniserNetwork(spec, len(alphabet), float(card["prior_weight"]), card["tiers"])
             recogniser.load_state_dict(weights)
             recognisers.append(recogniser.eval())
         mean, deviation = tensors["mean"].numpy(), tensors["deviation"].numpy()
@@ -144,7 +144,7 @@ def load_model(folder: Path) -> TrainedModel:
 def _check_shapes(tensors: Mapping[str, torch.Tensor], spec: EncoderSpec, glosses: int, tiers: Mapping[str, Any]) -> None:
     """Raises ValueError if the weights do not have the shapes of the card, before memory is allocated for them."""
     with torch.device("meta"):
-        expected = Recogniser(spec, glosses, 0.0, tiers).state_dict()
+        expected = RecogniserNetwork(spec, glosses, 0.0, tiers).state_dict()
     wrong = [name for name, tensor in expected.items() if name not in tensors or tensors[name].shape != tensor.shape]
     if wrong:
         raise ValueError(f"the weights '{wrong[0]}' do not fit the architecture")

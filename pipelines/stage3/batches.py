@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives.discriminative import CascadeWeights
 from asl.pipelines.stage3.cases import Case, PointRetrieval
 from asl.pipelines.stage3.competitor_search import PendingSearch
@@ -34,7 +34,7 @@ class AugmentedCase:
 class Stage3Model(nn.Module):
     """Recognisers whose outputs are averaged, and the weights of their cascade."""
 
-    def __init__(self, members: Sequence[Recogniser], cascade: CascadeWeights):
+    def __init__(self, members: Sequence[RecogniserNetwork], cascade: CascadeWeights):
         super().__init__()
         self.members, self.cascade = nn.ModuleList(members), cascade
 

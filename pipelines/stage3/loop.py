@@ -17,7 +17,7 @@ from asl.models.features.augmentation import augmented_input
 from asl.models.features.feature_sets import FeatureSet
 from asl.models.features.tiers import BOUNDARY, FORM
 from asl.models.networks.phonology_heads import tier_loss
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives.ctc import ctc_loss, normalised
 from asl.models.objectives.discriminative import (
     GradNorm,
@@ -55,7 +55,7 @@ class Stage3Data:
     deviation: np.ndarray
     cases: Sequence[Case]
     graph: Graph
-    validate: Callable[[Sequence[Recogniser], Graph], tuple[float, Weights]] | None
+    validate: Callable[[Sequence[RecogniserNetwork], Graph], tuple[float, Weights]] | None
 
 
 class Stage3Run(ResumableRun):
@@ -139,7 +139,7 @@ class Stage3Run(ResumableRun):
             else:
                 self.mean_weights[name].copy_(tensor)
 
-    def result(self) -> tuple[list[Recogniser], Graph]:
+    def result(self) -> tuple[list[RecogniserNetwork], Graph]:
         """The recognisers and the graph with the mean weights, on the CPU."""
         model = copy.deepcopy(self.model).cpu().eval()
         model.load_state_dict(self.mean_weights)

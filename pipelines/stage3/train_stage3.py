@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from asl.models.features.tiers import FORM, FORMS
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives.discriminative import CascadeWeights
 from asl.pipelines.cascade.graph_folder import CARD as GRAPH_CARD
 from asl.pipelines.cascade.graph_folder import (
@@ -150,7 +150,7 @@ def _run(
             "no training clip has only glosses of the model's vocabulary", "run this in the workspace that the model comes from"
         )
 
-    def validate(members: Sequence[Recogniser], graph: Graph) -> tuple[float, Weights]:
+    def validate(members: Sequence[RecogniserNetwork], graph: Graph) -> tuple[float, Weights]:
         return validator.best_weights(replace(trained, recognisers=tuple(members)), graph)
 
     graph = initial_graph.folder / COMPETITORS
@@ -171,13 +171,13 @@ def _run(
         return run, better, refused + failed
 
 
-def members_of(trained: TrainedModel, dropout: float, cases: Sequence[Case]) -> list[Recogniser]:
+def members_of(trained: TrainedModel, dropout: float, cases: Sequence[Case]) -> list[RecogniserNetwork]:
     """Copies of the model's recognisers with this dropout and, if the clips mark fused signs, with a gate."""
     gate = any(FORM in case.example.labels.frames for case in cases)
     members = []
     for old in trained.recognisers:
         tiers = old.phonology.tiers | ({FORM: FORMS} if gate else {})
-        new = Recogniser(replace(old.encoder.spec, dropout=dropout), len(trained.alphabet), old.prior_weight, tiers)
+        new = RecogniserNetwork(replace(old.encoder.spec, dropout=dropout), len(trained.alphabet), old.prior_weight, tiers)
         new.load_state_dict(new.state_dict() | old.state_dict())
         members.append(new)
     return members

@@ -16,7 +16,7 @@ from torch.nn import functional
 from asl.models.features.augmentation import augmented_input
 from asl.models.features.feature_sets import encoder_input
 from asl.models.features.tiers import GLOSS_TIER, UNKNOWN
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
 from asl.pipelines.recogniser.measures import greedy_error_rate
 from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks, StepSum, share_out
@@ -37,7 +37,7 @@ LEVEL_SHARES = (0.5, 0.3, 0.2)
 class TrainingOutcome:
     """The trained model, one dict of figures per epoch, the epoch whose weights the model has, and warnings."""
 
-    model: Recogniser
+    model: RecogniserNetwork
     history: list[dict[str, Any]]
     best_epoch: int
     warnings: list[str]
@@ -46,11 +46,11 @@ class TrainingOutcome:
 class CtcRun(ResumableRun):
     """The training of one recogniser in a folder."""
 
-    model: Recogniser
+    model: RecogniserNetwork
 
     def __init__(
         self,
-        model: Recogniser,
+        model: RecogniserNetwork,
         data: TrainingData,
         settings: TrainSettings,
         folder: Path,

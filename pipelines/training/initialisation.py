@@ -8,7 +8,7 @@ import torch
 
 from asl.models.features.feature_sets import FeatureSet
 from asl.models.networks.encoders import EncoderSpec, size_for
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.pipelines.recogniser.model import WEIGHTS, read_card
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.training import EncoderSettings, TrainSettings
@@ -24,11 +24,11 @@ def choose_device(requested: str) -> torch.device:
 
 def build(
     feature_set: FeatureSet, glosses: int, encoder: EncoderSettings, train: TrainSettings, tiers: Mapping[str, Sequence[str]]
-) -> Recogniser:
+) -> RecogniserNetwork:
     """A new recogniser with weights drawn from the seed. Its size follows SPEC §5 unless the settings give one."""
     spec = encoder_spec(feature_set, glosses, encoder, train.dropout, train.drop_path)
     torch.manual_seed(train.seed)
-    return Recogniser(spec, glosses, train.label_prior, tiers)
+    return RecogniserNetwork(spec, glosses, train.label_prior, tiers)
 
 
 def encoder_spec(
@@ -59,7 +59,7 @@ def standardisation_of(start: Path | None) -> tuple[np.ndarray, np.ndarray] | No
     return tensors["mean"].numpy(), tensors["deviation"].numpy()
 
 
-def load_encoder(recogniser: Recogniser, folder: Path) -> None:
+def load_encoder(recogniser: RecogniserNetwork, folder: Path) -> None:
     """Copies the encoder weights of another model. Raises BadInput if the architectures differ or the weights are damaged."""
     card, spec = read_card(folder), recogniser.encoder.spec
     stored = card.get("encoder", {})

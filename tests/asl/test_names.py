@@ -56,9 +56,7 @@ def test_a_wheel_installs_one_name(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].removesuffix(f"-{asl.__version__}.dist-info") for name in names} == {"asl"}
     folders = {"asl_cli": "asl/cli", **{room: f"asl/{room}" for room in ("models", "pipelines", "transducers")}, "asl": "asl"}
-    expected = {
-        "/".join([folders[name.split("/")[0]], *name.split("/")[1:]]) for name in listed if name.split("/")[0] in folders
-    }
+    expected = {"/".join([folders[name.split("/")[0]], *name.split("/")[1:]]) for name in listed if name.split("/")[0] in folders}
     assert {name for name in names if name.startswith("asl/")} == expected
 
 

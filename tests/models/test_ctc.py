@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl.models.networks.encoders import EncoderSize, EncoderSpec, size_for
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives import ctc_scores
 from asl.models.objectives.ctc import ctc_loss, single_sign_scores, smoothing_loss
 
@@ -62,7 +62,7 @@ def test_the_loss_and_its_gradient_are_right_for_unnormalised_scores():
 
 def test_the_label_prior_follows_the_output_and_raises_rare_labels():
     torch.manual_seed(0)
-    model = Recogniser(EncoderSpec("bilstm", 38, 8, 1), 3, 0.5)
+    model = RecogniserNetwork(EncoderSpec("bilstm", 38, 8, 1), 3, 0.5)
     with torch.no_grad():
         model.head.bias[0] += 5
     features, lengths = torch.randn(2, 20, 38), torch.tensor([20, 9])
@@ -94,7 +94,7 @@ def test_sizes_follow_the_vocabulary(glosses, size):
 
 
 def test_the_smallest_model_has_about_seventy_thousand_parameters():
-    assert 65_000 < Recogniser(EncoderSpec("bilstm", 38, 64, 1), 20).parameter_count() < 75_000
+    assert 65_000 < RecogniserNetwork(EncoderSpec("bilstm", 38, 64, 1), 20).parameter_count() < 75_000
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from asl.models.networks.encoders import CAUSAL_REACH, KINDS, EncoderSpec, build_encoder
-from asl.models.networks.recogniser import LateDropout, Recogniser
+from asl.models.networks.recogniser import LateDropout, RecogniserNetwork
 
 SPECS = [
     EncoderSpec("bilstm", 38, 16, 2),
@@ -15,7 +15,7 @@ SPECS = [
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.kind}-{spec.causal}")
 def test_a_clip_has_the_same_scores_alone_and_in_a_batch(spec):
     torch.manual_seed(0)
-    model = Recogniser(spec, 5).eval()
+    model = RecogniserNetwork(spec, 5).eval()
     clips = [torch.randn(length, 38) for length in (9, 4, 30)]
     padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
     batch, lengths = model(padded, torch.tensor([9, 4, 30]))

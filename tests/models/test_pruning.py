@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asl.models.networks.encoders import EncoderSpec
 from asl.models.networks.pruning import prune_recogniser
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 
 SPECS = (
     EncoderSpec("bilstm", 12, 16, 2),
@@ -17,9 +17,9 @@ SPECS = (
 )
 
 
-def recogniser(spec: EncoderSpec) -> Recogniser:
+def recogniser(spec: EncoderSpec) -> RecogniserNetwork:
     torch.manual_seed(0)
-    return Recogniser(spec, 5, 0.3, {"handshape": ("a", "b"), "boundary": ("boundary",)}).eval()
+    return RecogniserNetwork(spec, 5, 0.3, {"handshape": ("a", "b"), "boundary": ("boundary",)}).eval()
 
 
 @settings(max_examples=20, deadline=None)

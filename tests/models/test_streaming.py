@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl.models.networks.encoders import EncoderSpec
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.networks.streaming import StreamingRecogniser
 from asl.models.objectives.ctc import normalised
 
@@ -19,7 +19,7 @@ SPECS = (EncoderSpec("tcn", 12, 8, 3), EncoderSpec("conv-attention", 12, 16, 2, 
 def test_chunks_have_the_scores_of_the_clip(spec, chunks, members, seed):
     torch.manual_seed(seed)
     tiers = {"handshape": ("a", "b"), "boundary": ("boundary",)}
-    ensemble = [Recogniser(spec, 5, 0.3, tiers).eval() for _ in range(members)]
+    ensemble = [RecogniserNetwork(spec, 5, 0.3, tiers).eval() for _ in range(members)]
     stream = StreamingRecogniser(ensemble)
     values = torch.randn(2, sum(chunks), 12)
     states = [torch.zeros(2, *shape) for _, shape in stream.state_shapes()]
@@ -40,4 +40,4 @@ def test_chunks_have_the_scores_of_the_clip(spec, chunks, members, seed):
 
 def test_a_bidirectional_encoder_cannot_read_a_stream():
     with pytest.raises(ValueError, match="cannot read a stream"):
-        StreamingRecogniser([Recogniser(EncoderSpec("bilstm", 12, 8, 1), 5)])
+        StreamingRecogniser([RecogniserNetwork(EncoderSpec("bilstm", 12, 8, 1), 5)])

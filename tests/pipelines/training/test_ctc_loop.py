@@ -9,7 +9,7 @@ import torch
 from asl.models.features.feature_sets import PHON36, clip_features, standardisation
 from asl.models.features.tiers import BOUNDARY, GLOSS_TIER
 from asl.models.networks.encoders import EncoderSpec
-from asl.models.networks.recogniser import Recogniser
+from asl.models.networks.recogniser import RecogniserNetwork
 from asl.pipelines.corpus.labels import Labels
 from asl.pipelines.recogniser.reading import (
     decode_labels,
@@ -66,7 +66,7 @@ def run(data: TrainingData, folder: Path, hidden: int = 24, **settings) -> ctc_l
     train = TrainSettings(**({"epochs": 6, "batch_size": 8} | settings))
     torch.set_num_threads(1)
     torch.manual_seed(train.seed)
-    model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, hidden, 1, train.dropout), GLOSSES, train.label_prior)
+    model = RecogniserNetwork(EncoderSpec("bilstm", PHON36.inputs, hidden, 1, train.dropout), GLOSSES, train.label_prior)
     folder.mkdir(parents=True, exist_ok=True)
     return CtcRun(model, data, train, folder, torch.device("cpu")).run(Silent())
 
@@ -148,7 +148,9 @@ def test_training_stops_when_validation_no_longer_improves(data, tmp_path):
 
 def test_blank_collapse_is_reported(data, tmp_path):
     history = [{"epoch": i, "loss": 1.0, "blank_share": 1.0} for i in range(12)]
-    collapsed = CtcRun(Recogniser(EncoderSpec("bilstm", 38, 8, 1), GLOSSES), data, TrainSettings(), tmp_path, torch.device("cpu"))
+    collapsed = CtcRun(
+        RecogniserNetwork(EncoderSpec("bilstm", 38, 8, 1), GLOSSES), data, TrainSettings(), tmp_path, torch.device("cpu")
+    )
     collapsed.history = history
     assert "blank collapse" in collapsed._warnings()[0]
 
@@ -320,7 +322,7 @@ def test_phonology_and_boundaries_are_learned_with_the_glosses(tmp_path):
     settings = TrainSettings(epochs=30, batch_size=8, phonology=1.0, patience=0, mirror=0.0)
     torch.manual_seed(0)
     tiers = {"location": ("low", "high"), "sign type": ("even", "odd"), BOUNDARY: ("boundary",)}
-    model = Recogniser(EncoderSpec("bilstm", PHON36.inputs, 24, 1, 0.2), GLOSSES, 0.3, tiers)
+    model = RecogniserNetwork(EncoderSpec("bilstm", PHON36.inputs, 24, 1, 0.2), GLOSSES, 0.3, tiers)
     data = TrainingData(PHON36, train, [], mean, deviation)
     outcome = CtcRun(model, data, settings, tmp_path, torch.device("cpu")).run(Silent())
     save_model(tmp_path, [outcome.model], Alphabet(tuple("ABCD")), FeatureSettings(), mean, deviation, {})
@@ -363,7 +365,7 @@ def test_frame_glosses_are_learned_from_marked_signs(data, tmp_path):
 
 
 def test_members_are_saved_and_averaged(data, taught, tmp_path):
-    second = Recogniser(taught.model.encoder.spec, GLOSSES, 0.3)
+    second = RecogniserNetwork(taught.model.encoder.spec, GLOSSES, 0.3)
     for name, members in (("one", [taught.model]), ("two", [taught.model, second])):
         save_model(tmp_path / name, members, Alphabet(tuple("ABCD")), FeatureSettings(), data.mean, data.deviation, {})
     one_member, two_members = load_model(tmp_path / "one"), load_model(tmp_path / "two")

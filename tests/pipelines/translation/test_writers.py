@@ -7,8 +7,7 @@ import pytest
 import webvtt
 
 from asl.pipelines.recogniser.reading import Token
-from asl.pipelines.translation.result import Translation
-from asl.pipelines.translation.writers import ENDINGS, render, write_beside, write_overlay
+from asl.pipelines.translation.writers import ENDINGS, Translation, render, write_beside, write_overlay
 from tests.made_up_signing import signing
 from tests.video_files import film
 
