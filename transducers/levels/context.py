@@ -44,7 +44,7 @@ class _State:
 
 
 @dataclass
-class _Builder:
+class _ContextBuilder:
     """C while it is built. Only states that can be reached are added."""
 
     units: Sequence[ContextClass]
@@ -100,7 +100,7 @@ def context(units: Sequence[ContextClass], changes: Iterable[Change], passing: I
     units: (U,) the class of each. passing: further labels, which are copied and have no effect as neighbours. Raises
     ValueError if a label can be read as two units in one context.
     """
-    builder, passing = _Builder(units, tuple(changes)), tuple(passing)
+    builder, passing = _ContextBuilder(units, tuple(changes)), tuple(passing)
     builder.fst.set_start(builder.number(_State()))
     while builder.unfinished:
         state = builder.unfinished.pop()

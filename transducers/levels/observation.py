@@ -12,7 +12,7 @@ MIN_DURATION = 1.01
 
 
 @dataclass
-class _Builder:
+class _ObservationBuilder:
     """H ∘ the upper transducer while it is built. A state is (state of the upper transducer, unit that led to it or 0)."""
 
     fst: pynini.Fst = field(default_factory=pynini.Fst)
@@ -41,7 +41,7 @@ def compose_observation(
     least = shortest or [1] * len(durations)
     # After the shortest duration, the remaining one is geometric.
     stay = [1 - 1 / max(MIN_DURATION, mean - few + 1) for mean, few in zip(durations, least, strict=True)]
-    builder = _Builder()
+    builder = _ObservationBuilder()
     fst = builder.fst
     fst.set_start(builder.number(units_to_words.start(), 0))
     while builder.unfinished:
