@@ -92,7 +92,7 @@ def test_phonology_is_taught_by_asl_lex_and_shown(pretrained, asl, tmp_path):
     write_pose(tmp_path / "a.pose", signing(0, seed=77))
     translate = ("translate", "-w", folder, tmp_path / "a.pose", "--isolated", "--phonology")
     asl("train-ctc", "-w", folder, "--epochs", "2", "--name", "plain", check=0)
-    assert "no phonology" in asl(*translate, "--model", "plain", check=2).stderr
+    assert "trained without phonology" in asl(*translate, "--model", "plain", check=2).stderr
     asl("train-ctc", "-w", folder, "--epochs", "12", "--asl-lex", tmp_path / "lex.csv", "--name", "lex", check=0)
     (tmp_path / "lex.csv").write_text("\n".join([columns, *reversed(rows)]) + "\n")
     changed = asl(
