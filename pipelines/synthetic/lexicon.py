@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,8 @@ def direction(name: str) -> np.ndarray:
 @lru_cache(maxsize=1)
 def everyday_signs() -> tuple[Sign, ...]:
     """The built-in lexicon: everyday ASL signs, as far as these parameters can represent them."""
-    return tuple(read_signs(Path(__file__).parent / "signs.csv"))
+    with as_file(files("asl.pipelines.synthetic") / "signs.csv") as path:
+        return tuple(read_signs(path))
 
 
 def read_rows(path: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
@@ -229,7 +231,7 @@ def _number(row: Mapping[str, str], column: str, default: float, low: float, hig
 
 def read_table(name: str) -> list[dict[str, str]]:
     """Rows of a CSV table in this package."""
-    with open(Path(__file__).parent / name, encoding="utf-8", newline="") as file:
+    with (files("asl.pipelines.synthetic") / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

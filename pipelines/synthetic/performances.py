@@ -7,6 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ class Performance:
 
 def lexicon_file(name: str) -> Path:
     """The file that determines the content of a lexicon. Raises BadInput if it does not exist."""
-    folder = Path(lexicon.__file__).parent
+    folder = Path(str(files("asl.pipelines.synthetic")))
     if name in (BUILT_IN, INVENTED):
         return folder / ("signs.csv" if name == BUILT_IN else "invented_signs.py")
     if not Path(name).is_file():

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def _word(sign: Sign) -> Word:
 @lru_cache(maxsize=1)
 def fused_handshapes() -> dict[str, tuple[str, str, str]]:
     """Object class → handshape, fingers and palm of a handling verb fused with such an object (SPEC §9, f_H and f_O)."""
-    with open(Path(__file__).parent / "fused.csv", encoding="utf-8", newline="") as file:
+    with (files("asl.pipelines.synthetic") / "fused.csv").open(encoding="utf-8", newline="") as file:
         return {row["role"]: (row["handshape"], row["fingers"], row["palm"]) for row in csv.DictReader(file)}
 
 

@@ -6,7 +6,7 @@ the camera. Hand frame: to the thumb side, along the fingers, out of the palm.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 
@@ -205,5 +205,6 @@ def face_template() -> tuple[np.ndarray, np.ndarray]:
 
     In the body frame, in shoulder widths. benchmarks/face_template.py measured them with MediaPipe on the rendered face.
     """
-    stored = np.load(Path(__file__).parent / "face.npy", allow_pickle=False).astype(np.float32)
+    with (files("asl.pipelines.synthetic") / "face.npy").open("rb") as file:
+        stored = np.load(file, allow_pickle=False).astype(np.float32)
     return stored[0], stored[1:]

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def find_layout(name: str, width: int) -> Layout:
     return next(iter(fitting.values()))
 
 
-_BUILT_IN = Path(__file__).parent / "layouts.toml"
+_BUILT_IN = Path(str(files("asl.pipelines.corpus.sources") / "layouts.toml"))
 
 
 @lru_cache(maxsize=16)
