@@ -98,9 +98,7 @@ def read_clips(path: Path) -> list[Clip]:
         with open(path, encoding="utf-8") as file, garbage_collection_paused():
             return [_clip(json.loads(line)) for line in file]
     except FileNotFoundError as error:
-        raise StageMissing(
-            "this workspace has no clips yet", "run: asl extract --videos DIR (or --poses, --landmarks)"
-        ) from error
+        raise StageMissing("this workspace has no clips yet", "asl extract --videos DIR (or --poses, --landmarks)") from error
     except (ValueError, TypeError, KeyError) as error:
         raise StageMissing(f"{path.name} is damaged: {error}", "write it again with: asl extract --force") from error
 

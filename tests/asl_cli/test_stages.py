@@ -85,7 +85,7 @@ def test_a_stage_is_skipped_forced_and_dry_run(workspace, asl, tmp_path):
         "no source: the last run's"
     )
     next(workspace.glob("landmarks/*/*.pose")).unlink()
-    assert "gone" in result(asl(*extract, check=0))["why"]
+    assert "missing" in result(asl(*extract, check=0))["why"]
     assert (workspace / "clips.jsonl").read_bytes() == before
 
 

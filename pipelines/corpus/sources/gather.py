@@ -39,7 +39,7 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
     if not settings.synthetic and not any(paths for paths, _ in kinds):
         raise BadInput(
             "there is no source of clips",
-            "name one: asl extract --videos DIR (or --manifest, --wlasl, --poses, --landmarks, --synthetic)",
+            "asl extract --videos DIR (or --manifest, --wlasl, --poses, --landmarks, --synthetic)",
         )
     gathered = Gathered()
     for paths, read in kinds:
