@@ -195,7 +195,7 @@ def test_what_cannot_be_translated_live(causal, trained, tmp_path):
     assert "no video" in run_asl("translate", "--stream", "-", "--model", bundle, check=2).stderr
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
-    assert "is no bundle" in run_asl("export", "-w", trained, "-o", tmp_path / "full", check=2).stderr
+    assert "exists and is not a bundle" in run_asl("export", "-w", trained, "-o", tmp_path / "full", check=2).stderr
     assert (tmp_path / "full" / "thesis.txt").is_file()
 
 
