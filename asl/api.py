@@ -1,5 +1,6 @@
 """The Python API: load a recogniser, translate clips and streams, extract landmarks, compute features."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import numpy as np
 from asl.models.features.feature_sets import FEATURE_SETS
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import ClipSource
-from asl.pipelines.corpus.extract_clip import clip_frames
+from asl.pipelines.corpus.extract_clip import clip_frames, usable_landmarks
 from asl.pipelines.corpus.feature_store import compute_features
 from asl.pipelines.media import pose_files
+from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame
 from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle
@@ -73,7 +75,7 @@ class Recogniser:
         isolated: the clip shows one sign, so all its frames count for one gloss. decoder: greedy, ctc-beam or cascade; default:
         the workspace's setting, else ctc-beam. phonology: with the phonological classes of each sign, if the model has them.
 
-        Raises BadClip if the clip cannot be used, BadInput if an option does not fit.
+        Raises BadClip if the clip cannot be used, BadInput if an option does not fit, and AslError if there is no cascade.
         """
         path = Path(clip) if isinstance(clip, str | Path) else UNNAMED
         reader = self._with_decoder(decoder or self._reader.settings.decoder)
@@ -93,14 +95,16 @@ class Recogniser:
         return self._readers[name]
 
     def _tracking(self) -> LandmarkSettings:
-        return self._workspace.settings("landmarks") if self._workspace else LandmarkSettings()
+        return self._workspace.settings("landmarks") if self._workspace else resolve("landmarks", {}, {})
 
     def _landmarks(self, clip: str | Path | Landmarks | Iterable[np.ndarray], fps: float | None) -> Landmarks:
         if isinstance(clip, Landmarks):
-            return clip
+            return usable_landmarks(clip, self._tracking())
         if isinstance(clip, str | Path):
             path = Path(clip)
-            return read_pose(path) if path.suffix.lower() == ".pose" else extract(path, settings=self._tracking())
+            if path.suffix.lower() == ".pose":
+                return usable_landmarks(read_pose(path), self._tracking())
+            return extract(path, settings=self._tracking())
         if not fps:
             raise BadInput("the rate of the pictures is not known", "pass fps=25, or whatever their rate is")
         frames = (Frame(index / fps, _picture(picture)) for index, picture in enumerate(clip))
@@ -114,7 +118,7 @@ class Stream:
     """
 
     def __init__(self, reader: Reader, settings: LandmarkSettings, fps: float | None):
-        self._reading, self._settings, self._time = LiveReader(reader, fps), settings, 0.0
+        self._reading, self._settings, self._time = LiveReader(reader, fps), settings, -math.inf
         self._extractor: Extractor | None = None
 
     def __enter__(self) -> "Stream":
@@ -135,6 +139,8 @@ class Stream:
         """The words that became final with this picture. picture: (H, W, 3) uint8 RGB; time: seconds, rising."""
         if self._extractor is None:
             raise BadInput("the stream is not open", "with recogniser.stream() as stream: …")
+        if time <= self._time:
+            raise BadInput(f"a picture at {time} s after one at {self._time} s", "push pictures in order of their times")
         self._time = time
         return self._reading.push(self._extractor.track(_picture(picture)), time, lambda: time)
 
@@ -147,7 +153,7 @@ def extract(
     video: str | Path, *, start: float = 0.0, end: float | None = None, settings: LandmarkSettings | None = None
 ) -> Landmarks:
     """The landmarks of a video from start up to end (seconds). Raises BadClip if it is no video, or nobody is seen in it."""
-    settings = settings or LandmarkSettings()
+    settings = settings or resolve("landmarks", {}, {})
     path = Path(video)
     return _tracked(clip_frames(ClipSource(path, "video", str(path), start=start, end=end), settings), settings)
 
@@ -183,7 +189,7 @@ def _tracked(frames: Iterable[Frame], settings: LandmarkSettings) -> Landmarks:
     check_mediapipe()
     extractor = Extractor(settings)
     try:
-        return extractor.extract(frames).landmarks
+        return without_private_points(extractor.extract(frames).landmarks, settings)
     finally:
         extractor.close()
 

@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from asl.pipelines.translation.json_schema import LiveWordOutput
+
 #: Size of the skeleton in braille characters; each has two by four dots.
 WIDTH, HEIGHT = 44, 18
 MAX_WORDS = 12
@@ -73,9 +75,14 @@ def write_word(word, as_json: bool) -> None:
     """Prints a final word on stdout, and flushes it."""
     token = word.token
     if as_json:
-        record = {"gloss": token.gloss, "start": round(token.start, 3), "end": round(token.end, 3)}
-        record |= {"confidence": round(token.confidence, 4), "delay_ms": round(1000 * word.delay, 1)}
-        record |= {"runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up]}
+        record: LiveWordOutput = {
+            "gloss": token.gloss,
+            "start": round(token.start, 3),
+            "end": round(token.end, 3),
+            "confidence": round(token.confidence, 4),
+            "delay_ms": round(1000 * word.delay, 1),
+            "runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up],
+        }
         print(json.dumps(record, ensure_ascii=False))
     else:
         runners_up = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)

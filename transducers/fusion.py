@@ -135,8 +135,8 @@ def movements() -> tuple[str, ...]:
 @lru_cache(maxsize=2)
 def _table(name: str) -> Mapping[tuple[str, str], str]:
     """(The verb's handshape or movement, class of objects) → that of the fused sign."""
-    rows = [list(row.values()) for row in _rows(name)]
-    return {(verb_value, object_class): result for verb_value, object_class, result in rows}
+    verb_column, class_column = list(_rows(name)[0])[:2]
+    return {(row[verb_column], row[class_column]): row["result"] for row in _rows(name)}
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -15,6 +15,10 @@ from asl.pipelines.workspace.errors import BadInput
 NOTHING_DONE, SOME_FAILED = 2, 3
 
 
+#: Formats that hold several clips in one file; the others hold one clip per file.
+JOINT_FORMATS = ("text", "json", "tsv")
+
+
 class OutputFormat(StrEnum):
     """Output format of translations."""
 
@@ -107,7 +111,7 @@ class _Target:
     """
 
     def __init__(self, formats: list[str], output: str | None, clips: int):
-        joint = all(name in ("text", "json", "tsv") for name in formats)
+        joint = all(name in JOINT_FORMATS for name in formats)
         self.formats, self.file, self.folder = formats, None, None
         if output in (None, "-"):
             if len(formats) > 1 or not (joint or clips == 1):

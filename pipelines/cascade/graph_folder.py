@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from asl.models.features.tiers import FORM, FORMS, FUSED, PLAIN
+from asl.models.features.tiers import FORM, FORMS, FUSED, NO_GLOSS, PLAIN
 from asl.models.units import part_scores
 from asl.pipelines.cascade.units.codebooks import Coder, coder_from_arrays
-from asl.pipelines.cascade.units.frame_labels import NO_GLOSS, FrameLabels
+from asl.pipelines.cascade.units.frame_labels import FrameLabels
 from asl.pipelines.cascade.units.gaussian_emissions import GaussianEmissions, emissions_from_arrays
 from asl.pipelines.recogniser.model import Model, find_made_folder
 from asl.pipelines.recogniser.reading import Reading

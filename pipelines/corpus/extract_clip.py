@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
@@ -126,7 +127,12 @@ def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
         landmarks = landmarks.between(*effective_range(source, landmarks.seconds))
     if len(landmarks) == 0:
         raise BadClip("empty-range", f"there are no frames between {source.start} and {source.end} s")
-    if np.isnan(landmarks.points).all():
-        raise BadClip("no-signer", "there are no landmarks in any frame")
-    write_pose(task.pose, without_private_points(landmarks, settings))
+    write_pose(task.pose, usable_landmarks(landmarks, settings))
     return len(landmarks)
+
+
+def usable_landmarks(landmarks: Landmarks, settings: LandmarkSettings) -> Landmarks:
+    """Landmarks from elsewhere, without what the privacy settings leave out. Raises BadClip if nobody is seen in any frame."""
+    if len(landmarks) == 0 or np.isnan(landmarks.points).all():
+        raise BadClip("no-signer", "there are no landmarks in any frame")
+    return without_private_points(landmarks, settings)

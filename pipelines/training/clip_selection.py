@@ -34,7 +34,7 @@ def select_clips(clips: Sequence[Clip], min_clips: int) -> ClipSelection:
     alphabet = Alphabet(tuple(sorted(word for word, count in counts.items() if count >= min_clips)))
     if len(alphabet) < 2:
         raise BadInput(
-            f"{len(alphabet)} glosses have {min_clips} training clips or more, but a model needs two",
+            f"glosses with {min_clips} training clips or more: {len(alphabet)}, but a model needs two",
             "lower --min-clips or add clips",
         )
     usable = [i for i in labelled if all(word in alphabet for word in clips[i].glosses)]

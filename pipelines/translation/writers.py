@@ -14,8 +14,6 @@ from asl.pipelines.translation.json_schema import ClipOutput, PathStepOutput, To
 from asl.pipelines.workspace.files import write_atomically
 
 SCHEMA_VERSION = 1
-#: Formats that hold several clips in one file; the others hold one clip per file.
-JOINT_FORMATS = ("text", "json", "tsv")
 ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt": ".vtt", "eaf": ".eaf"}
 #: Minimum duration of a caption: shorter ones cannot be read.
 MIN_CAPTION_SECONDS = 0.4

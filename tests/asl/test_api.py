@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import asl
+from asl.models.features.holistic import FACE, RIGHT_HAND
 from tests.made_up_signing import signing
 from tests.running_asl import run_asl
 
@@ -89,12 +90,26 @@ def test_wrong_input_is_refused(recogniser, tmp_path):
         recogniser.translate([np.zeros((8, 8, 3))], fps=25)
     with pytest.raises(asl.BadClip):
         recogniser.translate(tmp_path / "nothing.mp4")
+    nobody = asl.Landmarks(np.full((30, 543, 3), np.nan, np.float32), 25.0)
+    for clip in (nobody, asl.Landmarks(np.empty((0, 543, 3), np.float32), 25.0)):
+        with pytest.raises(asl.BadClip, match="no landmarks"):
+            recogniser.translate(clip)
     with pytest.raises(asl.BadInput, match="phon63") as refused:
         asl.features(signing(0), "phon63")
     assert refused.value.hint == "did you mean 'phon36'?"
     assert refused.value.__notes__ == ["hint: did you mean 'phon36'?"]
     with pytest.raises(asl.BadInput, match="not open"):
         recogniser.stream().push(np.zeros((8, 8, 3), np.uint8), 0.0)
+
+
+def test_privacy_settings_hold_for_programs_as_for_commands(trained, tmp_path, monkeypatch):
+    asl.write_pose(tmp_path / "clip.pose", signing(0))
+    monkeypatch.setenv("ASL_LANDMARKS_FACE_MESH", "false")
+    for recogniser in (asl.load(), asl.load(workspace=trained)):
+        for clip in (tmp_path / "clip.pose", signing(0)):
+            landmarks = recogniser.translate(clip, isolated=True).landmarks
+            assert np.isnan(landmarks.points[:, FACE]).all()
+            assert np.isfinite(landmarks.points[:, RIGHT_HAND]).any()
 
 
 @pytest.mark.slow
@@ -109,5 +124,7 @@ def test_pictures_and_streams_read_what_the_file_reads(recogniser, real_data):
     assert recogniser.translate((picture for _, picture in frames), fps=fps).glosses == glosses
     with recogniser.stream() as stream:
         words = [word for time, picture in frames for word in stream.push(picture, time)] + stream.finish()
+        with pytest.raises(asl.BadInput, match="after one"):
+            stream.push(frames[0][1], frames[0][0])
     assert tuple(word.gloss for word in words) == glosses
     assert all(word.final and 0 <= word.start < word.end and 0 < word.confidence <= 1 for word in words)

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-#: Value of `FrameLabels.gloss` for frames between signs, and for units whose gloss the encoder does not know.
-NO_GLOSS = 0
-
 
 @dataclass
 class FrameLabels:
     """The input labels 1…N of the cascade. The score of a frame adds its part tables and the encoder's gloss.
 
-    rows: (N, P) row of each part's table. gloss: (N,) label of the gloss in the encoder, or NO_GLOSS. peak: (N,) whether CTC
-    must output the gloss there; elsewhere it may output a blank. durations: (N,) mean frames. names: (N,) for people. unit: (N,)
-    the unit that is seen. The field names are keys of graph.json.
+    rows: (N, P) row of each part's table. gloss: (N,) label of the gloss in the encoder; NO_GLOSS between signs, and where the
+    encoder does not know the gloss. peak: (N,) whether CTC must output the gloss there; elsewhere it may output a blank.
+    durations: (N,) mean frames. names: (N,) for people. unit: (N,) the unit that is seen. The field names are keys of graph.json.
     """
 
     rows: list[tuple[int, ...]] = field(default_factory=list)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asl.models.features.tiers import NO_GLOSS
 from asl.pipelines.cascade.units.coarticulation import Coarticulation
-from asl.pipelines.cascade.units.frame_labels import NO_GLOSS, FrameLabels
+from asl.pipelines.cascade.units.frame_labels import FrameLabels
 from asl.pipelines.cascade.units.inventory import Inventory, SignVariant, unseen_fused_forms
 from asl.pipelines.cascade.units.segments import GlossTuple
 from asl.transducers.glossing import is_reference, is_single_letter
