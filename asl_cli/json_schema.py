@@ -151,7 +151,7 @@ class TrainStage3Output(StageOutput):
 class BundleVariant(TypedDict):
     """The encoder in one format."""
 
-    name: Annotated[str, "`torch`, `onnx` or `int8`."]
+    name: Annotated[str, "`torch`, `onnx`, `int8`, or `before pruning`."]
     bytes: Annotated[int, "Size of its file."]
     off: Annotated[float, "Largest difference of log-probabilities from torch, nats."]
     agree: Annotated[float, "Share of the clips with the same top-1 as torch, 0-1."]
@@ -170,7 +170,7 @@ class ExportOutput(StageOutput):
 class ProfileVariant(TypedDict):
     """Times of a way to run the recogniser."""
 
-    engine: Annotated[str, "`torch`, `onnx` or `int8`."]
+    engine: Annotated[str, "`torch`, `onnx`, `int8`, or a pruned model."]
     decoder: Annotated[str, "The decoder."]
     mode: Annotated[str, "`stream`, frame by frame, or `batch`, whole clips."]
     steps: Annotated[dict[str, dict[str, float]], "Milliseconds per frame of each step: `p50`, `p95`, `p99`."]
@@ -180,14 +180,14 @@ class ProfileOutput(CommandOutput):
     """`asl profile`"""
 
     device: Annotated[str, "`cpu` or `cuda`."]
-    machine: Annotated[Figures, "The machine and the versions of the libraries."]
+    machine: Annotated[Figures, "Processor, cores, system and version of Python."]
     model: Annotated[Figures, "Name of the model, and its number of glosses."]
     videos: Annotated[list[Figures], "The videos."]
     frames: Annotated[int, "Frames that were timed."]
     main: Annotated[dict[str, str], "The variant of `steps`: `engine`, `decoder`, `mode`."]
     steps: Annotated[dict[str, dict[str, float]], "Milliseconds per frame of each step: `p50`, `p95`, `p99`."]
     frames_per_second: Annotated[float, "Frames per second of all steps together."]
-    peak_memory_mb: Annotated[float | None, "Peak memory of the process."]
+    peak_memory_mb: Annotated[float, "Peak memory of the process."]
     cold_start_seconds: Annotated[float | None, "Time from the start of a new process to its first output; null with CUDA."]
     budget: Annotated[dict[str, float], "The budget of each step and of all together, milliseconds."]
     over_budget: Annotated[list[str], "Messages about steps whose p95 exceeds the budget."]

@@ -59,7 +59,10 @@ class EvaluateResults(TypedDict):
     model: Annotated[str, "Name of the model."]
     split: Annotated[str, "The split."]
     split_by: Annotated[str, "How the clips were split: given, group or random."]
-    outside_vocabulary: Annotated[dict[str, int], "Glosses outside the vocabulary, with their counts; they are left out."]
+    outside_vocabulary: Annotated[
+        dict[str, int],
+        "Glosses outside the vocabulary, with their counts. One-sign clips of them are left out; sentences count them as errors.",
+    ]
     synthetic: NotRequired[Annotated[int, "Number of synthetic clips: the results say nothing about accuracy on ASL."]]
     signs: NotRequired[Annotated[int, "Clips of one sign."]]
     vocabulary: NotRequired[Annotated[int, "Size of the vocabulary of the model."]]

@@ -5,7 +5,7 @@ rendered as video and tracked. Then the cascade reads the clips. Nothing here sa
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract import run_extract
 from asl.pipelines.corpus.sources import synthetic
-from asl.pipelines.jobs.processes import Workers
+from asl.pipelines.jobs.processes import WorkerPool, Workers
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.model import find_model
 from asl.pipelines.recogniser.torch_model import load_model
@@ -27,13 +27,14 @@ from asl.pipelines.translation.whole_clips import translate_landmarks
 from asl.pipelines.translation.writers import Translation, write_overlay
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.folder import Workspace, create_workspace, open_workspace
-from asl.pipelines.workspace.progress import Progress, Silent
+from asl.pipelines.workspace.progress import Progress
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 SIGNS = (
     "MOM", "DAD", "GIRL", "WANT", "LIKE", "BOOK", "BALL", "CUP", "MILK", "HAPPY", "NOW", "TOMORROW", "WHERE", "HELLO",
 )  # fmt: skip
 TRAINING = {"synthetic": True, "signs": 0, "clips": 16, "sentences": 300, "signers": 14, "first_signer": 0, "video": False}
-TRAINING |= {"split_by": "group", "test_share": 0.0, "validation_share": 0.0}
+TRAINING |= {"by": "group", "test_share": 0.0, "validation_share": 0.0}
 #: Synthetic clips are marked in time, so the gloss of every frame is trained as well.
 RECIPE = {"epochs": 16, "batch_size": 16, "frames": 1.0, "threads": 1}
 #: The signer of the rendered clips is none of those that the recogniser learned from; each seed of the demo has another one.
@@ -82,17 +83,22 @@ def run_demo(folder: Path, progress: Progress, *, seed: int = 0) -> DemoResult:
     workspace, words = _workspace(folder)
     result = DemoResult(folder, workspace.reports / "demo.html")
     sources = _clips(workspace, words, seed)
-    with ThreadPoolExecutor(1) as beside:
-        # Training uses one core: the other renders and tracks.
+    job = (_render_and_track, sources, workspace.settings("landmarks", {}))
+    with WorkerPool(Workers(1)) as beside:
+        # Training uses one core: a process on the other renders and tracks. It ends with this one.
         progress.say("on one core: a synthetic signer that is in no training clip is rendered as video and tracked by MediaPipe")
-        tracked = beside.submit(_render_and_track, workspace, sources)
+        tracked = beside.submit(*job)
         reader, result.training_clips = _learn(workspace, words, seed, progress)
         progress.say("4/4 reading the videos")
-        for clip, outcome in zip(sources, tracked.result(), strict=True):
-            if isinstance(outcome, BadClip):
-                result.failed.append((clip.name, outcome.message))
-            else:
-                result.clips.append(_read(workspace, clip, outcome, reader))
+        try:
+            outcomes = tracked.result()
+        except BrokenProcessPool:
+            outcomes = beside.run_alone(*job).result()
+    for clip, outcome in zip(sources, outcomes, strict=True):
+        if isinstance(outcome, BadClip):
+            result.failed.append((clip.name, outcome.message))
+        else:
+            result.clips.append(_read(workspace, clip, outcome, reader))
     result.seconds = time.monotonic() - clock
     _write_report(result)
     return result
@@ -117,16 +123,14 @@ def _clips(workspace: Workspace, words: Path, seed: int) -> list[ClipSource]:
     return [synthetic.source(recipe, words, workspace.synthetic) for recipe in recipes]
 
 
-def _render_and_track(workspace: Workspace, sources: list[ClipSource]) -> list[Path | BadClip]:
+def _render_and_track(sources: list[ClipSource], settings: LandmarkSettings) -> list[Path | BadClip]:
     """The `.pose` file of each clip, or why there is none. What an earlier run left is used again."""
-    synthetic.render([clip for clip in sources if not clip.path.is_file()], Workers(1), Silent())
+    for clip in sources:
+        if not clip.path.is_file():
+            performances.render(performances.parse_recipe(clip.layout), clip.path)
     tasks = [extract_clip.Task(clip, clip.path.with_suffix(".pose")) for clip in sources]
     missing = [task for task in tasks if not task.pose.is_file()]
-    failed = {
-        task.source: outcome
-        for task, outcome in extract_clip.run(missing, workspace.settings("landmarks", {}), Workers(1))
-        if isinstance(outcome, BadClip)
-    }
+    failed = {task.source: outcome for task, outcome in extract_clip.run(missing, settings, None) if isinstance(outcome, BadClip)}
     return [failed.get(task.source, task.pose) for task in tasks]
 
 

@@ -16,7 +16,9 @@ def scale(
     vocab: Annotated[
         str,
         typer.Option(
-            "--vocab", help="Vocabulary sizes, e.g. 100,300,500. Default: as many as the data allows.", rich_help_panel=PANEL
+            "--vocab",
+            help="Vocabulary sizes, e.g. 100,300,500. Default: 10, 20, 50, 100, … up to the glosses of the data.",
+            rich_help_panel=PANEL,
         ),
     ] = "",
     min_samples_per_gloss: Annotated[

@@ -94,7 +94,7 @@ class Extractor:
             visibility.append(_visibility(result))
             pictures.add(frame.picture)
         if len(times) < MIN_FRAMES:
-            raise BadClip("too-short", f"it has {len(times)} frames; at least {MIN_FRAMES} are needed")
+            raise BadClip("too-short", f"frames in the clip: {len(times)}; at least {MIN_FRAMES} are needed")
         stacked = np.stack(points)
         if np.isnan(stacked[:, COMPONENTS["pose"], 0]).all():
             raise BadClip("no-signer", "no person was found in any frame")

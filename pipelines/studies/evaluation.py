@@ -146,7 +146,8 @@ def _gloss_row(names, truth, best, rank, index: int) -> dict[str, Any]:
 def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, Any]:
     """Word error rates of sentences for each decoder.
 
-    cascade_less_ctc_beam: how much lower the cascade's rate is, paired by clip, with its interval.
+    cascade_less_ctc_beam: the cascade's rate minus that of beam search, paired by clip, with its
+    interval; negative if the cascade is better.
     """
     references = [list(sentence.clip.glosses) for sentence in sentences]
     results: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}

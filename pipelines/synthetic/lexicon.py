@@ -51,8 +51,6 @@ THUMBS = {
     "between": ((0.30, 0.85, 0.43), (0.0, 0.85, 0.53), (-0.25, 0.80, 0.54)),
 }
 _SPREADS = (1.0, 0.2, -0.6, -1.4)
-#: Size of a handshape vector: three joint angles and a spread for each of four fingers, and three directions of the thumb.
-SHAPE_SIZE = 25
 
 
 @dataclass(frozen=True)

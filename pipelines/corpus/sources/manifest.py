@@ -14,7 +14,6 @@ from asl.transducers.glossing import parse_glosses
 
 REQUIRED = ("path", "gloss")
 OPTIONAL = ("signer", "group", "split", "start", "end")
-MAX_ROWS = 5_000_000
 
 
 def read(file: Path) -> tuple[list[ClipSource], list[str]]:

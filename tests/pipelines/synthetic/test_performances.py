@@ -28,8 +28,8 @@ def tiers(performance) -> dict[str, list[Segment]]:
 def test_a_recipe_gives_the_same_bytes_in_another_process():
     code = (
         "import hashlib, json, sys\n"
-        "from asl.pipelines.synthetic import performances as corpus\n"
-        "landmarks = corpus.landmarks(corpus.parse_recipe(sys.argv[1]))\n"
+        "from asl.pipelines.synthetic import performances\n"
+        "landmarks = performances.landmarks(performances.parse_recipe(sys.argv[1]))\n"
         "print(hashlib.sha256(landmarks.points.tobytes()).hexdigest())"
     )
     for recipe in (RECIPE, replace(RECIPE, gloss="BOOK", signer=2)):
