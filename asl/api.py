@@ -77,7 +77,7 @@ class Recogniser:
 
         Raises BadClip if the clip cannot be used, BadInput if an option does not fit, and AslError if there is no cascade.
         """
-        path = Path(clip) if isinstance(clip, str | Path) else UNNAMED
+        path = _existing(clip) if isinstance(clip, str | Path) else UNNAMED
         reader = self._with_decoder(decoder or self._reader.settings.decoder)
         return translate_landmarks(path, self._landmarks(clip, fps), reader, isolated=isolated, phonology=phonology)
 
@@ -86,6 +86,8 @@ class Recogniser:
 
         fps: the rate of the pictures, if it is even and known. Raises BadInput if the model needs whole clips.
         """
+        if fps is not None and not fps > 0:
+            raise BadInput(f"the rate of the pictures is {fps}", "leave fps out if it is not known")
         return Stream(self._with_decoder(decoder or self._reader.settings.decoder), self._tracking(), fps)
 
     def _with_decoder(self, name: str) -> Reader:
@@ -105,8 +107,12 @@ class Recogniser:
             if path.suffix.lower() == ".pose":
                 return usable_landmarks(read_pose(path), self._tracking())
             return extract(path, settings=self._tracking())
-        if not fps:
-            raise BadInput("the rate of the pictures is not known", "pass fps=25, or whatever their rate is")
+        if getattr(clip, "ndim", 4) == 3 or not isinstance(clip, Iterable):
+            raise BadInput(
+                f"a clip is a path, Landmarks, or pictures, got {type(clip).__name__}", "for points: asl.Landmarks(points, fps)"
+            )
+        if fps is None or not fps > 0:
+            raise BadInput(f"the rate of the pictures is {fps}", "pass fps=25, or whatever their rate is")
         frames = (Frame(index / fps, _picture(picture)) for index, picture in enumerate(clip))
         return _tracked(frames, self._tracking())
 
@@ -154,13 +160,13 @@ def extract(
 ) -> Landmarks:
     """The landmarks of a video from start up to end (seconds). Raises BadClip if it is no video, or nobody is seen in it."""
     settings = settings or resolve("landmarks", {}, {})
-    path = Path(video)
+    path = _existing(video)
     return _tracked(clip_frames(ClipSource(path, "video", str(path), start=start, end=end), settings), settings)
 
 
 def read_pose(path: str | Path) -> Landmarks:
     """The landmarks of a `.pose` file of MediaPipe Holistic's points. Raises BadClip if it is none, or damaged."""
-    return pose_files.read_pose(Path(path))
+    return pose_files.read_pose(_existing(path))
 
 
 def write_pose(path: str | Path, landmarks: Landmarks) -> None:
@@ -176,8 +182,18 @@ def features(landmarks: Landmarks, name: str = "phon36", *, fps: float = 25.0) -
     """
     if name not in FEATURE_SETS:
         raise BadInput(f"there are no features '{name}'", nearest_hint(name, FEATURE_SETS))
+    if not isinstance(landmarks, Landmarks):
+        raise BadInput(f"features are computed from Landmarks, got {type(landmarks).__name__}", "asl.Landmarks(points, fps)")
+    if not fps > 0:
+        raise BadInput(f"{fps} frames per second", "pass fps=25, or another positive rate")
     values, _ = compute_features(landmarks, replace(FeatureSettings(), features=name, fps=fps))
     return values
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).exists():
+        raise BadInput(f"{path} does not exist", "check the path")
+    return Path(path)
 
 
 def _decoding(workspace: Workspace | None, decoder: str | None = None) -> DecodeSettings:

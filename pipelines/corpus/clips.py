@@ -11,7 +11,7 @@ from typing import Any, Literal
 from asl.models.features.tiers import Segment
 from asl.pipelines.synthetic.signers import SYNTHETIC_PREFIX
 from asl.pipelines.workspace.errors import StageMissing
-from asl.pipelines.workspace.files import write_atomically
+from asl.pipelines.workspace.files import file_hash, write_atomically
 
 SPLITS = ("train", "validation", "test")
 _SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "dev": "validation"} | {
@@ -98,9 +98,21 @@ def read_clips(path: Path) -> list[Clip]:
         with open(path, encoding="utf-8") as file, garbage_collection_paused():
             return [_clip(json.loads(line)) for line in file]
     except FileNotFoundError as error:
-        raise StageMissing("this workspace has no clips yet", "asl extract --videos DIR (or --poses, --landmarks)") from error
+        raise _no_clips() from error
     except (ValueError, TypeError, KeyError) as error:
         raise StageMissing(f"{path.name} is damaged: {error}", "write it again with: asl extract --force") from error
+
+
+def clips_hash(path: Path) -> str:
+    """SHA-256 of the list of clips. Raises StageMissing if there are none yet."""
+    try:
+        return file_hash(path)
+    except FileNotFoundError as error:
+        raise _no_clips() from error
+
+
+def _no_clips() -> StageMissing:
+    return StageMissing("this workspace has no clips yet", "asl extract --videos DIR (or --poses, --landmarks)")
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asl.pipelines.workspace.files import file_hash, write_json
+from asl.pipelines.corpus.clips import clips_hash
+from asl.pipelines.workspace.files import write_json
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 
@@ -30,7 +31,7 @@ def forget(folder: Path) -> None:
 def plan_of(stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapping[str, str], code: int) -> Plan:
     """The plan of a stage that makes a model from the clips and `inputs`. parts: its settings, without HARDWARE_SETTINGS."""
     settings = {key: value for key, value in settings_of(*parts).items() if key not in HARDWARE_SETTINGS}
-    return Plan(stage, settings, {"clips": file_hash(workspace.clips_file), **inputs}, code)
+    return Plan(stage, settings, {"clips": clips_hash(workspace.clips_file), **inputs}, code)
 
 
 def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool, output: str = "model") -> Decision:

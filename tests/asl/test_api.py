@@ -84,12 +84,26 @@ def test_wrong_input_is_refused(recogniser, tmp_path):
         recogniser.translate(signing(0), decoder="gready")
     with pytest.raises(asl.AslError, match="cascade"):
         recogniser.translate(signing(0), decoder="cascade")
-    with pytest.raises(asl.BadInput, match="rate of the pictures"):
-        recogniser.translate([np.zeros((8, 8, 3), np.uint8)])
+    for fps in (None, -3, 0):
+        with pytest.raises(asl.BadInput, match=f"rate of the pictures is {fps}"):
+            recogniser.translate([np.zeros((8, 8, 3), np.uint8)], fps=fps)
+    for clip in (None, 5, signing(0).points):
+        with pytest.raises(asl.BadInput, match="a clip is a path, Landmarks, or pictures"):
+            recogniser.translate(clip, fps=25)
+    with pytest.raises(asl.BadInput, match="got ndarray"):
+        asl.features(signing(0).points)
+    with pytest.raises(asl.BadInput, match="-1 frames per second"):
+        asl.features(signing(0), fps=-1)
+    with pytest.raises(asl.BadInput, match="rate of the pictures is -1"):
+        recogniser.stream(fps=-1)
     with pytest.raises(asl.BadInput, match="uint8"):
         recogniser.translate([np.zeros((8, 8, 3))], fps=25)
-    with pytest.raises(asl.BadClip):
-        recogniser.translate(tmp_path / "nothing.mp4")
+    for read in (recogniser.translate, asl.extract, asl.read_pose):
+        with pytest.raises(asl.BadInput, match=r"nothing\.mp4 does not exist"):
+            read(tmp_path / "nothing.mp4")
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(asl.BadClip, match="empty"):
+        recogniser.translate(tmp_path / "empty.mp4")
     nobody = asl.Landmarks(np.full((30, 543, 3), np.nan, np.float32), 25.0)
     for clip in (nobody, asl.Landmarks(np.empty((0, 543, 3), np.float32), 25.0)):
         with pytest.raises(asl.BadClip, match="no landmarks"):

@@ -110,7 +110,7 @@ def test_copies_across_splits_are_refused_dropped_or_allowed(workspace, asl, tmp
 
 
 def test_earlier_stages_are_asked_for(workspace, asl, tmp_path):
-    for words in (("train-ctc",), ("evaluate",), ("build-fst",), ("export",)):
+    for words in (("train-ctc",), ("evaluate",), ("build-fst",), ("export",), ("ablate",), ("scale",)):
         done = asl(*words, "-w", workspace, check=4)
         assert "hint: asl " in done.stderr
     # Only reading needs no earlier stage: asl has a model of its own, and says that it is that one.
