@@ -55,7 +55,7 @@ def test_signs_names_and_texts_from_elsewhere(signed, tmp_path):
     run_asl("build-fst", "-w", workspace, *free, check=0)
     card = json.loads((workspace / "graphs" / "free" / "graph.json").read_text())
     assert {"fs-A", "fs-N"} < set(card["glosses"])
-    with_context = ("--assimilation", "1", "--reduction", "2", "--anticipation", "1", "--no-tune", "--arpa")
+    with_context = ("--assimilation", "6", "--reduction", "3", "--anticipation", "6", "--no-tune", "--arpa")
     done = run_asl(
         "build-fst", "-w", workspace, *with_context, workspace / "graphs" / "more" / "G.arpa", "--format", "json", check=0
     )
