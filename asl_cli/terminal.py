@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
 from asl.pipelines.workspace.metric_labels import metric_label
@@ -92,6 +90,20 @@ def _duplicate_stderr():
         return sys.stderr
 
 
+def _bars(console: Console):
+    """Progress bars on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # not for a help text
+
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    ]
+    return Progress(*columns, console=console, transient=True)
+
+
 class TerminalProgress:
     """Progress as a bar on a terminal, else as a line every few seconds; with --quiet, warnings only."""
 
@@ -111,14 +123,7 @@ class TerminalProgress:
         self._name, self._total, self._done = task, total, 0
         self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
         if self._console.is_terminal and not self._quiet and total:
-            columns = [
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-            ]
-            self._bars = Bars(*columns, console=self._console, transient=True)
+            self._bars = _bars(self._console)
             self._bars.start()
             self._task = self._bars.add_task(task, total=total, note="")
 
