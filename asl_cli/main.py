@@ -11,23 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from asl import __version__
-from asl.cli.commands import (
-    ablate,
-    build_fst,
-    demo,
-    evaluate,
-    export,
-    extract,
-    init,
-    pretrain,
-    profiling,
-    scale,
-    status,
-    train_ctc,
-    train_stage3,
-    translate,
-)
-from asl.cli.options import help_text
+from asl.cli.command_list import CONTEXT, MARKUP, SUMMARIES, LazyCommands, help_text
 from asl.cli.terminal import print_error
 from asl.pipelines.workspace.errors import AslError
 
@@ -36,9 +20,9 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 app = typer.Typer(
     name="asl",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 some items failed, "
     "4 an earlier stage is missing, 130 interrupted.",
 )
@@ -55,21 +39,7 @@ def root(
     """
 
 
-app.callback(help=help_text(root))(root)
-app.command("demo")(demo.demo)
-app.command("init")(init.init)
-app.command("status")(status.status)
-app.command("extract")(extract.extract)
-app.command("pretrain")(pretrain.pretrain)
-app.command("train-ctc")(train_ctc.train_ctc)
-app.command("evaluate")(evaluate.evaluate)
-app.command("build-fst")(build_fst.build_fst)
-app.command("train-stage3")(train_stage3.train_stage3)
-app.command("ablate")(ablate.ablate)
-app.command("scale")(scale.scale)
-app.command("export")(export.export)
-app.command("profile")(profiling.profile)
-app.command("translate")(translate.translate)
+app.callback(cls=LazyCommands, help=help_text(root))(root)
 
 
 def main() -> None:
@@ -139,8 +109,7 @@ def _verbose() -> bool:
 
 def _command() -> str:
     names = [word for word in sys.argv[1:2] if not word.startswith("-")]
-    commands = {command.name for command in app.registered_commands}
-    return " ".join(["asl", *(name for name in names if name in commands)])
+    return " ".join(["asl", *(name for name in names if name in SUMMARIES)])
 
 
 def _raise_interrupt(*_) -> None:

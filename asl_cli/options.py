@@ -95,16 +95,11 @@ def command(*sections: str, stage: bool = False, study: bool = False, format: bo
         added = [_parameter(name, *spec) for name, spec in (settings | shared).items()]
         run.__signature__ = inspect.Signature([*(p.replace(kind=p.KEYWORD_ONLY) for p in function_parameters), *added])
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}
-        run.__doc__ = help_text(function)
+        run.__doc__ = function.__doc__
         del run.__wrapped__
         return run
 
     return decorate
-
-
-def help_text(function: Callable) -> str:
-    """The docstring of a command with each paragraph on one line, so that typer wraps it to the width of the terminal."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in (function.__doc__ or "").split("\n\n"))
 
 
 def _option(section: str, spec) -> tuple[Any, Any, Any]:

@@ -8,10 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-import typer
-
+from asl.cli.command_list import SUMMARIES, load_command
 from asl.cli.json_schema import OUTPUTS
-from asl.cli.main import DONE, INTERRUPTED, app
+from asl.cli.main import DONE, INTERRUPTED
 from asl.cli.options import PANELS
 from asl.pipelines.translation.json_schema import LiveWordOutput, TranslateOutput
 from asl.pipelines.workspace.errors import AslError, BadInput, SomeFailed, StageMissing
@@ -76,7 +75,7 @@ LIVE_EXAMPLE = (
 
 def pages() -> dict[str, str]:
     """Every page of the reference: its path below docs/reference, and its text."""
-    commands = typer.main.get_command(app).commands
+    commands = {name: load_command(name) for name in SUMMARIES}
     result = {"index.md": index(), "commands.md": command_index(commands)}
     result |= {f"commands/{name}.md": command_page(name, command) for name, command in commands.items()}
     result |= {"settings.md": settings_page(commands), "json.md": json_page(), "exit-codes.md": exit_code_page()}

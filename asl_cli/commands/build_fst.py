@@ -30,10 +30,10 @@ def build_fst(
     around: Annotated[str, typer.Option("--around", help="With --draw: only the part that concerns this gloss.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: output file. Default: in reports/.")] = None,
 ) -> None:
-    """Build the cascade of six transducers that decodes sentences: units, context, fusion, discourse, lexicon, grammar.
+    """Build the cascade of six transducers that decodes sentences.
 
-    Units are learned from the training clips. Weights are tuned on the validation clips. The language model G is estimated from
-    --text and the clips.
+    The six: units, context, fusion, discourse, lexicon, grammar. Units are learned from the training clips. Weights are tuned on
+    the validation clips. The language model G is estimated from --text and the clips.
     """
     workspace = call.find_workspace()
     if draw:

@@ -31,7 +31,7 @@ def evaluate(
         typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest."),
     ] = None,
 ) -> None:
-    """Evaluate a model: top-1, 5 and 10 accuracy on single signs, word error rate on sentences, with confidence intervals."""
+    """Evaluate a model: accuracy on single signs, word error rate on sentences, with confidence intervals."""
     workspace = call.find_workspace()
     from asl.pipelines.studies.evaluate import run_evaluate
     from asl.pipelines.studies.evaluation_report import headline

@@ -39,9 +39,10 @@ def export(
         Path | None, typer.Option("--web-runtime", help="Folder of the npm package onnxruntime-web. Default: npm downloads it.")
     ] = None,
 ) -> None:
-    """Export a model and its cascade as a bundle for asl translate --model BUNDLE, which needs neither torch nor Pynini.
+    """Export a model and its cascade as a bundle, which needs neither torch nor Pynini.
 
-    The exported networks are compared with torch on clips of the workspace; a bundle with different outputs is not written.
+    asl translate --model BUNDLE reads clips with it. The exported networks are compared with torch on clips of the
+    workspace; a bundle with different outputs is not written.
     """
     workspace = call.find_workspace()
     from asl.pipelines.deployment.export import run_export

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from asl.cli.command_list import SUMMARIES, load_command
+
 HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib", "cv2", "av", "numba")
 COMMANDS = {
     "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
@@ -42,24 +44,31 @@ def test_wrong_sources_are_found_before_anything_heavy_loads(tmp_path, asl):
 
 
 def test_only_commands_that_work_are_registered(asl):
-    from asl.cli.main import app
-
-    assert {command.name for command in app.registered_commands} == set(COMMANDS)
+    assert set(SUMMARIES) == set(COMMANDS)
     shown = asl("--help", check=0).stdout
     assert all(name in shown for name in COMMANDS)
     assert "Exit codes" in shown
 
 
-def test_options_are_the_settings_and_their_defaults():
-    import typer.main
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_command_begins_its_help_with_its_line_in_the_list(name):
+    assert load_command(name).help.split("\n\n")[0] == SUMMARIES[name]
 
-    from asl.cli.main import app
+
+def test_help_of_all_commands_imports_none_of_them():
+    code = "import sys; from asl.cli.main import app; app(['--help'], standalone_mode=False); print('LOADED', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    loaded = done.stdout.splitlines()[-1].split()[1:]
+    assert "asl.cli.main" in loaded
+    assert not [name for name in loaded if name.startswith(("asl.cli.commands", "asl.pipelines.workspace.settings"))]
+
+
+def test_options_are_the_settings_and_their_defaults():
     from asl.pipelines.workspace.settings.fields import default_of, option_name
     from asl.pipelines.workspace.settings.sections import SECTIONS
 
-    group = typer.main.get_command(app)
     for name, sections in COMMANDS.items():
-        options = {option.name: option for option in group.commands[name].params}
+        options = {option.name: option for option in load_command(name).params}
         for section in sections:
             for spec in fields(SECTIONS[section]):
                 option = options[spec.name]

@@ -12,6 +12,7 @@ import pytest
 import typer.main
 
 import asl
+from asl.cli.command_list import SUMMARIES, load_command
 from asl.cli.main import app
 from asl.pipelines.media.pose_files import write_pose
 from asl.pipelines.synthetic import performances
@@ -82,8 +83,7 @@ def calls_of_asl(text: str) -> Iterator[list[str]]:
 @cache
 def commands() -> dict[str, set[str]]:
     """The commands of `asl` and the options of each; "" are those of `asl` itself."""
-    group = typer.main.get_command(app)
-    return {"": _options(group)} | {name: _options(command) for name, command in group.commands.items()}
+    return {"": _options(typer.main.get_command(app))} | {name: _options(load_command(name)) for name in SUMMARIES}
 
 
 def _options(command) -> set[str]:

@@ -20,15 +20,14 @@ def test_the_reference_is_what_the_code_gives(reference):
 
 
 def test_every_command_setting_and_type_of_output_has_its_place(reference):
+    from asl.cli.command_list import SUMMARIES
     from asl.cli.json_schema import OUTPUTS
-    from asl.cli.main import app
     from asl.pipelines.workspace.settings.fields import section_fields
     from asl.pipelines.workspace.settings.sections import SECTIONS, environment_name
 
     pages = reference.pages()
-    names = {command.name for command in app.registered_commands}
-    assert {f"commands/{name}.md" for name in names} <= set(pages)
-    assert set(OUTPUTS) == names - {"translate"}
+    assert {f"commands/{name}.md" for name in SUMMARIES} <= set(pages)
+    assert set(OUTPUTS) == set(SUMMARIES) - {"translate"}
     variables = {environment_name(section, spec.name) for section, kind in SECTIONS.items() for spec in section_fields(kind)}
     assert all(f"`{variable}`" in pages["settings.md"] for variable in variables)
     assert all(f"{output.__name__}\n" in pages["json.md"] for outputs in OUTPUTS.values() for output in outputs)
