@@ -14,7 +14,9 @@ MAX_LISTED_FAILURES = 12
 @command("sources", "synthetic", "landmarks", "split", "cluster", stage=True)
 def extract(
     call: Call,
-    add: Annotated[bool, typer.Option("--add", help="Add to the clips of the workspace instead of replacing them.")] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add to the clips of the workspace instead of replacing them; all are split anew.")
+    ] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first clip that cannot be used.")] = False,
 ) -> None:
     """Extract landmarks from videos, .pose files, arrays or synthetic signers, and split the clips.

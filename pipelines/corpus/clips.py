@@ -52,7 +52,10 @@ class ClipSource:
 class Clip:
     """A clip whose landmarks are in the workspace; one line of clips.jsonl.
 
+    id: unique among all clips of the workspace; the name is unique only among clips that were extracted together.
     pose: `.pose` file in the workspace. digest: its SHA-256. fps, frames: of the stored landmarks.
+    split: train, validation or test as assigned by `asl extract`; "" if the clip is left out.
+    given_split: the split in its source, "" if there is none; None in lists of older versions, which did not store it.
     seen: shares of frames with pose, face, left hand and right hand.
     """
 
@@ -69,6 +72,7 @@ class Clip:
     frames: int
     seen: tuple[float, float, float, float]
     segments: tuple[Segment, ...] = field(default=())
+    given_split: str | None = ""
 
     @property
     def hands_seen(self) -> float:
@@ -128,7 +132,7 @@ def garbage_collection_paused() -> Iterator[None]:
 
 
 def _clip(record: Mapping[str, Any]) -> Clip:
-    values = {f.name: record[f.name] for f in fields(Clip)}
+    values = {f.name: record[f.name] for f in fields(Clip) if f.name != "given_split"}
     segments = tuple(Segment(**segment) for segment in values.pop("segments"))
     seen, glosses = tuple(values.pop("seen")), tuple(values.pop("glosses"))
-    return Clip(**values, seen=seen, glosses=glosses, segments=segments)
+    return Clip(**values, seen=seen, glosses=glosses, segments=segments, given_split=record.get("given_split"))

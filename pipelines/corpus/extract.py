@@ -1,12 +1,10 @@
 """`asl extract`: clips with landmarks from sources (SPEC §1, §14)."""
 
-import csv
-import io
 import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,11 @@ import numpy as np
 
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, read_clips, write_clips
-from asl.pipelines.corpus.copies import Duplicate, find_duplicates, trace
+from asl.pipelines.corpus.copies_across_splits import handle_copies
+from asl.pipelines.corpus.earlier_clips import EARLIER_CLIPS, earlier_clips, moved_warnings, split_settings
 from asl.pipelines.corpus.sources.gather import Gathered, gather
 from asl.pipelines.corpus.sources.synthetic import is_rendered, render
-from asl.pipelines.corpus.splits import Split, assign_splits, check_groups
+from asl.pipelines.corpus.splits import assign_splits, check_groups
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media import privacy
 from asl.pipelines.media.pose_files import read_pose
@@ -27,10 +26,11 @@ from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSettings, SplitSettings, SyntheticSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSettings, SyntheticSettings
 
 STAGE = "extract"
-CODE = 1
+#: Versions of the code that lists and splits the clips, and of that which makes their landmarks.
+CODE, LANDMARKS_CODE = 2, 1
 #: The settings that determine the landmarks of a video.
 TRACKER_SETTINGS = ("complexity", "detection_confidence", "tracking_confidence", "max_side")
 
@@ -81,7 +81,7 @@ def run_extract(
     be used are listed, and the others are extracted. Raises BadInput for invalid sources, and for duplicates across splits.
     """
     sources = _sources(workspace, flags)
-    landmarks, split = workspace.settings("landmarks", flags), workspace.settings("split", flags)
+    landmarks, split = workspace.settings("landmarks", flags), split_settings(workspace, flags, add=add)
     synthetic, cluster = workspace.settings("synthetic", flags), workspace.settings("cluster", flags)
     workers = Workers(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
     with workspace.locked("asl extract"):
@@ -94,7 +94,7 @@ def run_extract(
             return ExtractionResult(Decision(True, "videos must be rendered first"), metrics, notes=gathered.notes)
         render(unrendered, workers, progress)
         jobs, unreadable = _jobs(workspace, gathered.clips, landmarks)
-        earlier = _earlier_clips(workspace, jobs) if add else []
+        earlier, warnings = earlier_clips(workspace, {job.id for job in jobs}) if add else ([], [])
         plan = _plan(gathered, jobs, earlier, sources, synthetic, landmarks, split)
         decision = _decide(workspace, plan, force)
         if not decision.run:
@@ -113,12 +113,13 @@ def run_extract(
             _list_failures(workspace, failures, gathered.missing)
             raise BadInput("none of the clips could be used", _failure_hint(failures))
         assigned = assign_splits(clips, split)
-        duplicates = _handle_duplicates(workspace, assigned, split)
+        duplicates = handle_copies(workspace, assigned, split)
         write_clips(workspace.clips_file, assigned.clips)
         _list_failures(workspace, failures, gathered.missing)
         metrics = summary(assigned.clips, failures, gathered.missing) | {"split_by": assigned.method} | duplicates
         metrics |= {"seconds": round(seconds, 1), "frames_per_second": round(frames / seconds, 1)} if frames else {}
-        notes = gathered.notes + assigned.warnings + _unrestricted_files(workspace, assigned.clips, landmarks)
+        notes = gathered.notes + warnings + assigned.warnings + moved_warnings(earlier, assigned.clips)
+        notes += _unrestricted_files(workspace, assigned.clips, landmarks)
         result = ExtractionResult(decision, metrics, failures, gathered.missing, notes)
         result.report = _report(workspace, assigned.clips, result)
         workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics)
@@ -154,18 +155,13 @@ def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkS
             continue
         details = tracker_settings if clip.kind == "video" else clip.layout
         restrictions = [dict(privacy.restrictions(settings))] if privacy.restrictions(settings) else []
-        digest = value_hash([CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, details, *restrictions])
+        digest = value_hash(
+            [LANDMARKS_CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, details, *restrictions]
+        )
         id = f"{slug(Path(clip.name).stem)}-{value_hash([clip.name, digest])[:10]}"
         jobs.append(_Job(clip, id, workspace.landmarks / id[-2:] / f"{id}.pose"))
     hashes.save()
     return jobs, failures
-
-
-def _earlier_clips(workspace: Workspace, jobs: Sequence[_Job]) -> list[Clip]:
-    """The clips that are already in the workspace and are not extracted again."""
-    new = {job.id for job in jobs}
-    earlier = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
-    return [clip for clip in earlier if clip.id not in new]
 
 
 def _plan(gathered: Gathered, jobs, earlier, sources: SourceSettings, synthetic: SyntheticSettings, landmarks, split) -> Plan:
@@ -175,7 +171,7 @@ def _plan(gathered: Gathered, jobs, earlier, sources: SourceSettings, synthetic:
         "clips": value_hash(clips),
         "annotations": value_hash(segments),
         "missing": value_hash(gathered.missing),
-        "earlier clips": value_hash([clip.id for clip in earlier]),
+        EARLIER_CLIPS: value_hash([clip.id for clip in earlier]),
     }
     settings = settings_of(sources, synthetic, landmarks, split) if sources.synthetic else settings_of(sources, landmarks, split)
     return Plan(STAGE, {key: value for key, value in settings.items() if key not in ("workers", "time_limit")}, inputs, CODE)
@@ -231,8 +227,8 @@ def _clip(workspace: Workspace, job: _Job) -> Clip:
     seen = tuple(round(float(share), 4) for share in landmarks.present.mean(axis=0))
     return Clip(
         id=job.id, pose=workspace.relative(job.pose), digest=file_hash(job.pose), name=source.name, kind=source.kind,
-        glosses=source.glosses, group=source.group, signer=source.signer, split=source.split, fps=round(landmarks.fps, 4),
-        frames=len(landmarks), seen=seen, segments=source.segments,
+        glosses=source.glosses, group=source.group, signer=source.signer, split="", given_split=source.split,
+        fps=round(landmarks.fps, 4), frames=len(landmarks), seen=seen, segments=source.segments,
     )  # fmt: skip
 
 
@@ -244,54 +240,6 @@ def _unrestricted_files(workspace: Workspace, clips: Sequence[Clip], settings: L
     files = (path for folder in (workspace.landmarks, workspace.thumbnails) for path in folder.rglob("*.*"))
     count = sum(path.stem not in ids for path in files)
     return [f"{count} files of earlier runs, which may contain more, are still in landmarks/ and thumbnails/"] if count else []
-
-
-def _handle_duplicates(workspace: Workspace, assigned: Split, settings: SplitSettings) -> dict[str, int]:
-    """Finds clips with a copy in another split, lists them in duplicates.csv, and drops or allows them.
-
-    Returns figures for the table. Raises BadInput if there are any that are neither dropped nor allowed.
-    """
-    clips, listing = assigned.clips, workspace.folder / "duplicates.csv"
-    pairs = _pairs_across(workspace, clips)
-    if not pairs:
-        listing.unlink(missing_ok=True)
-        return {}
-    _list_pairs(listing, clips, pairs)
-    if settings.drop_duplicates:
-        dropped = {min(pair.first, pair.second, key=lambda i: SPLITS.index(clips[i].split)) for pair in pairs}
-        assigned.clips = [replace(clip, split="") if i in dropped else clip for i, clip in enumerate(clips)]
-        assigned.warnings.append(f"{len(dropped)} clips with a copy in another split are left out (see duplicates.csv)")
-        return {"left_out_as_duplicates": len(dropped)}
-    if settings.allow_duplicates:
-        assigned.warnings.append(
-            f"{len(pairs)} copies across splits are allowed: results will be too optimistic (see duplicates.csv)"
-        )
-        return {"duplicates_across_splits": len(pairs)}
-    first, second = clips[pairs[0].first], clips[pairs[0].second]
-    raise BadInput(
-        f"{len(pairs)} clips have a copy in another split, e.g. {first.name} ({first.split}) and {second.name} ({second.split})",
-        f"they are listed in {listing}; use --drop-duplicates, or --allow-duplicates with results that are too optimistic",
-    )
-
-
-def _pairs_across(workspace: Workspace, clips: Sequence[Clip]) -> list[Duplicate]:
-    if len({clip.split for clip in clips}) < 2:
-        return []
-    # Synthetic clips are never copies, and searching tens of thousands of them would take long.
-    real = [i for i, clip in enumerate(clips) if not clip.synthetic]
-    traces = [trace(read_pose(workspace.inside(clips[i].pose))) for i in real]
-    duplicates = find_duplicates(traces, lambda i, j: clips[real[i]].split != clips[real[j]].split)
-    return [Duplicate(real[pair.first], real[pair.second], pair.kind) for pair in duplicates]
-
-
-def _list_pairs(listing: Path, clips: Sequence[Clip], pairs: Sequence[Duplicate]) -> None:
-    buffer = io.StringIO()
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(("first", "split", "second", "split", "kind"))
-    for pair in pairs:
-        first, second = clips[pair.first], clips[pair.second]
-        table.writerow((first.name, first.split, second.name, second.split, pair.kind))
-    write_atomically(listing, buffer.getvalue())
 
 
 def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequence[str]) -> dict[str, Any]:

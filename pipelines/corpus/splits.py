@@ -1,11 +1,11 @@
 """Assignment of clips to training, validation and test: the data set's own split, else by group, else at random (SPEC §14)."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from asl.pipelines.corpus.clips import Clip
+from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SplitSettings
 from asl.pipelines.workspace.settings.fields import nearest_hint
@@ -21,7 +21,7 @@ class Split:
 
 
 def assign_splits(clips: Sequence[Clip], settings: SplitSettings) -> Split:
-    """Assigns each clip to a split. Raises BadInput if the requested split is impossible."""
+    """Assigns each clip to a split, whatever split it had before. Raises BadInput if the requested split is impossible."""
     held_out = settings.test_groups or settings.validation_groups
     method = "group" if held_out and settings.by == "auto" else _method(clips, settings.by)
     if method == "given":
@@ -34,7 +34,7 @@ def assign_splits(clips: Sequence[Clip], settings: SplitSettings) -> Split:
 
 
 def _method(clips: Sequence[Clip], by: str) -> str:
-    given = any(clip.split for clip in clips)
+    given = any(clip.given_split for clip in clips)
     grouped = len({clip.group for clip in clips if clip.group}) > 1
     if by == "given" and not given:
         raise BadInput("the data set has no split of its own", "use --split-by group or --split-by random")
@@ -48,9 +48,24 @@ def _method(clips: Sequence[Clip], by: str) -> str:
 
 
 def _given_split(clips: Sequence[Clip]) -> Split:
-    count = sum(not clip.split for clip in clips)
-    warnings = [f"{count} clips without a given split are used for training"] if count else []
-    return Split([clip if clip.split else replace(clip, split="train") for clip in clips], "given", warnings)
+    """The given splits. A clip without one goes where its group is, so that it does not bring the group into training."""
+    of_group: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        if clip.given_split and clip.group:
+            of_group[clip.group].add(clip.given_split)
+    assigned = [replace(clip, split=clip.given_split or _least_strict(of_group.get(clip.group, set()))) for clip in clips]
+    counts = Counter(clip.split for clip in assigned if not clip.given_split)
+    warnings = []
+    if counts["train"]:
+        warnings.append(f"{counts['train']} clips without a given split are used for training")
+    if followers := counts["validation"] + counts["test"]:
+        warnings.append(f"{followers} clips without a given split are used for validation or test, as others of their group")
+    return Split(assigned, "given", warnings)
+
+
+def _least_strict(splits: Set[str]) -> str:
+    """The first of train, validation and test that is among the splits; train if there are none."""
+    return next((name for name in SPLITS if name in splits), "train")
 
 
 def check_groups(groups: Iterable[str], settings: SplitSettings) -> None:

@@ -16,7 +16,7 @@ from tests.made_up_signing import signing
 
 
 def clip(index: int, group="", split="") -> Clip:
-    return Clip(f"c{index}", "", "", f"c{index}", "pose", ("A",), group, "", split, 25.0, 30, (1, 1, 1, 1))
+    return Clip(f"c{index}", "", "", f"c{index}", "pose", ("A",), group, "", "", 25.0, 30, (1, 1, 1, 1), given_split=split)
 
 
 @settings(max_examples=50, deadline=None)
@@ -41,9 +41,23 @@ def test_shares_are_approximate_and_independent_of_the_order_of_clips():
 
 
 def test_a_given_split_is_kept_and_other_clips_train():
-    split = assign_splits([clip(0, "a", "test"), clip(1, "a"), clip(2, "b", "validation")], SplitSettings())
-    assert (split.method, [clip.split for clip in split.clips]) == ("given", ["test", "train", "validation"])
-    assert "1 clips" in split.warnings[0]
+    split = assign_splits([clip(0, "a", "test"), clip(1, "c"), clip(2, "b", "validation"), clip(3)], SplitSettings())
+    assert (split.method, [clip.split for clip in split.clips]) == ("given", ["test", "train", "validation", "train"])
+    assert split.warnings == ["2 clips without a given split are used for training"]
+
+
+def test_a_clip_without_a_given_split_does_not_bring_its_group_into_training():
+    given_splits = [("a", "test"), ("b", "validation"), ("b", "test"), ("c", "test"), ("c", "train")]
+    given_clips = [clip(i, group, split) for i, (group, split) in enumerate(given_splits)]
+    split = assign_splits([*given_clips, clip(10, "a"), clip(11, "b"), clip(12, "c")], SplitSettings())
+    assert [clip.split for clip in split.clips[5:]] == ["test", "validation", "train"]
+    assert "2 clips without a given split are used for validation or test" in split.warnings[1]
+
+
+def test_splits_are_assigned_anew():
+    clips = [clip(i, group=f"g{i // 4}") for i in range(40)]
+    before = [replace(clip, split="train") for clip in clips]
+    assert assign_splits(before, SplitSettings()).clips == assign_splits(clips, SplitSettings()).clips
 
 
 def test_a_random_split_is_the_last_resort_and_warns():

@@ -1,0 +1,55 @@
+"""What `asl extract --add` takes over from the run before: its clips, and the settings of its split."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asl.pipelines.corpus.clips import Clip, read_clips
+from asl.pipelines.workspace.files import value_hash
+from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.settings.clips import SplitSettings
+
+#: Not taken over: whoever allows copies across splits has seen those of one run only.
+ALLOWED_ONCE = "allow_duplicates"
+#: The input of a record that identifies the clips of earlier runs.
+EARLIER_CLIPS = "earlier clips"
+
+
+def earlier_clips(workspace: Workspace, replaced: Collection[str]) -> tuple[list[Clip], list[str]]:
+    """The clips of the workspace except those that are extracted again (ids `replaced`), and warnings.
+
+    Raises StageMissing if the list of clips is damaged.
+    """
+    if not workspace.clips_file.is_file():
+        return [], []
+    record = workspace.state("extract")
+    clips = [_with_given_split(clip, record) for clip in read_clips(workspace.clips_file) if clip.id not in replaced]
+    unknown = sum(clip.given_split is None for clip in clips)
+    warning = f"an older asl did not store which split {unknown} clips had in their source: they are assigned anew"
+    return clips, [warning] if unknown and record.get("metrics", {}).get("split_by") == "given" else []
+
+
+def _with_given_split(clip: Clip, record: Mapping[str, Any]) -> Clip:
+    """In lists of older versions, the assigned split is the given one only if no run with --add mixed the two."""
+    inputs, metrics = record.get("inputs", {}), record.get("metrics", {})
+    is_given = metrics.get("split_by") == "given" and inputs.get(EARLIER_CLIPS) == value_hash([])
+    return replace(clip, given_split=clip.split) if clip.given_split is None and is_given else clip
+
+
+def split_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool) -> SplitSettings:
+    """The settings of the split. With `add`, those that are not set anywhere are as in the run before.
+
+    Otherwise a signer who was held out would be back in training as soon as clips are added.
+    """
+    recorded = workspace.state("extract").get("settings", {}) if add else {}
+    unset = {name for name, setting in workspace.setting_origins("split").items() if setting.origin == "default"}
+    kept = {name: recorded[name] for name in unset - {ALLOWED_ONCE} if name in recorded}
+    given = {name: value for name, value in flags.items() if value is not None}
+    return workspace.settings("split", kept | given)
+
+
+def moved_warnings(earlier: Sequence[Clip], clips: Sequence[Clip]) -> list[str]:
+    """A warning if clips are in another split than before: a model may have been trained on clips that are now for testing."""
+    before = {clip.id: clip.split for clip in earlier}
+    moved = sum(before.get(clip.id, clip.split) != clip.split for clip in clips)
+    return [f"{moved} earlier clips are in another split now: train again before you evaluate"] if moved else []
