@@ -35,7 +35,7 @@ _ABSENT = ("", "NA")
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of a clip. frames: tier → (T,) labels. clip: tier → label. UNKNOWN if there is none. level: 0, 1 or 2.
+    """Labels of a clip. frames: tier → (T,) labels. clip: tier → label. UNKNOWN if there is none.
 
     GLOSS_TIER in frames has the label of the gloss that is signed, NO_GLOSS between signs.
     """
@@ -45,7 +45,11 @@ class Labels:
 
     @property
     def level(self) -> int:
-        return 2 if self.clip or set(self.frames) - {BOUNDARY, GLOSS_TIER} else 1 if self.frames else 0
+        """How much of the clip itself is annotated: 0 nothing but glosses, 1 times, 2 phonology over time (SPEC §7).
+
+        Classes from a lexicon do not count. Every clip of a gloss has the same ones, and levels would follow the gloss.
+        """
+        return 2 if set(self.frames) - {BOUNDARY, GLOSS_TIER} else 1 if self.frames else 0
 
 
 @dataclass(frozen=True)

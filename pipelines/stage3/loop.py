@@ -32,7 +32,7 @@ from asl.pipelines.recogniser.measures import word_distance
 from asl.pipelines.stage3.batches import LOSS_NAMES, AugmentedCase, EncodedBatch, Stage3Model, points_in
 from asl.pipelines.stage3.cases import Case
 from asl.pipelines.stage3.competitor_search import Competitors, SearchWorkers
-from asl.pipelines.training.ctc_loop import epoch_order
+from asl.pipelines.training.examples import level_weights
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, windows
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
@@ -70,6 +70,7 @@ class Stage3Run(ResumableRun):
         super().__init__(model, settings, folder, device)
         self.data, self.workers = data, workers
         self.augmentation = settings.augmentation
+        self.level_weights = level_weights([case.example.labels.level for case in data.cases])
         self.balance = GradNorm({"criterion": 1.0} | {name: getattr(settings, name) for name in LOSS_NAMES[1:]}, settings.balance)
         graph = data.graph
         self.gloss, self.peak, self.forms = (
@@ -101,7 +102,7 @@ class Stage3Run(ResumableRun):
         recorded: dict[str, list[float]] = defaultdict(list)
         searched: list[AugmentedCase] = []
         clips_seen = 0
-        order = epoch_order([case.example.labels.level for case in self.data.cases], rng)
+        order = rng.permutation(len(self.data.cases))
         # The workers search a window of clips with the current model, while the model trains on the previous window.
         for window in [*windows(order, size), ()]:
             submitted = self._submit([self.data.cases[i] for i in window], rng, number) if len(window) else []
@@ -249,7 +250,8 @@ class Stage3Run(ResumableRun):
             distances = (word_distance(augmented.case.words, path.words) for path in competitors.hypotheses)
             errors = torch.tensor([0.0, *distances])
             recorded["reference_ahead"].append(float(int(scores.argmax()) == 0))
-            losses.append(self._competition(scores, errors.to(self.device)) / len(batch))
+            weight = self.level_weights[augmented.case.example.labels.level] / len(batch)
+            losses.append(weight * self._competition(scores, errors.to(self.device)))
         recorded["competition"].append(float(torch.as_tensor(sum(losses)).detach()))
         return {"criterion": self.settings.ctc * ctc + sum(losses)}
 
@@ -282,11 +284,12 @@ class Stage3Run(ResumableRun):
         return scores - costs.to(self.device, scores.dtype)
 
     def _ctc(self, batch: Sequence[AugmentedCase], encoded: EncodedBatch) -> Tensor:
-        """The CTC loss, averaged over members and clips."""
+        """The CTC loss, averaged over members and clips, each with the weight of its level."""
         examples = [augmented.case.example for augmented in batch]
         labels = torch.tensor([label for example in examples for label in example.glosses], device=self.device)
         counts = torch.tensor([len(example.glosses) for example in examples], device=self.device)
-        return torch.stack([ctc_loss(scores, encoded.lengths, labels, counts).mean() for scores in encoded.scores]).mean()
+        losses = torch.stack([ctc_loss(scores, encoded.lengths, labels, counts) for scores in encoded.scores])
+        return (losses * losses.new_tensor([self.level_weights[example.labels.level] for example in examples])).mean()
 
     def _auxiliary(self, batch: Sequence[AugmentedCase], encoded: EncodedBatch) -> dict[str, Tensor]:
         """Losses of boundaries, phonology, loci and the gate, where the clips of the batch have such labels."""

@@ -47,7 +47,7 @@ from asl.pipelines.workspace.settings.training import Stage3Settings
 from asl.transducers.level_names import FULL_CASCADE, file_name
 
 STAGE = "train-stage3"
-CODE = 1
+CODE = 2
 #: Maximum number of validation clips that are decoded after each epoch.
 MAX_VALIDATION_CLIPS = 400
 

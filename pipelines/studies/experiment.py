@@ -38,7 +38,7 @@ from asl.pipelines.workspace.settings.training import PretrainSettings
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.level_names import FULL_CASCADE
 
-STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 2
+STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 3
 #: One thread per run, so that its results do not depend on the number of parallel runs.
 THREADS = 1
 

@@ -29,8 +29,6 @@ from asl.pipelines.workspace.tensor_files import with_prefix
 
 #: After this many epochs, a blank share above the limit counts as blank collapse; before, it is normal.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995
-#: Share of each annotation level in the batches, if the clips have more than one level (SPEC §7).
-LEVEL_SHARES = (0.5, 0.3, 0.2)
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class CtcRun(ResumableRun):
         A batch is (shard, examples of similar length, their augmented inputs, the source frame of each input frame).
         """
         size, shards, seed = self.settings.batch_size, self.settings.accumulate, self.settings.seed
-        order = epoch_order(self.data.levels, rng)
+        order = rng.permutation(len(self.data.train))
         for index, window in enumerate(windows(order, size * shards)):
             of_rank = [
                 self._batches(
@@ -158,7 +156,8 @@ class CtcRun(ResumableRun):
             encoded, lengths = self.model.encoder(features, lengths)
             scores = self.model.scores(encoded, lengths)
         losses = self._objective(scores, lengths, glosses, counts)
-        loss = losses.mean() + self.settings.label_smoothing * smoothing_loss(scores, lengths)
+        weights = losses.new_tensor([self.data.level_weights[example.labels.level] for example in examples])
+        loss = (weights * losses).mean() + self.settings.label_smoothing * smoothing_loss(scores, lengths)
         labels = collate_labels([example.labels for example in examples], sources, self.device)
         if self.model.phonology.tiers:
             phonology, boundary = self.model.phonology.losses(encoded, lengths, *labels)
@@ -302,25 +301,6 @@ class CtcRun(ResumableRun):
     def progress_note(self, figures: dict[str, Any]) -> str:
         text = f"loss {figures['loss']:.3f}  blank {100 * figures['blank_share']:.0f} %"
         return text + (f"  validation {100 * figures['validation_score']:.1f} %" if "validation_score" in figures else "")
-
-
-def epoch_order(levels: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-    """Clip indices of an epoch, in random order.
-
-    levels: annotation level of each clip. With one level, each clip comes once. With several, each level gets its share
-    in LEVEL_SHARES, and clips of a scarce level are repeated.
-    """
-    present = sorted(set(levels))
-    if len(present) == 1:
-        return rng.permutation(len(levels))
-    total = sum(LEVEL_SHARES[level] for level in present)
-    order = []
-    for level in present:
-        of_level = np.flatnonzero(np.array(levels) == level)
-        count = max(1, round(len(levels) * LEVEL_SHARES[level] / total))
-        rounds = [rng.permutation(of_level) for _ in range(-(-count // len(of_level)))]
-        order.append(np.concatenate(rounds)[:count])
-    return rng.permutation(np.concatenate(order))
 
 
 def _seed_of(*numbers: int) -> int:

@@ -1,5 +1,6 @@
 """Training examples: features that are read from disk when they are needed, glosses and labels."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,9 @@ from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.corpus.labels import Labels, LabelTable
 from asl.pipelines.training.clip_selection import ClipSelection
 from asl.transducers.alphabet import Alphabet
+
+#: How much a clip of each annotation level weighs in the loss of its glosses, relative to the other levels (SPEC §7).
+LEVEL_WEIGHTS = (0.5, 0.3, 0.2)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Example:
 class TrainingData:
     """Training and validation examples; the sequences may create their examples on access.
 
-    mean, deviation: (expanded,), from the training clips only. levels: annotation level of each training clip.
+    mean, deviation: (expanded,), from the training clips only. level_weights: level → loss weight of its clips.
     """
 
     feature_set: FeatureSet
@@ -37,8 +41,19 @@ class TrainingData:
     deviation: np.ndarray
 
     @cached_property
-    def levels(self) -> list[int]:
-        return [example.labels.level for example in self.train]
+    def level_weights(self) -> dict[int, float]:
+        return level_weights([example.labels.level for example in self.train])
+
+
+def level_weights(levels: Sequence[int]) -> dict[int, float]:
+    """Level → the weight of each of its clips in the loss of glosses, in the ratio of LEVEL_WEIGHTS.
+
+    levels: of the training clips, over which the mean of the weights is 1. A clip weighs at most 2.5 times as much as another,
+    however rare its level is, and every clip is seen once per epoch.
+    """
+    counts = Counter(levels)
+    mean = sum(LEVEL_WEIGHTS[level] * count for level, count in counts.items()) / max(1, len(levels))
+    return {level: LEVEL_WEIGHTS[level] / mean for level in counts}
 
 
 def examples_of(

@@ -21,7 +21,7 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan
 from asl.pipelines.workspace.progress import Progress, Silent
 
-CODE = 5
+CODE = 6
 
 
 @dataclass

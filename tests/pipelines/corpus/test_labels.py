@@ -5,7 +5,6 @@ import torch
 from asl.models.features.tiers import BOUNDARY, GLOSS_TIER, UNKNOWN, Segment
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.labels import Labels, label_table, read_asl_lex
-from asl.pipelines.training.ctc_loop import LEVEL_SHARES, epoch_order
 from asl.pipelines.training.resumable import collate_labels
 from asl.pipelines.workspace.errors import BadInput
 
@@ -69,7 +68,7 @@ def test_asl_lex_labels_whole_clips_by_gloss(tmp_path):
     assert table.tiers["sign movement"][book.clip["sign movement"]] == "Curved", "the first variant is used"
     assert not cat.clip
     assert not sentence.clip
-    assert (first.level, cat.level) == (2, 0)
+    assert (first.level, cat.level) == (0, 0), "a lexicon knows the sign, not the clip"
 
 
 def test_files_that_are_not_asl_lex_are_rejected(tmp_path):
@@ -85,14 +84,3 @@ def test_a_batch_has_the_labels_of_its_frames():
     frames, clips = collate_labels(labels, [np.array([0, 4, 8]), np.array([0, 1, 2, 3])], torch.device("cpu"))
     assert frames["handshape"].tolist() == [[0, 4, 8, UNKNOWN], [UNKNOWN] * 4]
     assert clips["sign type"].tolist() == [2, UNKNOWN]
-
-
-def test_an_epoch_mixes_the_levels_as_specified():
-    levels = [0] * 900 + [1] * 80 + [2] * 20
-    order = epoch_order(levels, np.random.default_rng(0))
-    shares = np.bincount([levels[i] for i in order]) / len(order)
-    np.testing.assert_allclose(shares, LEVEL_SHARES, atol=0.01)
-    two_levels = epoch_order([0] * 90 + [2] * 10, np.random.default_rng(0))
-    assert np.mean(two_levels >= 90) == pytest.approx(0.2 / 0.7, abs=0.02)
-    one_level = epoch_order([2] * 50, np.random.default_rng(0))
-    assert sorted(one_level.tolist()) == list(range(50))
