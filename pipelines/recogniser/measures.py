@@ -7,8 +7,6 @@ import jiwer
 import numpy as np
 from scipy import optimize, special
 
-from asl.transducers.ctc_search import greedy
-
 #: Bootstrap resamples.
 RESAMPLES = 10_000
 #: Confidence level of all intervals.
@@ -123,8 +121,7 @@ def _counts(reference: str, hypothesis: str) -> tuple[int, int, int]:
     return result.substitutions, result.deletions, result.insertions
 
 
-def greedy_error_rate(references: Sequence[Sequence[int]], log_probs: Sequence[np.ndarray]) -> float:
-    """Word error rate of greedy decoding. log_probs: (T, V + 1) of each clip."""
-    hypotheses = [[str(label) for label in greedy(of_clip)] for of_clip in log_probs]
-    errors = word_errors([[str(label) for label in reference] for reference in references], hypotheses)
+def label_error_rate(references: Sequence[Sequence[int]], hypotheses: Sequence[Sequence[int]]) -> float:
+    """Word error rate of label sequences. References must not be empty."""
+    errors = word_errors(*([list(map(str, labels)) for labels in sequences] for sequences in (references, hypotheses)))
     return float(errors.errors.sum() / errors.words.sum())

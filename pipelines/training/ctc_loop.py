@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from asl.models.features.augmentation import augmented_input
 from asl.models.features.feature_sets import encoder_input
 from asl.models.features.tiers import GLOSS_TIER, UNKNOWN
 from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.objectives.ctc import BLANK, ctc_loss, normalised, real_frames, single_sign_scores, smoothing_loss
-from asl.pipelines.recogniser.measures import greedy_error_rate
+from asl.pipelines.recogniser.measures import label_error_rate
 from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks, StepSum, share_out
 from asl.pipelines.training.examples import Example, TrainingData
 from asl.pipelines.training.resumable import ResumableRun, collate, collate_labels, make_batches, weighted_mean, windows
@@ -26,6 +27,7 @@ from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.training import TrainSettings
 from asl.pipelines.workspace.tensor_files import with_prefix
+from asl.transducers.ctc_search import greedy
 
 #: After this many epochs, a blank share above the limit counts as blank collapse; before, it is normal.
 COLLAPSE_EPOCHS, COLLAPSE_SHARE = 10, 0.995
@@ -60,20 +62,19 @@ class CtcRun(ResumableRun):
         # Validation score, negative validation loss (which breaks ties) and epoch of the best weights.
         self.best: tuple[float, float, int] = (-math.inf, -math.inf, -1)
         self.best_weights: dict[str, Tensor] = {}
-        # The sum of the weights of the last epochs, and the number of those epochs.
-        self.weight_sums: dict[str, Tensor] = {}
-        self.epochs_summed = 0
+        # The mean of the weights of the last epochs, once they have begun.
+        self.averaged: AveragedModel | None = None
         self.augmentation = settings.augmentation
 
     def run(self, progress: Progress) -> TrainingOutcome:
         """Trains to the last epoch, or until validation has not improved for `patience` epochs."""
         self.train("train", progress)
-        if self.weight_sums:
-            mean = {name: (tensor / self.epochs_summed).float() for name, tensor in self.weight_sums.items()}
-            self.model.load_state_dict(mean)
+        best_epoch = len(self.history) - 1
+        if self.averaged:
+            self.model.load_state_dict(self.averaged.module.state_dict())
         elif self.best_weights:
             self.model.load_state_dict(self.best_weights)
-        best_epoch = self.best[2] if self.best_weights and not self.weight_sums else len(self.history) - 1
+            best_epoch = self.best[2]
         return TrainingOutcome(self.model, self.history, best_epoch, self._warnings())
 
     # One epoch -------------------------------------------------------------------------------------------------------
@@ -103,13 +104,17 @@ class CtcRun(ResumableRun):
         losses = self.ranks.gather(losses)
         blanks, frames = (sum(batch[i] for batch in losses) for i in (2, 3))
         if settings.average and number >= settings.epochs * (1 - settings.average):
-            self._add_weights()
+            self._average_weights()
         figures = {"epoch": number, "loss": weighted_mean([batch[:2] for batch in losses]), "blank_share": blanks / frames}
         figures |= self._validate()
-        if "validation_score" in figures and (figures["validation_score"], -figures["validation_loss"]) > self.best[:2]:
-            self.best = (figures["validation_score"], -figures["validation_loss"], number)
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+        if not self.averaged and "validation_score" in figures:
+            self._keep_if_best(number, figures["validation_score"], -figures["validation_loss"])
         return figures | {"seconds": round(time.monotonic() - started, 3)}
+
+    def _keep_if_best(self, number: int, score: float, negative_loss: float) -> None:
+        if (score, negative_loss) > self.best[:2]:
+            self.best = (score, negative_loss, number)
+            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 
     def _steps(
         self, number: int, rng: np.random.Generator
@@ -210,12 +215,13 @@ class CtcRun(ResumableRun):
             for p, before in perturbed:
                 p.copy_(before)
 
-    def _add_weights(self) -> None:
-        """Adds the current weights to the sum that the mean of the last epochs is computed from."""
-        weights = {name: tensor.detach().cpu().double() for name, tensor in self.model.state_dict().items()}
-        sums = self.weight_sums
-        self.weight_sums = {name: sums[name] + weights[name] for name in weights} if sums else weights
-        self.epochs_summed += 1
+    def _average_weights(self) -> None:
+        """Takes the current weights into the mean of the last epochs.
+
+        Buffers (the label prior) are averaged too. No encoder has batch norms, whose statistics would have to be measured anew.
+        """
+        self.averaged = self.averaged or AveragedModel(self.model, use_buffers=True)
+        self.averaged.update_parameters(self.model)
 
     def _objective(self, scores: Tensor, lengths: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
         """(N,) per-clip losses: CTC, for one-sign clips mixed with the discriminative ranking loss."""
@@ -238,33 +244,38 @@ class CtcRun(ResumableRun):
 
     # Validation ------------------------------------------------------------------------------------------------------
     def _validate(self) -> dict[str, float]:
-        """Validation loss, and as score top-1 accuracy, or 1 − word error rate if there are sentences."""
-        examples = self.data.validation
+        """Validation loss, and as score top-1 accuracy, or 1 − word error rate if there are sentences.
+
+        They are those of the weights that would be saved now: the mean of the last epochs, once they have begun. Only losses and
+        readings are kept of a clip, as the scores of all clips, (T, V + 1) each, may not fit into memory.
+        """
+        examples, size = self.data.validation, self.settings.batch_size
         if not examples:
             return {}
-        of_rank = share_out(examples, self.ranks)
-        arrays = [log_probs.numpy() for batch in _chunks(of_rank, 64) for log_probs in self._log_probs(batch)]
-        log_probs = [torch.from_numpy(array) for array in self.ranks.gather(arrays)]
-        losses = [_clip_loss(of_clip, example.glosses) for of_clip, example in zip(log_probs, examples, strict=True)]
-        if all(len(example.glosses) == 1 for example in examples):
-            correct = [
-                int(_single_scores(of_clip).argmax()) + 1 == example.glosses[0]
-                for of_clip, example in zip(log_probs, examples, strict=True)
-            ]
-            score = float(np.mean(correct))
-        else:
-            score = 1 - greedy_error_rate([example.glosses for example in examples], [array.numpy() for array in log_probs])
-        return {"validation_loss": float(np.mean(losses)), "validation_score": score}
+        model = (self.averaged.module if self.averaged else self.model).eval()
+        of_rank = share_out(range(len(examples)), self.ranks)
+        batches = ([examples[i] for i in of_rank[start : start + size]] for start in range(0, len(of_rank), size))
+        readings = [reading for batch in batches for reading in self._read(model, batch)]
+        losses, references, hypotheses = zip(*self.ranks.gather(readings), strict=True)
+        return {
+            "validation_loss": float(np.mean(losses)),
+            "validation_score": 1 - label_error_rate(references, hypotheses),
+        }
 
     @torch.no_grad()
-    def _log_probs(self, examples: Sequence[Example]) -> list[Tensor]:
-        """(T, V + 1) log-probabilities of each example."""
-        self.model.eval()
+    def _read(self, model: nn.Module, examples: Sequence[Example]) -> Iterator[tuple[float, tuple[int, ...], tuple[int, ...]]]:
+        """The loss, the signed and the read labels of each example.
+
+        If all validation clips have one sign, the best sequence of one label is read, else greedy decoding.
+        """
         data = self.data
         inputs = [encoder_input(example.features, data.mean, data.deviation, data.feature_set) for example in examples]
         features, lengths = collate(inputs)
-        scores, _ = self.model(features.to(self.device), lengths.to(self.device))
-        return [normalised(row[:length]).cpu() for row, length in zip(scores, lengths, strict=True)]
+        scores, _ = model(features.to(self.device), lengths.to(self.device))
+        for example, row, length in zip(examples, scores, lengths, strict=True):
+            log_probs = normalised(row[:length]).cpu()
+            labels = _best_sign(log_probs) if data.validated_on_single_signs else tuple(greedy(log_probs.numpy()))
+            yield _clip_loss(log_probs, example.glosses), example.glosses, labels
 
     def done(self) -> bool:
         """Whether neither the validation score nor the validation loss has improved for `patience` epochs.
@@ -290,11 +301,14 @@ class CtcRun(ResumableRun):
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
-        tensors |= {f"sum.{name}": tensor for name, tensor in self.weight_sums.items()}
-        return tensors, {"best": self.best if self.best_weights else None, "summed": self.epochs_summed}
+        if self.averaged:
+            tensors |= {f"average.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
+        return tensors, {"best": self.best if self.best_weights else None}
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        self.weight_sums, self.epochs_summed = with_prefix(tensors, "sum."), record["summed"]
+        if averaged := with_prefix(tensors, "average."):
+            self.averaged = AveragedModel(self.model, use_buffers=True)
+            self.averaged.load_state_dict(averaged)
         if record["best"]:
             self.best, self.best_weights = tuple(record["best"]), with_prefix(tensors, "best.")
 
@@ -312,10 +326,5 @@ def _clip_loss(scores: Tensor, labels: Sequence[int]) -> float:
     return float(ctc_loss(scores[None], lengths, torch.tensor(labels), counts))
 
 
-def _single_scores(scores: Tensor) -> Tensor:
-    return single_sign_scores(scores[None], torch.tensor([len(scores)]))[0]
-
-
-def _chunks(items: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _best_sign(scores: Tensor) -> tuple[int]:
+    return (int(single_sign_scores(scores[None], torch.tensor([len(scores)]))[0].argmax()) + 1,)

@@ -44,6 +44,11 @@ class TrainingData:
     def level_weights(self) -> dict[int, float]:
         return level_weights([example.labels.level for example in self.train])
 
+    @cached_property
+    def validated_on_single_signs(self) -> bool:
+        """Whether every validation clip has one gloss."""
+        return all(len(example.glosses) == 1 for example in self.validation)
+
 
 def level_weights(levels: Sequence[int]) -> dict[int, float]:
     """Level → the weight of each of its clips in the loss of glosses, in the ratio of LEVEL_WEIGHTS.

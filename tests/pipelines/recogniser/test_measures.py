@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl.pipelines.recogniser.measures import bootstrap_mean, greedy_error_rate, ranks, top_k, word_errors
+from asl.pipelines.recogniser.measures import bootstrap_mean, label_error_rate, ranks, top_k, word_errors
 
 
 def test_ranks_count_ties_against_the_truth():
@@ -44,7 +44,7 @@ def test_the_rate_is_zero_for_the_reference_and_one_for_nothing(sentences):
     assert word_errors(sentences, [[] for _ in sentences]).rate().value == 1
 
 
-def test_greedy_error_rate():
-    log_probs = np.log(np.array([[0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]))
-    assert greedy_error_rate([(1, 2)], [log_probs]) == 0
-    assert greedy_error_rate([(1, 1)], [log_probs]) == 0.5
+def test_label_error_rate():
+    assert label_error_rate([(1, 2)], [(1, 2)]) == 0
+    assert label_error_rate([(1, 1), (12,)], [(1, 2), (12,)]) == pytest.approx(1 / 3)
+    assert label_error_rate([(3,)], [()]) == 1

@@ -1,4 +1,5 @@
 import json
+import weakref
 from itertools import pairwise
 from pathlib import Path
 
@@ -252,18 +253,43 @@ def test_a_damaged_or_newer_model_is_refused(model, tmp_path):
 
 def test_the_final_weights_can_be_the_mean_of_the_last_epochs(data, tmp_path, monkeypatch):
     recorded = []
-    add = CtcRun._add_weights
+    average = CtcRun._average_weights
 
     def spy(self):
-        add(self)
+        average(self)
         recorded.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
 
-    monkeypatch.setattr(CtcRun, "_add_weights", spy)
+    monkeypatch.setattr(CtcRun, "_average_weights", spy)
     outcome = run(data, tmp_path / "whole", epochs=6, average=0.5, patience=0)
     assert len(recorded) == 3
     for name, tensor in outcome.model.state_dict().items():
         torch.testing.assert_close(tensor, sum(weights[name] for weights in recorded) / 3)
     assert outcome.best_epoch == 5
+
+
+def test_averaged_weights_are_validated_themselves(data, tmp_path):
+    outcome = run(data, tmp_path / "a", epochs=6, average=0.5, patience=0, learning_rate=0.05)
+    saved = CtcRun(outcome.model, data, TrainSettings(batch_size=8), tmp_path, torch.device("cpu"))
+    figures = outcome.history[outcome.best_epoch]
+    assert saved._validate() == pytest.approx({key: figures[key] for key in ("validation_loss", "validation_score")})
+
+
+def test_validation_keeps_the_scores_of_one_clip_at_a_time(data, tmp_path, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+    plain = ctc_loop.normalised
+
+    def counting(scores):
+        log_probs = plain(scores)
+        alive.add(log_probs)
+        most.append(len(alive))
+        return log_probs
+
+    monkeypatch.setattr(ctc_loop, "normalised", counting)
+    many = TrainingData(PHON36, data.train, data.train * 5, data.mean, data.deviation)
+    model = RecogniserNetwork(EncoderSpec("bilstm", PHON36.inputs, 8, 1), GLOSSES)
+    CtcRun(model, many, TrainSettings(batch_size=4), tmp_path, torch.device("cpu"))._validate()
+    assert len(most) == 100
+    assert max(most) <= 2
 
 
 def test_adversarial_perturbation_is_undone_and_changes_the_step(data, tmp_path):
