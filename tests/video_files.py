@@ -47,6 +47,26 @@ def sound(path: Path, seconds: float = 0.5) -> Path:
     return path
 
 
+def talking_film(path: Path, *, seconds=1.0, first_picture=0.0, width=64, height=48) -> Path:
+    """A video of gradients at 25 fps with a tone. first_picture: when the pictures start, while the tone starts at 0 s."""
+    base, rate = Fraction(1, 90_000), 48_000
+    codecs = ("libvpx", "libopus") if path.suffix == ".webm" else ("libx264", "aac")
+    tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(int(rate * seconds)) / rate)
+    with av.open(str(path), "w") as container:
+        video, audio = container.add_stream(codecs[0], rate=25), container.add_stream(codecs[1], rate=rate)
+        video.width, video.height, video.pix_fmt, video.time_base, audio.layout = width, height, "yuv420p", base, "mono"
+        video.codec_context.time_base = base
+        for index in range(round(25 * (seconds - first_picture))):
+            frame = av.VideoFrame.from_ndarray(picture(index, width, height), format="rgb24")
+            frame.pts, frame.time_base = round((first_picture + index / 25) / base), base
+            container.mux(video.encode(frame))
+        samples = av.AudioFrame.from_ndarray(tone[None].astype(np.float32), format="fltp", layout="mono")
+        samples.sample_rate, samples.pts, samples.time_base = rate, 0, Fraction(1, rate)
+        container.mux(audio.encode(samples))
+        container.mux([*video.encode(), *audio.encode()])
+    return path
+
+
 def rotate(path: Path, turns: int) -> Path:
     """Writes a rotation by quarter turns into the display matrix of an mp4's video track, as phones do."""
     data = bytearray(path.read_bytes())

@@ -44,7 +44,10 @@ def translate(
     ] = None,
     overlay: Annotated[
         Path | None,
-        typer.Option("--overlay", help="Also write the video with skeleton and glosses: a file, or a folder for several inputs."),
+        typer.Option(
+            "--overlay",
+            help="Also write the video with skeleton and glosses: a file (.mp4, .mov, .mkv, .webm), or a folder for several.",
+        ),
     ] = None,
     isolated: Annotated[bool, typer.Option("--isolated", help="Treat each clip as a single sign, and rank all glosses.")] = False,
     phonology: Annotated[
@@ -99,8 +102,8 @@ def translate(
     clips = collect(inputs)
     formats = [choice.value for choice in format or [OutputFormat.text]]
     target = _Target(formats, output, len(clips))
-    if overlay and len(clips) > 1 and overlay.suffix:
-        raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder instead")
+    if overlay:
+        _check_overlays(overlay, [clip.path for clip in clips])
     _run(call, clips, target, overlay, model, graph, isolated=isolated, phonology=phonology, explain=explain)
 
 
@@ -124,6 +127,28 @@ class _Target:
             self.file = Path(output)
 
 
+def _check_overlays(overlay: Path, clips: list[Path]) -> None:
+    """Raises BadInput if the annotated videos cannot be written as asked, or would overwrite a clip."""
+    from asl.pipelines.media.video_writer import video_format
+
+    if _is_file(overlay):
+        video_format(overlay)
+        if len(clips) > 1:
+            raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder instead")
+    originals = {clip.resolve() for clip in clips}
+    for clip in clips:
+        if (file := _overlay_file(overlay, clip)).resolve() in originals:
+            raise BadInput(f"--overlay {overlay} would overwrite the clip {file}", "name another file or folder")
+
+
+def _is_file(overlay: Path) -> bool:
+    return bool(overlay.suffix) and not overlay.is_dir()
+
+
+def _overlay_file(overlay: Path, clip: Path) -> Path:
+    return overlay if _is_file(overlay) else overlay / f"{clip.stem}.mp4"
+
+
 def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **options: bool) -> None:
     from asl.pipelines.translation.whole_clips import translate as run
 
@@ -138,24 +163,28 @@ def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | 
             if not outcome.whole:
                 progress.warn(f"{clip.path}: no path reached a final state of the grammar; the result is the best partial path")
             done.append(outcome)
-            written += _write_clip(outcome, target, overlay, len(clips))
+            written += _write_clip(outcome, target)
+            if overlay:
+                written.append(_write_overlay(outcome, overlay, progress))
         _write_together(done, target, written)
         for path in written:
             progress.say(f"wrote {path}")
     _list_failures(done, failed)
 
 
-def _write_clip(translation, target: _Target, overlay: Path | None, clips: int) -> list[Path]:
+def _write_clip(translation, target: _Target) -> list[Path]:
     from asl.pipelines.translation.writers import write_beside
 
-    written = write_beside(target.folder, translation, target.formats) if target.folder else []
-    if overlay:
-        from asl.pipelines.translation.writers import write_overlay
+    return write_beside(target.folder, translation, target.formats) if target.folder else []
 
-        file = overlay if overlay.suffix and clips == 1 else overlay / f"{translation.path.stem}.mp4"
-        write_overlay(file, translation)
-        written.append(file)
-    return written
+
+def _write_overlay(translation, overlay: Path, progress) -> Path:
+    from asl.pipelines.translation.writers import write_overlay
+
+    file = _overlay_file(overlay, translation.path)
+    for note in write_overlay(file, translation):
+        progress.warn(f"{file}: {note}")
+    return file
 
 
 def _write_together(done: list, target: _Target, written: list[Path]) -> None:

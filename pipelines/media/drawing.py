@@ -1,17 +1,21 @@
-"""Drawing of skeletons and captions on pictures (Pillow)."""
+"""Drawing of skeletons on pictures (Pillow)."""
 
-from functools import lru_cache
+from collections.abc import Sequence
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from asl.models.features.holistic import BODY_BONES, FACE, HAND_BONES, LEFT_HAND, POSE, RIGHT_HAND
+from asl.models.features.holistic import BODY_BONES, FACE, HAND_BONES, LEFT_HAND, LEFT_WRIST, RIGHT_HAND, RIGHT_WRIST
 
 THUMBNAIL_SIDE = 240
 BODY_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, FACE_COLOUR = (245, 245, 245), (60, 150, 255), (255, 120, 60), (255, 220, 90)
+#: Around all lines, so that white ones are seen before a white wall.
+OUTLINE_COLOUR = (20, 22, 26)
 _FACE_EVERY = 6
+MIN_LINE_WIDTH = 1.4
+#: Pillow draws without anti-aliasing: lines are drawn this many times larger, and scaled down.
+SUPERSAMPLING = 3
 
 
 def thumbnail(picture: np.ndarray, points: np.ndarray) -> bytes:
@@ -32,54 +36,64 @@ def skeleton_card(points: np.ndarray, aspect: float) -> bytes:
 
 def draw_skeleton(image: Image.Image, points: np.ndarray) -> None:
     """Draws (543, 3) landmarks, in image widths, on an image, in place. Absent points are not drawn."""
-    draw, scale = ImageDraw.Draw(image), image.width
-    thickness = max(1, round(image.width / 220))
-    for part, bones, colour in (
-        (POSE, BODY_BONES, BODY_COLOUR),
-        (LEFT_HAND, HAND_BONES, LEFT_COLOUR),
-        (RIGHT_HAND, HAND_BONES, RIGHT_COLOUR),
-    ):
-        xy = points[part, :2] * scale
-        for a, b in bones:
-            if np.isfinite(xy[[a, b]]).all():
-                draw.line([tuple(xy[a]), tuple(xy[b])], fill=colour, width=thickness)
-    for x, y in points[FACE, :2][::_FACE_EVERY] * scale:
-        if np.isfinite(x):
-            draw.point((x, y), fill=FACE_COLOUR)
+    xy = joined_forearms(points)[:, :2] * image.width
+    width = max(MIN_LINE_WIDTH, (image.width * image.height) ** 0.5 / 165)
+    box = _surroundings(xy, image.size, margin=2 * width + 2)
+    if box is None:
+        return
+    part = image.crop(box)
+    # Enlarged without interpolation, so that what no line covers returns as it was.
+    large = part.resize((part.width * SUPERSAMPLING, part.height * SUPERSAMPLING), Image.Resampling.NEAREST)
+    _draw_lines(ImageDraw.Draw(large), (xy - box[:2]) * SUPERSAMPLING, width * SUPERSAMPLING)
+    image.paste(large.reduce(SUPERSAMPLING), box[:2])
 
 
-def caption_height(width: int, height: int) -> int:
-    """Height in pixels of the caption strip of a picture of this size."""
-    return round(2.6 * _caption_size(width, height))
+def joined_forearms(points: np.ndarray) -> np.ndarray:
+    """(…, 543, 3) points, with the wrists of the pose moved to those of the hands that were seen.
 
-
-def caption_strip(width: int, height: int, text: str = "", detail: str = "") -> Image.Image:
-    """A dark strip, `width` × `caption_height(width, height)` pixels, to stand above a picture: a line, and a smaller one below.
-
-    Lines that are too long for the picture are set smaller.
+    Pose and hands are tracked by different nets, whose wrists lie apart: forearms would end beside the hands.
     """
-    strip = Image.new("RGB", (width, caption_height(width, height)), (24, 26, 30))
-    draw, size = ImageDraw.Draw(strip), _caption_size(width, height)
-    for line, line_size, middle, colour in ((text, size, 0.95, "white"), (detail, size * 2 // 3, 2.0, (200, 200, 200))):
-        if line:
-            draw.text((width / 2, size * middle), line, font=_fitting_font(line, line_size, width), fill=colour, anchor="mm")
-    return strip
+    joined = points.copy()
+    for wrist, hand in ((LEFT_WRIST, LEFT_HAND.start), (RIGHT_WRIST, RIGHT_HAND.start)):
+        seen = np.isfinite(points[..., hand, 0])
+        joined[..., wrist, :] = np.where(seen[..., None], points[..., hand, :], points[..., wrist, :])
+    return joined
 
 
-def _caption_size(width: int, height: int) -> int:
-    return max(12, min(height // 14, width // 12))
+def _surroundings(xy: np.ndarray, size: tuple[int, int], margin: float) -> tuple[int, int, int, int] | None:
+    """The box of the image that the points and their lines cover, or None if that is nothing."""
+    seen = xy[np.isfinite(xy).all(axis=1)]
+    if not len(seen):
+        return None
+    low = np.floor(np.clip(seen.min(axis=0) - margin, 0, size)).astype(int)
+    high = np.ceil(np.clip(seen.max(axis=0) + margin, 0, size)).astype(int)
+    return (int(low[0]), int(low[1]), int(high[0]), int(high[1])) if (high > low).all() else None
 
 
-def _fitting_font(text: str, size: int, width: int) -> ImageFont.FreeTypeFont:
-    length = _font(size).getlength(text)
-    return _font(size) if length <= 0.96 * width else _font(max(6, int(size * 0.96 * width / length)))
+def _draw_lines(draw: ImageDraw.ImageDraw, xy: np.ndarray, width: float) -> None:
+    """Body and face, then the hands over them. xy, width: in pixels of the canvas."""
+    _draw_bones(draw, xy, BODY_BONES, BODY_COLOUR, width)
+    for point in xy[FACE][::_FACE_EVERY]:
+        if np.isfinite(point).all():
+            _draw_dot(draw, point, FACE_COLOUR, 0.7 * width)
+    for hand, colour in ((LEFT_HAND, LEFT_COLOUR), (RIGHT_HAND, RIGHT_COLOUR)):
+        _draw_bones(draw, xy[hand], HAND_BONES, colour, 0.9 * width)
 
 
-@lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib
+def _draw_bones(
+    draw: ImageDraw.ImageDraw, xy: np.ndarray, bones: Sequence[tuple[int, int]], colour: tuple[int, int, int], width: float
+) -> None:
+    """The bones whose ends were seen, with an outline around all of them."""
+    seen = [xy[list(bone)] for bone in bones if np.isfinite(xy[list(bone)]).all()]
+    for line_colour, line_width in ((OUTLINE_COLOUR, 1.6 * width), (colour, width)):
+        for ends in seen:
+            draw.line([tuple(end) for end in ends], fill=line_colour, width=max(1, round(line_width)))
+            for end in ends:  # round, so that neighbours meet
+                _draw_dot(draw, end, line_colour, line_width)
 
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
+
+def _draw_dot(draw: ImageDraw.ImageDraw, middle: np.ndarray, colour: tuple[int, int, int], width: float) -> None:
+    draw.ellipse([*(middle - width / 2), *(middle + width / 2)], fill=colour)
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -17,6 +17,10 @@ SCHEMA_VERSION = 1
 ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt": ".vtt", "eaf": ".eaf"}
 #: Minimum duration of a caption: shorter ones cannot be read.
 MIN_CAPTION_SECONDS = 0.4
+#: A gloss of an overlay with a lower confidence is marked as unsure: it is more likely wrong than right.
+UNSURE_BELOW = 0.5
+#: Runners-up of an overlay have at least this share: lower ones would read 0 %.
+MIN_SHOWN_SHARE = 0.005
 
 
 @dataclass(frozen=True)
@@ -177,12 +181,19 @@ def _captions(translations: Sequence[Translation]):
     from webvtt import Caption, WebVTT
 
     (translation,) = translations
-    captions, tokens = WebVTT(), translation.tokens
-    next_starts = [*(token.start for token in tokens[1:]), float("inf")] if tokens else []
-    for token, following in zip(tokens, next_starts, strict=True):
-        end = min(max(token.end, token.start + MIN_CAPTION_SECONDS), max(following, token.end))
-        captions.captions.append(Caption(_clock(token.start), _clock(end), token.gloss))
+    captions = WebVTT()
+    for token, (start, end) in zip(translation.tokens, caption_times(translation.tokens), strict=True):
+        captions.captions.append(Caption(_clock(start), _clock(end), token.gloss))
     return captions
+
+
+def caption_times(tokens: Sequence[Token]) -> list[tuple[float, float]]:
+    """From when to when each token's caption is shown (seconds): at least MIN_CAPTION_SECONDS, if the next one leaves room."""
+    next_starts = [*(token.start for token in tokens[1:]), float("inf")] if tokens else []
+    return [
+        (token.start, min(max(token.end, token.start + MIN_CAPTION_SECONDS), max(following, token.end)))
+        for token, following in zip(tokens, next_starts, strict=True)
+    ]
 
 
 def _vtt(translations: Sequence[Translation]) -> str:
@@ -253,17 +264,23 @@ def write_beside(folder: Path, translation: Translation, formats: Sequence[str])
     return files
 
 
-def write_overlay(path: Path, translation: Translation) -> None:
-    """Writes the clip as a video with skeleton and glosses, with confidences and runners-up."""
-    from asl.pipelines.media.overlay import Caption, draw_overlay  # text needs neither Pillow nor a decoder
+def write_overlay(path: Path, translation: Translation) -> list[str]:
+    """Writes the clip as a video with skeleton and glosses, with confidences and runners-up.
 
-    captions = [
-        Caption(
-            token.start,
-            token.end,
-            f"{token.gloss}  {100 * token.confidence:.0f} %",
-            "   ".join(f"{gloss} {100 * share:.0f} %" for gloss, share in token.runners_up),
-        )
-        for token in translation.tokens
-    ]
-    draw_overlay(path, translation.path, translation.landmarks, captions)
+    Returns what differs from the original apart from them, as `draw_overlay` does.
+    """
+    from asl.pipelines.media.overlay import draw_overlay  # text needs neither Pillow nor a decoder
+
+    times = caption_times(translation.tokens)
+    captions = [_video_caption(token, *span) for token, span in zip(translation.tokens, times, strict=True)]
+    return draw_overlay(path, translation.path, translation.landmarks, captions)
+
+
+def _video_caption(token: Token, start: float, end: float):
+    from asl.pipelines.media.captions import Caption
+
+    unsure = token.confidence < UNSURE_BELOW
+    runners_up = tuple(f"{gloss} {100 * share:.0f} %" for gloss, share in token.runners_up if share >= MIN_SHOWN_SHARE)
+    alternatives = (f"or {runners_up[0]}", *runners_up[1:]) if runners_up else ()
+    note = f"{100 * token.confidence:.0f} %{', unsure' if unsure else ''}"
+    return Caption(start, end, token.gloss, note, alternatives, unsure)

@@ -159,6 +159,17 @@ def test_output_goes_where_it_was_sent(trained, asl, tmp_path):
     assert "one file" in asl(*translate, "--overlay", tmp_path / "x.mp4", check=2).stderr
 
 
+def test_overlays_that_cannot_be_written_are_refused_before_anything_is_loaded(asl, tmp_path):
+    clip = tmp_path / "clip.pose"
+    write_pose(clip, signing(0))
+    video = film(tmp_path / "clip.mp4")
+    refused = asl("translate", clip, "--overlay", tmp_path / "x.gif", check=2).stderr
+    assert "'.gif'" in refused
+    assert ".mp4, .mov, .mkv, .webm" in refused
+    for overlay in (video, tmp_path):
+        assert f"would overwrite the clip {video}" in asl("translate", video, "--overlay", overlay, check=2).stderr
+
+
 def test_a_model_translates_outside_a_workspace(trained, asl, tmp_path):
     write_pose(tmp_path / "a.pose", signing(1, 5))
     model = next((trained / "models").iterdir())
