@@ -35,7 +35,8 @@ class Confusion(TypedDict):
 class SignRow(TypedDict):
     """A clip of a single sign."""
 
-    name: Annotated[str, "Name of the clip."]
+    id: Annotated[str, "Identifier of the clip, unique in the workspace."]
+    name: Annotated[str, "Name of the clip, unique among those that were extracted together."]
     gloss: Annotated[str, "The gloss that was signed."]
     read_as: Annotated[str, "The gloss that was ranked first."]
     rank: Annotated[int, "Rank of the right gloss, from 1."]
@@ -47,7 +48,8 @@ class SignRow(TypedDict):
 class SentenceRow(TypedDict):
     """A clip of several signs."""
 
-    name: Annotated[str, "Name of the clip."]
+    id: Annotated[str, "Identifier of the clip, unique in the workspace."]
+    name: Annotated[str, "Name of the clip, unique among those that were extracted together."]
     reference: Annotated[str, "The glosses that were signed."]
     read_as: Annotated[str, "The glosses that were read."]
     errors: Annotated[int, "Word errors: substitutions, deletions and insertions."]

@@ -48,6 +48,7 @@ class Case:
 class RefusedClip:
     """A training clip whose glosses the cascade does not accept, and why."""
 
+    id: str
     name: str
     reason: str
 
@@ -62,15 +63,15 @@ def make_cases(
     clips = [store.clips[i] for i in indices]
     references = [_reference(clip, graph) for clip in clips]
     checks = [
-        workers.accepts(example.name, words, len(example.features), len(graph.rows)) if words else None
+        workers.accepts(example.id, words, len(example.features), len(graph.rows)) if words else None
         for words, example in zip(references, examples, strict=True)
     ]
     cases, refused = [], []
     for clip, example, words, check in zip(clips, examples, references, checks, strict=True):
         accepted = check.result() if check else None
-        reason = workers.failed.get(clip.name) or _refusal(clip, words, graph, accepted)
+        reason = workers.failed.get(clip.id) or _refusal(clip, words, graph, accepted)
         if reason:
-            refused.append(RefusedClip(clip.name, reason))
+            refused.append(RefusedClip(clip.id, clip.name, reason))
         example = replace(example, labels=_with_forms(example, clip, store.fps))
         points = tuple(point_retrievals(clip, store.fps, model))
         codes = graph.coder.clip_codes(example.features, store.feature_set) if graph.coder else None

@@ -27,7 +27,7 @@ class Competitors:
 class SearchWorkers:
     """Workers that each hold the graph.
 
-    graph: its file, beam and lattice beam. n_best: hypotheses per clip. failed: clips whose search crashed twice, and why.
+    graph: its file, beam and lattice beam. n_best: hypotheses per clip. failed: ids of clips whose search crashed twice, and why.
     """
 
     pool: WorkerPool
@@ -35,17 +35,17 @@ class SearchWorkers:
     n_best: int
     failed: dict[str, str] = field(default_factory=dict)
 
-    def search(self, name: str, scores: np.ndarray, words: Sequence[int]) -> "PendingSearch":
-        """Searches the Competitors of a clip. scores: (T, N). words: the reference."""
-        return self._submit(name, Competitors(None), _search, scores, tuple(words), self.n_best)
+    def search(self, clip: str, scores: np.ndarray, words: Sequence[int]) -> "PendingSearch":
+        """Searches the Competitors of a clip, by its id. scores: (T, N). words: the reference."""
+        return self._submit(clip, Competitors(None), _search, scores, tuple(words), self.n_best)
 
-    def accepts(self, name: str, words: Sequence[int], frames: int, labels: int) -> "PendingSearch":
+    def accepts(self, clip: str, words: Sequence[int], frames: int, labels: int) -> "PendingSearch":
         """Checks a reference: None if the graph accepts the words in this many frames, else how many of the words it accepts."""
-        return self._submit(name, 0, _accepts, tuple(words), frames, labels)
+        return self._submit(clip, 0, _accepts, tuple(words), frames, labels)
 
-    def _submit(self, name: str, fallback: Any, *call) -> "PendingSearch":
+    def _submit(self, clip: str, fallback: Any, *call) -> "PendingSearch":
         call = (call[0], self.graph, *call[1:])
-        return PendingSearch(self, name, fallback, call, self.pool.submit(*call))
+        return PendingSearch(self, clip, fallback, call, self.pool.submit(*call))
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PendingSearch:
     """A running search. fallback: its result if it fails."""
 
     workers: SearchWorkers
-    name: str
+    clip: str
     fallback: Any
     call: tuple
     future: Future
@@ -66,7 +66,7 @@ class PendingSearch:
             except (BrokenProcessPool, WorkerDied):
                 return self.workers.pool.run_alone(*self.call).result()
         except WorkerDied as error:
-            self.workers.failed[self.name] = str(error)
+            self.workers.failed[self.clip] = str(error)
             return self.fallback
 
 

@@ -195,7 +195,7 @@ class Stage3Run(ResumableRun):
         if forms is not None:
             gate = self.model.cascade.gate.item() / self.temperature(number)
             scores = scores + gate * gate_scores(forms, graph.label_forms)
-        search = self.workers.search(case.example.name, scores.astype(np.float32), case.words)
+        search = self.workers.search(case.example.id, scores.astype(np.float32), case.words)
         return AugmentedCase(case, values, source, codes, densities, search)
 
     def _encode(self, inputs: Sequence[np.ndarray]) -> EncodedBatch:

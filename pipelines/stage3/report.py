@@ -23,14 +23,17 @@ def write_report(
     history: figures of each epoch. changes: the ReadingChange of each validation clip. refused: RefusedClips. command: the
     command line.
     """
-    difference = {clip.name: clip.errors_after - clip.errors_before for clip in changes}
-    ordered = sorted(changes, key=lambda clip: difference[clip.name])
+    ordered = sorted(changes, key=_more_errors)
     write_page(
         path, "stage3.html", metrics=metrics, curves=figure_uri(curves_figure(history, _wer_before(changes))), command=command,
-        better=[clip for clip in ordered if difference[clip.name] < 0],
-        worse=[clip for clip in reversed(ordered) if difference[clip.name] > 0],
-        same=sum(not errors for errors in difference.values()), refused=refused, shown=MAX_SENTENCES, last=history[-1],
+        better=[clip for clip in ordered if _more_errors(clip) < 0],
+        worse=[clip for clip in reversed(ordered) if _more_errors(clip) > 0],
+        same=sum(not _more_errors(clip) for clip in changes), refused=refused, shown=MAX_SENTENCES, last=history[-1],
     )  # fmt: skip
+
+
+def _more_errors(change: Any) -> int:
+    return change.errors_after - change.errors_before
 
 
 def _wer_before(changes: Sequence[Any]) -> float | None:

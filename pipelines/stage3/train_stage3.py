@@ -166,8 +166,9 @@ def _run(
         torch.manual_seed(settings.seed)
         model = Stage3Model(members_of(trained, settings.dropout, cases), cascade_weights(initial_graph))
         run = Stage3Run(model, data, settings, folder, device, workers)
-        better, names = run.run(progress), {clip.name for clip in refused}
-        failed = [RefusedClip(name, reason) for name, reason in workers.failed.items() if name not in names]
+        better, names = run.run(progress), {case.example.id: case.example.name for case in cases}
+        known = {clip.id for clip in refused}
+        failed = [RefusedClip(id, names[id], reason) for id, reason in workers.failed.items() if id not in known]
         return run, better, refused + failed
 
 

@@ -118,6 +118,7 @@ def isolated(reader: Reader, signs: Sequence[ReadSign]) -> dict[str, Any]:
         "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
         "clips": [
             {
+                "id": sign.clip.id,
                 "name": sign.clip.name,
                 "gloss": sign.clip.glosses[0],
                 "read_as": names[b],
@@ -161,6 +162,7 @@ def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, A
         if name == reader.settings.decoder:
             results["read_sentences"] = [
                 {
+                    "id": sentence.clip.id,
                     "name": sentence.clip.name,
                     "reference": " ".join(reference),
                     "read_as": " ".join(hypothesis),

@@ -249,9 +249,9 @@ def _drawn(corpus: ClipSelection, clips: Sequence[Clip], count: int, seed: int) 
 
 
 def _by_clip(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Clip → its scores: top_1, top_5, read_exactly (0 or 1), log_loss (nats) for one sign; errors, words for a sentence."""
+    """Clip id → its scores: top_1, top_5, read_exactly (0 or 1), log_loss (nats) for one sign; errors, words for a sentence."""
     signs = {
-        row["name"]: {
+        row["id"]: {
             "top_1": float(row["rank"] == 1),
             "top_5": float(row["rank"] <= 5),
             "read_exactly": float(row["exact"]),
@@ -260,7 +260,7 @@ def _by_clip(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         for row in results.get("clips", [])
     }
     rows = results.get("read_sentences", [])
-    return signs | {row["name"]: {"errors": row["errors"], "words": len(row["reference"].split())} for row in rows}
+    return signs | {row["id"]: {"errors": row["errors"], "words": len(row["reference"].split())} for row in rows}
 
 
 def _history(folder: Path) -> list[dict[str, Any]]:

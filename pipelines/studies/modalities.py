@@ -71,7 +71,7 @@ def run_modalities(
         outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress)
         finished = common_seeds(outcomes, CHAIN)
         outcomes = {(parts, seed): outcomes[parts, seed] for parts in CHAIN for seed in finished}
-        labels = {clip.name: clip.glosses[0] for clip in read_clips(workspace.clips_file) if len(clip.glosses) == 1}
+        labels = {clip.id: clip.glosses[0] for clip in read_clips(workspace.clips_file) if len(clip.glosses) == 1}
         progress.say("measuring the cost of each modality")
         results = analyse_modalities(outcomes, labels, modality_costs(), worth)
         results |= {"seeds": finished, "features": common.get("features", features)}
@@ -83,18 +83,18 @@ def run_modalities(
 def analyse_modalities(outcomes: Outcomes, labels: Mapping[str, str], cost: Mapping[str, float], worth: float) -> dict[str, Any]:
     """Information, errors, Fano bounds and the decision of the rule for each modality.
 
-    outcomes: by (parts, seed). labels: the gloss of each clip. cost: milliseconds per frame of each modality. worth: λ, points
-    per millisecond.
+    outcomes: by (parts, seed). labels: the gloss of each clip, by id. cost: milliseconds per frame of each modality.
+    worth: λ, points per millisecond.
     """
     clips, _ = common_clips(outcomes, METRICS["top_1"])
     seeds = sorted({seed for _, seed in outcomes})
 
     def values(key: str, parts: str) -> np.ndarray:
-        return np.array([[outcomes[parts, seed]["clips"][name][key] for name in clips] for seed in seeds])
+        return np.array([[outcomes[parts, seed]["clips"][clip][key] for clip in clips] for seed in seeds])
 
     bits = {parts: values("log_loss", parts) / math.log(2) for parts in CHAIN}
     errors = {parts: 100 * (1 - values("top_1", parts)) for parts in CHAIN}
-    entropy, classes = entropy_bits([labels[name] for name in clips]), len({labels[name] for name in clips})
+    entropy, classes = entropy_bits([labels[clip] for clip in clips]), len({labels[clip] for clip in clips})
     steps = []
     for number, (parts, name) in enumerate(zip(CHAIN, MODALITIES, strict=True)):
         before = bits[CHAIN[number - 1]] if number else np.full_like(bits[parts], entropy)

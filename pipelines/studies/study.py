@@ -156,12 +156,14 @@ def common_seeds(outcomes: Outcomes, names: Sequence[str]) -> list[int]:
 
 
 def common_clips(outcomes: Outcomes, metric: Metric) -> tuple[list[str], dict[RunKey, np.ndarray]]:
-    """The clips that every run was tested on, and each run's values for them: (clips,), or for wer (clips, 2) errors and words.
+    """The ids of the clips that every run was tested on, and each run's values for them.
+
+    The values are (clips,), or for wer (clips, 2) errors and words.
 
     Raises BadInput if the runs have no such clip in common.
     """
     tested = [
-        {name for name, values in outcome["clips"].items() if _value(values, metric) is not None} for outcome in outcomes.values()
+        {clip for clip, values in outcome["clips"].items() if _value(values, metric) is not None} for outcome in outcomes.values()
     ]
     clips = sorted(set.intersection(*tested))
     if not clips:
@@ -170,7 +172,7 @@ def common_clips(outcomes: Outcomes, metric: Metric) -> tuple[list[str], dict[Ru
             "test them on the same split with the same vocabulary, or use another --metric",
         )
     return clips, {
-        key: np.array([_value(outcome["clips"][name], metric) for name in clips], dtype=float)
+        key: np.array([_value(outcome["clips"][clip], metric) for clip in clips], dtype=float)
         for key, outcome in outcomes.items()
     }
 

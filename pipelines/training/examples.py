@@ -19,12 +19,16 @@ LEVEL_WEIGHTS = (0.5, 0.3, 0.2)
 
 @dataclass(frozen=True)
 class Example:
-    """One clip. features: (T, size), NaN where absent. glosses: labels 1…V in signing order. labels: further annotations."""
+    """One clip. features: (T, size), NaN where absent. glosses: labels 1…V in signing order. labels: further annotations.
+
+    name: for messages. id: of the clip, unique in its workspace.
+    """
 
     features: np.ndarray
     glosses: tuple[int, ...]
     name: str = ""
     labels: Labels = Labels()
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class StoredExamples(Sequence[Example]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         clip, features = self.store.clips[self.indices[index]], self.store[self.indices[index]]
-        return Example(features, tuple(self.alphabet.labels(clip.glosses)), clip.name, self.labels[index])
+        return Example(features, tuple(self.alphabet.labels(clip.glosses)), clip.name, self.labels[index], clip.id)
 
 
 def standardise(store: FeatureStore, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
