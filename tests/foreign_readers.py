@@ -22,6 +22,7 @@ from asl.pipelines.corpus.clips import ClipSource, read_clips
 from asl.pipelines.corpus.feature_store import compute_features
 from asl.pipelines.corpus.labels import label_table
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, wlasl
+from asl.pipelines.corpus.sources.elan_signs import TierNames
 from asl.pipelines.media.pose_files import parse_pose
 from asl.pipelines.recogniser.bundle import Bundle, default_bundle, load_bundle
 from asl.pipelines.recogniser.model import read_card
@@ -35,6 +36,7 @@ from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.pipelines.workspace.settings.sections import SECTIONS
 from asl.pipelines.workspace.tensor_files import load_arrays, save_arrays
 from asl.transducers.alphabet import Alphabet
+from asl.transducers.glossing import normalise_gloss
 
 #: Separates the arrays of an .npz. The fuzzer mutates arrays, not the zip file, whose checksums it would break.
 BETWEEN_ARRAYS = b"\0NPY\0"
@@ -100,7 +102,8 @@ def read_layout(data: bytes, folder: Path) -> None:
 
 def read_eaf(data: bytes, folder: Path) -> None:
     (folder / "clip.eaf").write_bytes(data)
-    elan.annotate([ClipSource(folder / "clip.mp4", "video", "clip")], folder, "gloss")
+    names = TierNames(["gloss"], ["utterance"], normalise_gloss)
+    elan.annotate([ClipSource(folder / "clip.mp4", "video", "clip")], folder, names)
 
 
 def read_arpa(data: bytes, folder: Path) -> None:

@@ -135,8 +135,9 @@ def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
     sources = workspace.settings("sources", flags)
     recorded = workspace.state(STAGE).get("settings", {})
     if not any(getattr(sources, kind) for kind in kinds) and recorded:
-        names = SourceSettings.__dataclass_fields__
-        return SourceSettings(**{key: value for key, value in recorded.items() if key in names})
+        unset = [key for key, setting in workspace.setting_origins("sources").items() if setting.origin == "default"]
+        last = {key: recorded[key] for key in unset if key in recorded}
+        return workspace.settings("sources", last | {key: value for key, value in flags.items() if value is not None})
     return sources
 
 

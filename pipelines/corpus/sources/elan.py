@@ -1,78 +1,126 @@
 """`--annotations DIR`: ELAN .eaf files for the videos, named <video name>.eaf.
 
-The gloss tier gives the segments (level 1) and the glosses in order. All other tiers (referents, loci, …) are kept unchanged.
+The gloss tiers give the segments (level 1) and the glosses in order; utterance tiers cut recordings into clips. All other tiers
+(referents, loci, …) are kept unchanged.
 """
 
-from dataclasses import replace
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from asl.models.features.tiers import Segment
 from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.corpus.sources.elan_signs import TierNames, labelled_clips
+from asl.pipelines.corpus.sources.elan_tiers import Tier, read_tiers
 from asl.pipelines.corpus.sources.videos import check_folder
 from asl.pipelines.workspace.errors import BadInput
-from asl.transducers.glossing import normalise_gloss
 
-MAX_EAF_BYTES = 64 << 20
-GLOSS_TIER = "gloss"
+MAX_LISTED_TIERS = 20
+
+#: A clip and the tiers of its file.
+_Read = tuple[ClipSource, list[Tier]]
 
 
-def annotate(clips: list[ClipSource], folder: Path, gloss_tier: str) -> tuple[list[ClipSource], list[str], list[tuple[str, str]]]:
-    """Returns the clips with the segments of their .eaf files, notes, and (file, reason) of files that cannot be read.
+@dataclass
+class Annotated:
+    """Clips with their annotations. broken: (file, reason) of files that cannot be read. notes: warnings for the user."""
 
-    Raises BadInput if the folder does not exist or none of its files belongs to a clip.
+    clips: list[ClipSource]
+    broken: dict[Path, str]
+    notes: list[str]
+
+
+def annotate(clips: Sequence[ClipSource], folder: Path, names: TierNames) -> Annotated:
+    """The clips with the segments of their .eaf files; those with utterances are cut into one clip for each.
+
+    Raises BadInput if the folder does not exist, none of its files belongs to a clip, or no file has a tier that is needed.
     """
     check_folder(folder, "--annotations")
-    files = {path.stem: path for path in sorted(folder.rglob("*.eaf"))}
-    annotated, broken, count = [], {}, 0
+    files, annotated, read = _Files(folder), [], []
+    unlabelled = 0
     for clip in clips:
-        file = files.get(clip.path.stem) if clip.kind != "array" else None
-        if file and file not in broken:
-            try:
-                clip, count = _annotated(clip, read_eaf(file), gloss_tier), count + 1
-            except BadInput as error:
-                broken[file] = error.message
-        annotated.append(clip)
-    if not count and not broken:
+        tiers = files.tiers(clip)
+        parts = labelled_clips(clip, tiers, names) if tiers else [clip]
+        annotated += parts
+        if tiers:
+            read.append((clip, tiers))
+            unlabelled += sum(not part.glosses for part in parts)
+    if not read and not files.broken:
         raise BadInput(f"--annotations: no file in {folder} is named after a clip", "name them <video name>.eaf")
-    notes = [f"annotations for {count} of {len(clips)} clips"]
-    return annotated, notes, [(str(file), reason) for file, reason in broken.items()]
+    return Annotated(annotated, files.broken, _notes(clips, read, names, unlabelled))
 
 
-def read_eaf(file: Path) -> list[Segment]:
-    """All annotations of a file, time-aligned and reference, ordered by start. Raises BadInput if it is not an ELAN file."""
-    from pympi.Elan import Eaf
+class _Files:
+    """The files of a folder by the name of their clip, each read once. broken: the reason why a file cannot be read."""
 
-    try:
-        if file.stat().st_size > MAX_EAF_BYTES:
-            raise BadInput(f"{file} is larger than {MAX_EAF_BYTES >> 20} MiB", "check that it is an ELAN file")
-        # ELAN writes neither document types nor entities, and expanding entities can exhaust memory.
-        if b"<!DOCTYPE" in (data := file.read_bytes()) or b"<!ENTITY" in data:
-            raise BadInput(f"{file} declares XML entities", "ELAN files have none")
-        document = Eaf(str(file))
-        segments = [
-            Segment(tier, str(value[2] or ""), value[0] / 1000, value[1] / 1000)
-            for tier in document.get_tier_names()
-            for value in document.get_annotation_data_for_tier(tier)
-        ]
-    except OSError as error:
-        raise BadInput(f"cannot read {file}: {error.strerror}", "check the file's permissions") from error
-    except BadInput:
-        raise
-    except Exception as error:  # the library raises plain Exception
-        raise BadInput(f"{file} is not an ELAN file", "open and save it in ELAN") from error
-    return sorted(segments, key=lambda segment: (segment.start, segment.end, segment.tier))
+    def __init__(self, folder: Path):
+        self._files = {path.stem: path for path in sorted(folder.rglob("*.eaf"))}
+        self._tiers: dict[Path, list[Tier]] = {}
+        self.broken: dict[Path, str] = {}
+
+    def tiers(self, clip: ClipSource) -> list[Tier]:
+        """The tiers of a clip's file; none if there is no such file or it cannot be read."""
+        file = self._files.get(clip.path.stem) if clip.kind != "array" else None
+        if file is None or file in self.broken:
+            return []
+        try:
+            self._tiers[file] = self._tiers[file] if file in self._tiers else read_tiers(file)
+        except BadInput as error:
+            self.broken[file] = error.message
+        return self._tiers.get(file, [])
 
 
-def _annotated(clip: ClipSource, segments: list[Segment], gloss_tier: str) -> ClipSource:
-    end = float("inf") if clip.end is None else clip.end
-    inside = [segment for segment in segments if clip.start <= (segment.start + segment.end) / 2 < end]
-    relative = tuple(_relative(segment, clip.start, gloss_tier) for segment in inside)
-    glosses = tuple(segment.value for segment in relative if segment.tier == GLOSS_TIER and segment.value)
-    return replace(clip, segments=relative, glosses=glosses or clip.glosses)
+def _notes(clips: Sequence[ClipSource], read: Sequence[_Read], names: TierNames, unlabelled: int) -> list[str]:
+    """Warnings about clips without annotations or glosses, and about tiers. Raises BadInput as `annotate` does."""
+    notes = [f"{len(clips) - len(read)} of {len(clips)} clips have no annotations"] if len(read) < len(clips) else []
+    files = list({id(tiers): tiers for _, tiers in read}.values())  # one file may belong to many clips
+    notes += _missing_tiers(files, names.gloss, "--gloss-tier", needed=bool(unlabelled))
+    notes += _missing_tiers(files, names.utterance, "--utterance-tier", needed=True)
+    notes += _several_signers(read, names)
+    if unlabelled:
+        notes.append(f"{unlabelled} annotated clips have no gloss; they are used for pre-training only")
+    return notes
 
 
-def _relative(segment: Segment, start: float, gloss_tier: str) -> Segment:
-    """A segment with times relative to the start of the clip. The gloss tier is renamed to GLOSS_TIER."""
-    is_gloss = segment.tier.lower() == gloss_tier.lower()
-    tier, value = (GLOSS_TIER, normalise_gloss(segment.value)) if is_gloss else (segment.tier, segment.value)
-    return Segment(tier, value, max(0.0, segment.start - start), segment.end - start)
+def _several_signers(read: Sequence[_Read], names: TierNames) -> list[str]:
+    """A warning about recordings of several signers that do not say which of them the clip shows."""
+    signers = [(clip, names.signers(tiers)) for clip, tiers in read]
+    ambiguous = [several for clip, several in signers if len(several) > 1 and clip.signer not in several]
+    if not ambiguous:
+        return []
+    listed = ", ".join(sorted(ambiguous[0]))
+    use = "each utterance becomes a clip of its signer" if names.utterance else "their glosses are not used"
+    return [
+        f"{len(ambiguous)} recordings are glossed for several signers ({listed}): {use}. If a video shows one of them, name that "
+        "signer in the column 'signer' of a manifest, or name the tiers of that signer only"
+    ]
+
+
+def _missing_tiers(files: Sequence[Sequence[Tier]], names: Sequence[str], option: str, needed: bool) -> list[str]:
+    """A warning for each tier that no file has. Raises BadInput if no file has any of them and they are needed."""
+    found = {tier.name.lower() for tiers in files for tier in tiers}
+    missing = [name for name in names if name.lower() not in found]
+    if not files or not missing:
+        return []
+    problems = [f"no ELAN file has a tier '{name}' ({option})" for name in missing]
+    if needed and len(missing) == len(names):
+        raise BadInput(
+            problems[0], f"name one of the tiers of the files, such as {option} {_example(files)}: {listed_tiers(files)}"
+        )
+    return [f"{problem}; the files have {listed_tiers(files)}" for problem in problems]
+
+
+def _example(files: Iterable[Sequence[Tier]]) -> str:
+    counts = Counter(tier.name for tiers in files for tier in tiers for _ in tier.segments)
+    return shlex.quote(counts.most_common(1)[0][0]) if counts else "NAME"
+
+
+def listed_tiers(files: Iterable[Sequence[Tier]]) -> str:
+    """The names of the tiers in these files with the number of their annotations, those with most annotations first."""
+    counts = Counter({tier.name: 0 for tiers in files for tier in tiers})
+    for tiers in files:
+        counts.update({tier.name: len(tier.segments) for tier in tiers})
+    listed = [f"'{name}' ({count})" for name, count in counts.most_common(MAX_LISTED_TIERS)]
+    more = len(counts) - len(listed)
+    return (", ".join(listed) + (f" and {more} more" if more else "")) or "no tiers"

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
+from asl.pipelines.corpus.sources.elan_signs import TierNames
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
+from asl.transducers.glossing import normalise_gloss
 
 
 @dataclass
@@ -65,8 +67,11 @@ def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
 
 
 def _annotate(gathered: Gathered, settings: SourceSettings) -> None:
-    gathered.clips, notes, gathered.broken = elan.annotate(gathered.clips, Path(settings.annotations), settings.gloss_tier)
-    gathered.notes += notes
+    names = TierNames(settings.gloss_tier, settings.utterance_tier, normalise_gloss)
+    annotated = elan.annotate(gathered.clips, Path(settings.annotations), names)
+    gathered.clips = annotated.clips
+    gathered.broken = [(str(file), reason) for file, reason in annotated.broken.items()]
+    gathered.notes += annotated.notes
 
 
 def _hint_if_empty(gathered: Gathered) -> str:

@@ -27,7 +27,17 @@ class SourceSettings:
     )
     synthetic: bool = setting(False, "Generate clips of synthetic signers, according to the synthetic settings.")
     annotations: str = setting("", "Folder of ELAN .eaf files for the videos, named <video name>.eaf.")
-    gloss_tier: str = setting("gloss", "ELAN tier that holds the glosses; case is ignored.")
+    gloss_tier: list[str] = setting(
+        ["gloss"],
+        "ELAN tiers that hold the glosses, those of the dominant hand first; case is ignored. A sign that is glossed on both "
+        "hands counts once.",
+        single=True,
+    )
+    utterance_tier: list[str] = setting(
+        [],
+        "ELAN tiers whose annotations cut a recording into clips; case is ignored. Empty: a recording is one clip.",
+        single=True,
+    )
 
 
 @dataclass(frozen=True)

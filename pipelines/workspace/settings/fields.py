@@ -5,13 +5,22 @@ from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
 
-def setting(default: Any, help: str, *, choices: tuple = (), low: float | None = None, high: float | None = None, flag: str = ""):
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple = (),
+    low: float | None = None,
+    high: float | None = None,
+    flag: str = "",
+    single: bool = False,
+):
     """A dataclass field of a setting.
 
     help: its meaning, unit and effect in one line. choices, low, high: the values that it may take. flag: the name of its
-    command-line option, if it is not the field's name.
+    command-line option, if it is not the field's name. single: a list that may also be given as one string.
     """
-    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag}
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag, "single": single}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)

@@ -136,6 +136,7 @@ def parsed(spec, text: str, name: str) -> Any:
 
 
 def _checked(spec, value: Any, name: str) -> Any:
+    value = [value] if spec.metadata["single"] and isinstance(value, str) else value
     value = float(value) if spec.type is float and isinstance(value, int) and not isinstance(value, bool) else value
     if not _has_type(value, spec.type):
         raise BadInput(f"{name} must be {_type_name(spec.type)}, got {value!r}", f"default: {default_of(spec)!r}")

@@ -4,14 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
+from asl.pipelines.corpus.sources import arrays, manifest, poses, videos, wlasl
 from asl.pipelines.corpus.sources.gather import gather
-from asl.pipelines.translation.writers import render
 from asl.pipelines.workspace.errors import BadClip, BadInput
 from asl.pipelines.workspace.files import slug
 from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
 from asl.transducers.glossing import normalise_gloss, parse_glosses
-from tests.made_up_signing import signing, write_corpus
+from tests.made_up_signing import write_corpus
 
 
 def gathered(settings: SourceSettings):
@@ -224,51 +223,6 @@ def test_files_that_are_not_npz_are_rejected(tmp_path):
         arrays.read(tmp_path / "gone.npz", "")
 
 
-def eaf(path: Path, tiers: dict[str, list[tuple[int, int, str]]]) -> Path:
-    from pympi.Elan import Eaf
-
-    document = Eaf(author="test")
-    for tier, marks in tiers.items():
-        document.add_tier(tier)
-        for start, end, value in marks:
-            document.add_annotation(tier, start, end, value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document.to_file(str(path))
-    return path
-
-
-def test_elan_files_give_segments_and_glosses(tmp_path):
-    touch(tmp_path / "v" / "one.mp4")
-    touch(tmp_path / "v" / "two.mp4")
-    eaf(tmp_path / "e" / "one.eaf", {"Gloss": [(0, 400, "me"), (400, 900, "eat")], "locus": [(0, 300, "a")]})
-    result = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
-    clip = next(clip for clip in result.clips if clip.path.stem == "one")
-    assert clip.glosses == ("ME", "EAT")
-    assert [(s.tier, s.value, s.start, s.end) for s in clip.segments if s.tier == "gloss"] == [
-        ("gloss", "ME", 0, 0.4),
-        ("gloss", "EAT", 0.4, 0.9),
-    ]
-    assert [s.value for s in clip.segments if s.tier == "locus"] == ["a"]
-    assert result.broken == []
-
-
-@pytest.mark.parametrize("text", ["", "<a>", "hello", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "<ANNOTATION_DOCUMENT/>"])
-def test_broken_elan_files_are_listed_and_their_clips_are_used(tmp_path, text):
-    touch(tmp_path / "v" / "BOOK" / "one.mp4")
-    touch(tmp_path / "e" / "one.eaf", text)
-    result = gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
-    assert len(result.clips) == 1
-    assert result.clips[0].glosses == ("BOOK",)
-    assert len(result.broken) == 1 or result.clips[0].segments == ()
-
-
-def test_annotations_without_a_clip_are_rejected(tmp_path):
-    touch(tmp_path / "v" / "one.mp4")
-    eaf(tmp_path / "e" / "other.eaf", {"gloss": []})
-    with pytest.raises(BadInput, match="named after a clip"):
-        gathered(SourceSettings(videos=[str(tmp_path / "v")], annotations=str(tmp_path / "e")))
-
-
 def test_sources_are_combined_and_names_made_unique(tmp_path):
     write_corpus(tmp_path / "p", glosses=1, clips=2)
     touch(tmp_path / "v" / "BOOK" / "1.mp4")
@@ -280,15 +234,3 @@ def test_sources_are_combined_and_names_made_unique(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="contain no clips"):
         gathered(SourceSettings(videos=[str(tmp_path / "empty")]))
-
-
-def test_written_elan_files_can_be_read(tmp_path):
-    from asl.pipelines.recogniser.reading import Token
-    from asl.pipelines.translation.writers import Translation
-
-    translation = Translation(tmp_path / "clip.mp4", (Token("BOOK", 0.2, 0.8, 0.9),), signing(0))
-    segments = elan.read_eaf(touch(tmp_path / "clip.eaf", render([translation], "eaf")))
-    assert [(s.tier, s.value, s.start, s.end) for s in segments] == [
-        ("confidence", "0.90", 0.2, 0.8),
-        ("gloss", "BOOK", 0.2, 0.8),
-    ]

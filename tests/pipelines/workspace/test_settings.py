@@ -60,6 +60,10 @@ def test_the_example_file_holds_every_setting_at_its_default():
     assert tomli.loads(text)["version"] == 1
 
 
+def test_a_list_that_was_one_name_may_still_be_one():
+    assert resolve("sources", {"gloss_tier": "Gloss RH"}, {}, {}).gloss_tier == ["Gloss RH"]
+
+
 def test_asl_toml_in_the_repository_is_the_example_file():
     example = Path(__file__).parents[3] / "asl.toml"
     assert example.read_text() == example_toml(), (
