@@ -10,7 +10,7 @@ from asl.pipelines.cascade.graph_folder import CARD, COMPETITORS, TABLES
 from asl.pipelines.cascade.report import write_report
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.recogniser.model import WEIGHTS, find_model
+from asl.pipelines.recogniser.model import WEIGHTS, find_model, stage_of
 from asl.pipelines.recogniser.torch_model import load_model
 from asl.pipelines.training.model_stage import decide
 from asl.pipelines.workspace.files import file_hash
@@ -21,7 +21,6 @@ from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettin
 from asl.transducers.level_names import FULL_CASCADE, file_name
 
 STAGE = "build-fst"
-CODE = 3
 
 
 def run_build_fst(
@@ -78,4 +77,5 @@ def _plan(
 ) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(model_folder / WEIGHTS)}
     inputs |= ({"codes": file_hash(codes_folder / WEIGHTS)} if codes_folder else {}) | graph_inputs(settings)
-    return Plan(STAGE, settings_of(settings) | {"mirror_average": decode.mirror_average}, inputs, CODE)
+    steps = (STAGE, stage_of(model_folder), *([stage_of(codes_folder)] if codes_folder else []))
+    return Plan(STAGE, settings_of(settings) | {"mirror_average": decode.mirror_average}, inputs, steps)

@@ -21,6 +21,7 @@ from asl.pipelines.corpus.splits import assign_splits, check_groups
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media import privacy
 from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import BadClip, BadInput, SomeFailed
 from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash, write_atomically, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -29,8 +30,6 @@ from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSettings, SyntheticSettings
 
 STAGE = "extract"
-#: Versions of the code that lists and splits the clips, and of that which makes their landmarks.
-CODE, LANDMARKS_CODE = 2, 1
 #: The settings that determine the landmarks of a video.
 TRACKER_SETTINGS = ("complexity", "detection_confidence", "tracking_confidence", "max_side")
 
@@ -156,9 +155,8 @@ def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkS
             continue
         details = tracker_settings if clip.kind == "video" else clip.layout
         restrictions = [dict(privacy.restrictions(settings))] if privacy.restrictions(settings) else []
-        digest = value_hash(
-            [LANDMARKS_CODE, content, clip.start, clip.end, clip.range_if_reached, clip.row, details, *restrictions]
-        )
+        version = VERSIONS["tracker" if clip.kind == "video" else "landmarks"]
+        digest = value_hash([version, content, clip.start, clip.end, clip.range_if_reached, clip.row, details, *restrictions])
         id = f"{slug(Path(clip.name).stem)}-{value_hash([clip.name, digest])[:10]}"
         jobs.append(_Job(clip, id, workspace.landmarks / id[-2:] / f"{id}.pose"))
     hashes.save()
@@ -175,7 +173,7 @@ def _plan(gathered: Gathered, jobs, earlier, sources: SourceSettings, synthetic:
         EARLIER_CLIPS: value_hash([clip.id for clip in earlier]),
     }
     settings = settings_of(sources, synthetic, landmarks, split) if sources.synthetic else settings_of(sources, landmarks, split)
-    return Plan(STAGE, {key: value for key, value in settings.items() if key not in ("workers", "time_limit")}, inputs, CODE)
+    return Plan(STAGE, {key: value for key, value in settings.items() if key not in ("workers", "time_limit")}, inputs)
 
 
 def _decide(workspace: Workspace, plan: Plan, force: bool) -> Decision:

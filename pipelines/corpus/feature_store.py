@@ -19,13 +19,13 @@ from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import read_pose
+from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_atomically, write_json
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 
-CODE = 2
 CLIPS_PER_SHARD = 1024
 INDEX, LENGTHS = "index.json", "lengths.npy"
 
@@ -114,7 +114,7 @@ def open_features(
 
 def features_folder(workspace: Workspace, clips: Sequence[Clip], settings: FeatureSettings) -> Path:
     """The folder of the features of these clips."""
-    identity = [CODE, settings.features, settings.fps, settings.depth, settings.causal_features]
+    identity = [VERSIONS["features"], settings.features, settings.fps, settings.depth, settings.causal_features]
     clips_hash = hashlib.sha256("\n".join(f"{clip.id} {clip.digest}" for clip in clips).encode())
     return workspace.features / value_hash([*identity, clips_hash.hexdigest()])
 

@@ -18,7 +18,7 @@ from asl.pipelines.deployment.bundle_writer import write_bundle
 from asl.pipelines.deployment.pruned_model import prune_model
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.bundle import is_bundle
-from asl.pipelines.recogniser.model import find_model
+from asl.pipelines.recogniser.model import find_model, stage_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import UNFINISHED_FOLDER, file_hash
@@ -28,7 +28,6 @@ from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.studies import ExportSettings
 
 STAGE = "export"
-CODE = 1
 #: Metrics of asl evaluate on the card.
 CARD_METRICS = ("top_1", "top_5", "read_exactly", "wer_greedy", "wer_ctc_beam", "wer_cascade")
 
@@ -133,7 +132,8 @@ def _graph_of(workspace: Workspace, model: TrainedModel, given: str | None) -> P
 def _plan(workspace: Workspace, settings: ExportSettings, model: TrainedModel, graph: Path | None, options: Mapping) -> Plan:
     inputs = {"model": model.weights_hash} | ({"graph": file_hash(graph / GRAPH_CARD)} if graph else {})
     inputs |= {"clips": file_hash(workspace.clips_file)} if workspace.clips_file.is_file() else {}
-    return Plan(STAGE, settings_of(settings) | dict(options), inputs, CODE)
+    steps = (STAGE, stage_of(model.folder), *(["build-fst"] if graph else []))
+    return Plan(STAGE, settings_of(settings) | dict(options), inputs, steps)
 
 
 def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Sequence[EngineCheck]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet
+from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import BadInput, StageMissing
 from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
 from asl.pipelines.workspace.records import read_record
@@ -113,6 +114,12 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{folder} holds no model (no {CARD})", "name a folder below models/, or train one: asl train-ctc")
     again = "train it again: asl train-ctc --force"
     return read_record(file, newest=FORMAT_VERSION, max_bytes=MAX_CARD_BYTES, hint=again)
+
+
+def stage_of(folder: Path) -> str:
+    """The stage that made a model, by its card: its code version is part of what is computed with the model."""
+    stage = read_card(folder).get("stage")
+    return stage if stage in VERSIONS else "train-ctc"
 
 
 def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[str] = MODEL_STAGES) -> Path:

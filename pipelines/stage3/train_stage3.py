@@ -27,7 +27,7 @@ from asl.pipelines.cascade.units.alignments import usable_clips
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.jobs.processes import Workers
-from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model
+from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, stage_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model, save_model
 from asl.pipelines.stage3.batches import Stage3Model
 from asl.pipelines.stage3.cases import Case, RefusedClip, make_cases
@@ -47,7 +47,6 @@ from asl.pipelines.workspace.settings.training import Stage3Settings
 from asl.transducers.level_names import FULL_CASCADE, file_name
 
 STAGE = "train-stage3"
-CODE = 2
 #: Maximum number of validation clips that are decoded after each epoch.
 MAX_VALIDATION_CLIPS = 400
 
@@ -108,7 +107,7 @@ def _plan(workspace: Workspace, settings: Stage3Settings, decode: DecodeSettings
     relevant = {key: value for key, value in settings_of(settings).items() if key not in ("device", "threads", "workers")}
     relevant |= {key: getattr(decode, key) for key in ("mirror_average", "graph_beam", "most_active")}
     inputs = {"clips": file_hash(workspace.clips_file), "stage 2": file_hash(model / WEIGHTS)}
-    return Plan(STAGE, relevant, inputs | {"graph": file_hash(graph / GRAPH_CARD)}, CODE)
+    return Plan(STAGE, relevant, inputs | {"graph": file_hash(graph / GRAPH_CARD)}, (STAGE, stage_of(model)))
 
 
 def train(

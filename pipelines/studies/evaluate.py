@@ -8,7 +8,7 @@ from typing import Any
 
 from asl.pipelines.cascade.graph_folder import CARD
 from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.recogniser.model import WEIGHTS, find_model
+from asl.pipelines.recogniser.model import WEIGHTS, find_model, stage_of
 from asl.pipelines.recogniser.torch_model import load_model
 from asl.pipelines.studies.evaluation import measure
 from asl.pipelines.studies.evaluation_report import headline
@@ -20,7 +20,6 @@ from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
 
 STAGE = "evaluate"
-CODE = 1
 
 
 @dataclass
@@ -83,4 +82,5 @@ def run_evaluate(
 def _plan(workspace: Workspace, folder, split: str, reader: Reader) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(folder / WEIGHTS)}
     inputs |= {"graph": file_hash(reader.graph.folder / CARD)} if reader.graph else {}
-    return Plan(STAGE, {"split": split, **settings_of(reader.settings)}, inputs, CODE)
+    steps = (STAGE, stage_of(folder), *(["build-fst"] if reader.graph else []))
+    return Plan(STAGE, {"split": split, **settings_of(reader.settings)}, inputs, steps)

@@ -19,7 +19,7 @@ from asl.pipelines.corpus.clips import Clip, read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.corpus.labels import lexicon_input
 from asl.pipelines.jobs.processes import peak_memory_mb
-from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, read_card
+from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, read_card, stage_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
 from asl.pipelines.studies.evaluation import measure
 from asl.pipelines.training.clip_selection import ClipSelection, select_clips
@@ -27,6 +27,7 @@ from asl.pipelines.training.model_stage import begin, plan_of
 from asl.pipelines.training.recogniser_training import Choice, train_model
 from asl.pipelines.training.stage1_model import pretrain_model
 from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.code_versions import versions_of
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -38,7 +39,7 @@ from asl.pipelines.workspace.settings.training import PretrainSettings
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.level_names import FULL_CASCADE
 
-STAGE, STAGE_1, CODE = "experiment", "experiment-stage-1", 3
+STAGE, STAGE_1 = "experiment", "experiment-stage-1"
 #: One thread per run, so that its results do not depend on the number of parallel runs.
 THREADS = 1
 
@@ -91,7 +92,17 @@ class Experiment:
     @property
     def fingerprint(self) -> str:
         files = graph_inputs(self.graph) if self.graph else {}
-        return value_hash([self.plan.fingerprint, self._testing, *([files] if files else []), self.split, CODE])
+        return value_hash([self.plan.fingerprint, self._testing, files, self.split, versions_of(*self.tested_with)])
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps whose code makes the outcome."""
+        return (*self.plan.steps, *(self.stage_1.steps if self.stage_1 else ()), *self.tested_with)
+
+    @property
+    def tested_with(self) -> tuple[str, ...]:
+        """The steps whose code tests the trained model."""
+        return ("evaluate", "build-fst") if self.graph else ("evaluate",)
 
     @property
     def _testing(self) -> dict[str, Any]:
@@ -122,9 +133,9 @@ def set_up(workspace: Workspace, variant: Variant, seed: int, split: str) -> Exp
     pretrain = stage_1 = None
     if variant.stage_1 is not None:
         pretrain = replace(workspace.settings("pretrain", variant.stage_1), **run_settings)
-        stage_1 = plan_of(STAGE_1, workspace, (choice.features, choice.encoder, pretrain), lexicon, CODE)
+        stage_1 = plan_of(STAGE_1, workspace, (choice.features, choice.encoder, pretrain), lexicon, ("pretrain",))
         inputs["stage 1"] = stage_1.fingerprint
-    plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
+    plan = plan_of(STAGE, workspace, choice.parts, inputs, (STAGE, *([stage_of(start)] if start else [])))
     data = {"glosses": list(variant.glosses), "clips_a_gloss": variant.clips_per_gloss}
     plan = replace(plan, settings=dict(plan.settings) | data)
     decode = workspace.settings("decode", variant.settings)

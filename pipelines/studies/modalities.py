@@ -77,7 +77,7 @@ def run_modalities(
         results |= {"seeds": finished, "features": common.get("features", features)}
         page = workspace.reports / "modalities.html"
         metrics = {"study": "modalities", "seeds": len(finished)}
-        return runs.report(STAGE, page, results, outcomes, metrics, partial(write_report, command=command))
+        return runs.report(STAGE, page, results, outcomes, metrics, partial(write_report, command=command), "modalities")
 
 
 def analyse_modalities(outcomes: Outcomes, labels: Mapping[str, str], cost: Mapping[str, float], worth: float) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Plan
 from asl.pipelines.workspace.progress import Progress
 
-CODE = 1
 #: (name of the condition or size, seed).
 RunKey = tuple[str, int]
 Outcomes = Mapping[RunKey, Mapping[str, Any]]
@@ -100,15 +99,18 @@ class Runs:
         outcomes: Outcomes,
         metrics: Mapping[str, Any],
         write_page: Callable[[Path, Mapping[str, Any]], None],
+        analysis: str = "",
     ) -> Study:
-        """Writes the page and its JSON, and records the stage with `metrics`."""
+        """Writes the page and its JSON, and records the stage with `metrics`. analysis: its step, if it is not the stage."""
         results |= {"split": self.split, "split_by": self.split_by, "failed": self.failed}
         results |= {"synthetic": any(outcome["results"].get("synthetic") for outcome in outcomes.values())}
         files = (page, page.with_suffix(".json"))
         write_json(files[1], {"version": 1, **results})
         write_page(page, results)
         runs = value_hash([experiment.fingerprint for experiment in self.planned.values()])
-        plan = Plan(stage, {"study": page.stem}, {"clips": file_hash(self.workspace.clips_file), "runs": runs}, CODE)
+        steps = {step for experiment in self.planned.values() for step in experiment.steps}
+        inputs = {"clips": file_hash(self.workspace.clips_file), "runs": runs}
+        plan = Plan(stage, {"study": page.stem}, inputs, (analysis or stage, *sorted(steps)))
         outputs = {self.workspace.relative(file): file_hash(file) for file in files}
         self.workspace.record(plan, self.started, outputs, metrics)
         return Study(results, str(page), len(self.missing) - len(self.failed), self._kept, self.failed)

@@ -29,10 +29,11 @@ from asl.pipelines.synthetic import (
 from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS, Sign, read_rows, read_signs
 from asl.pipelines.synthetic.sentences import Word
 from asl.pipelines.synthetic.signers import Signer
+from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import BadClip, BadInput
 
-#: Incremented when the same recipe gives different landmarks, pictures or annotations.
-VERSION = 2
+#: The version of the code that makes landmarks, pictures and annotations from a recipe.
+VERSION = VERSIONS["synthetic"]
 BUILT_IN, INVENTED = BUILT_IN_LEXICONS
 
 

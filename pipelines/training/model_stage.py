@@ -28,10 +28,12 @@ def forget(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def plan_of(stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapping[str, str], code: int) -> Plan:
+def plan_of(
+    stage: str, workspace: Workspace, parts: Sequence[Any], inputs: Mapping[str, str], steps: tuple[str, ...] = ()
+) -> Plan:
     """The plan of a stage that makes a model from the clips and `inputs`. parts: its settings, without HARDWARE_SETTINGS."""
     settings = {key: value for key, value in settings_of(*parts).items() if key not in HARDWARE_SETTINGS}
-    return Plan(stage, settings, {"clips": clips_hash(workspace.clips_file), **inputs}, code)
+    return Plan(stage, settings, {"clips": clips_hash(workspace.clips_file), **inputs}, steps)
 
 
 def decide(workspace: Workspace, plan: Plan, folder: Path, force: bool, output: str = "model") -> Decision:

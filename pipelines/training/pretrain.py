@@ -19,8 +19,6 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision
 from asl.pipelines.workspace.progress import Progress
 
-CODE = 3
-
 
 @dataclass
 class PretrainResult:
@@ -59,7 +57,7 @@ def run_pretrain(
     with workspace.locked("asl pretrain"):
         clips = read_clips(workspace.clips_file)
         parts = (pretrain, features, encoder, phonology)
-        plan = plan_of(STAGE, workspace, parts, lexicon_input(phonology.asl_lex), CODE)
+        plan = plan_of(STAGE, workspace, parts, lexicon_input(phonology.asl_lex))
         folder = workspace.models / (name or f"pretrain-{plan.fingerprint[:8]}")
         decision = decide(workspace, plan, folder, force)
         if dry_run or not decision.run:

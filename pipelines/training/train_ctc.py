@@ -10,7 +10,7 @@ from typing import Any
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.corpus.labels import lexicon_input
-from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model
+from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, stage_of
 from asl.pipelines.training.clip_selection import ClipSelection, select_clips
 from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks, join, shards_of
 from asl.pipelines.training.initialisation import choose_device
@@ -20,8 +20,6 @@ from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan
 from asl.pipelines.workspace.progress import Progress, Silent
-
-CODE = 6
 
 
 @dataclass
@@ -97,7 +95,7 @@ def _prepare(
     corpus = select_clips(clips, choice.train.min_clips)
     start = find_model(workspace, pretrained) if pretrained else None
     inputs = lexicon_input(choice.phonology.asl_lex) | ({"pretrained": file_hash(start / WEIGHTS)} if start else {})
-    plan = plan_of(STAGE, workspace, choice.parts, inputs, CODE)
+    plan = plan_of(STAGE, workspace, choice.parts, inputs, (STAGE, stage_of(start)) if start else ())
     folder = workspace.models / (name or f"ctc-{plan.fingerprint[:8]}")
     decision = decide(workspace, plan, folder, force)
     if dry_run or not decision.run:

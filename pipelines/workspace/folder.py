@@ -161,7 +161,7 @@ class Workspace:
         """
         record = {
             "fingerprint": plan.fingerprint,
-            "code": plan.code,
+            "code": plan.versions,
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
             "host": socket.gethostname(),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from asl.pipelines.workspace.code_versions import changes_since
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
 from asl.pipelines.workspace.metric_labels import metric_label
@@ -60,7 +61,12 @@ def _status(workspace: Workspace, name: str) -> StageStatus:
         return StageStatus(name, "missing", "", "")
     # The input "clips" of extract is its sources, which may be large and remote, so they are checked only when it runs.
     inputs = [] if name == "extract" else _changed_inputs(workspace, record)
-    reasons = [*_changed_outputs(workspace, record), *inputs, *_changed_settings(workspace, name, record)]
+    reasons = [
+        *changes_since(record, name),
+        *_changed_outputs(workspace, record),
+        *inputs,
+        *_changed_settings(workspace, name, record),
+    ]
     if reasons:
         return StageStatus(name, "stale", str(record.get("finished", "?")), "; ".join(reasons[:3]))
     return StageStatus(name, "done", str(record.get("finished", "?")), _headline(name, record.get("metrics", {})))

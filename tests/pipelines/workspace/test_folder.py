@@ -2,6 +2,7 @@ from datetime import datetime
 
 import pytest
 
+from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import HashCache, file_hash, write_atomically
 from asl.pipelines.workspace.folder import create_workspace, find_workspace, open_workspace
@@ -23,7 +24,7 @@ def run(workspace, made: Plan, text="result"):
     workspace.record(made, datetime.now().astimezone(), {"clips.jsonl": file_hash(output)}, {"clips": 3})
 
 
-def test_a_stage_runs_once_and_again_when_settings_inputs_or_outputs_change(workspace):
+def test_a_stage_runs_once_and_again_when_settings_inputs_code_or_outputs_change(workspace, monkeypatch):
     assert workspace.decide(plan()).reason == "it has not run yet"
     run(workspace, plan())
     again = open_workspace(workspace.folder)
@@ -31,7 +32,10 @@ def test_a_stage_runs_once_and_again_when_settings_inputs_or_outputs_change(work
     assert again.decide(plan(), force=True).run
     assert "complexity: 1 → 2" in again.decide(plan(complexity=2)).reason
     assert "clips changed" in again.decide(Plan("extract", {"complexity": 1}, {"clips": "other"})).reason
-    assert "computes" in again.decide(Plan("extract", {"complexity": 1}, {"clips": "abc"}, code=2)).reason
+    before = VERSIONS["tracker"]
+    monkeypatch.setitem(VERSIONS, "tracker", 99)
+    assert again.decide(plan()).reason == f"tracker: code version {before} → 99"
+    monkeypatch.undo()
     (workspace.folder / "clips.jsonl").write_text("tampered")
     assert "clips.jsonl" in again.decide(plan()).reason
 
