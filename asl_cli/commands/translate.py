@@ -188,10 +188,14 @@ def _write_overlay(translation, overlay: Path, progress) -> Path:
 
 
 def _write_together(done: list, target: _Target, written: list[Path]) -> None:
-    from asl.pipelines.translation.writers import render
+    from asl.pipelines.translation.writers import render, write_eaf
     from asl.pipelines.workspace.files import write_atomically
 
     if target.folder or not done:
+        return
+    if target.file and target.formats == ["eaf"]:
+        write_eaf(target.file, done[0])
+        written.append(target.file)
         return
     text = render(done, target.formats[0])
     if target.file:

@@ -68,7 +68,7 @@ class Translation:
         return self._rendered("vtt")
 
     def to_eaf(self) -> str:
-        """An ELAN document (XML) that links to `path`."""
+        """An ELAN document (XML) that links to the video and is meant to lie beside it."""
         return self._rendered("eaf")
 
     def _rendered(self, format: str) -> str:
@@ -214,34 +214,10 @@ def _clock(seconds: float) -> str:
 
 
 def _eaf(translations: Sequence[Translation]) -> str:
-    """An ELAN file that links to the video, with tiers for glosses, confidences and each phonological tier."""
-    import tempfile
-
-    from pympi.Elan import Eaf
+    from asl.pipelines.translation.elan_files import eaf_text  # text needs no XML
 
     (translation,) = translations
-    path = translation.path
-    document = Eaf(author="asl")
-    document.add_linked_file(path.resolve().as_uri(), relpath=f"./{path.name}", mimetype=_mime_type(path))
-    document.remove_tier("default")
-    for tier in ("gloss", "confidence", *_tiers(translations)):
-        document.add_tier(tier)
-    for token in translation.tokens:
-        start, end = round(1000 * token.start), max(round(1000 * token.end), round(1000 * token.start) + 1)
-        document.add_annotation("gloss", start, end, token.gloss)
-        document.add_annotation("confidence", start, end, f"{token.confidence:.2f}")
-        for tier, value, _ in token.phonology:
-            document.add_annotation(tier, start, end, value)
-    with tempfile.TemporaryDirectory(prefix="asl-") as folder:
-        file = Path(folder) / "clip.eaf"
-        document.to_file(str(file))  # the library only writes to files, and keeps a .bak beside an existing one
-        return file.read_text(encoding="utf-8")
-
-
-def _mime_type(path: Path) -> str:
-    import mimetypes
-
-    return mimetypes.guess_type(path.name)[0] or "video/mp4"
+    return eaf_text(translation.path, translation.tokens)
 
 
 _RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
@@ -259,9 +235,19 @@ def write_beside(folder: Path, translation: Translation, formats: Sequence[str])
     files = []
     for format in formats:
         file = folder / (translation.path.stem + ENDINGS[format])
-        write_atomically(file, render([translation], format))
+        if format == "eaf":
+            write_eaf(file, translation)
+        else:
+            write_atomically(file, render([translation], format))
         files.append(file)
     return files
+
+
+def write_eaf(path: Path, translation: Translation, *, overwrite: bool = False) -> None:
+    """Writes an ELAN file, or renews asl's tiers in a file that exists, as `elan_files.write_eaf` does."""
+    from asl.pipelines.translation import elan_files
+
+    elan_files.write_eaf(path, translation.path, translation.tokens, overwrite=overwrite)
 
 
 def write_overlay(path: Path, translation: Translation) -> list[str]:

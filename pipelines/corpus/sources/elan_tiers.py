@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asl.models.features.tiers import Segment
 from asl.pipelines.workspace.errors import BadInput
+
+if TYPE_CHECKING:
+    from pympi.Elan import Eaf
 
 MAX_EAF_BYTES = 64 << 20
 
@@ -31,11 +35,15 @@ def read_tiers(file: Path) -> list[Tier]:
 
     safe_bytes(file)
     try:
-        document = Eaf(str(file), suppress_version_warning=True)
-        spans = _spans(document)
-        return [_tier(name, document.tiers[name], spans) for name in document.get_tier_names()]
+        return tiers_of(Eaf(str(file), suppress_version_warning=True))
     except Exception as error:  # the library raises plain Exception
         raise BadInput(f"{file} is not an ELAN file", "open and save it in ELAN") from error
+
+
+def tiers_of(document: "Eaf") -> list[Tier]:
+    """The tiers of a document, in its order. May raise any exception if references or times are missing."""
+    spans = _spans(document)
+    return [_tier(name, document.tiers[name], spans) for name in document.get_tier_names()]
 
 
 def safe_bytes(file: Path) -> bytes:
