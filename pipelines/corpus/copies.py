@@ -29,7 +29,17 @@ LAG = 5
 #: Range of the speed ratio of two copies.
 SLOPES = (0.5, 2.0)
 CANDIDATES_PER_FRAME = 8
+#: A hand is in motion if it moves at least this share of what it moves in the fastest frames of its clip.
+MOVING_SHARE = 0.3
+#: Speed and offset are fitted to at most this many frames, spread over the clip: the fit compares all pairs of them.
+MAX_FITTED_FRAMES = 300
+#: The speed ratios that are tried in any case, and how many of them are followed up.
+TRIED_SLOPES, TRIED_LINES = 1.08 ** np.arange(-9, 10), 2
+#: A fitted line is improved this many times, by matching frames at most this far from it.
+REFINEMENTS, WINDOW_FRAMES = 3, 6
 
+#: Stands for the coordinates of an absent hand, far from any other.
+ABSENT = 9.0
 _HAND_POINTS = [0, 4, 8, 12, 20]
 _LEFT = [LEFT_HAND.start + i for i in _HAND_POINTS]
 _RIGHT = [RIGHT_HAND.start + i for i in _HAND_POINTS]
@@ -79,9 +89,11 @@ def hand_track(landmarks: Landmarks) -> np.ndarray:
 
 def is_copy(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether track b (T', 2, 5, 2) equals track a (T, 2, 5, 2), possibly cut, shifted in time or at another speed."""
-    line = _time_alignment(a, b)
-    if line is None:
-        return False
+    return any(_equal_along(line, a, b) for line in _time_alignments(a, b))
+
+
+def _equal_along(line: tuple[float, float], a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether the tracks are equal where they overlap, if frame t of a is frame slope × t + offset of b."""
     slope, offset = line
     times = slope * np.arange(len(a)) + offset
     inside = np.flatnonzero((times >= 0) & (times <= len(b) - 1))
@@ -89,16 +101,22 @@ def is_copy(a: np.ndarray, b: np.ndarray) -> bool:
         return False
     aligned = _interpolate(b, times[inside])
     difference = a[inside] - aligned
-    both_seen = np.isfinite(difference)
     if _frames_with_hands(difference) < max(MIN_FRAMES, MIN_OVERLAP * min(_frames_with_hands(a), _frames_with_hands(b) / slope)):
         return False
-    if np.sqrt(np.mean(difference[both_seen] ** 2)) > MAX_DISTANCE:
+    # Also of the frames in motion alone: two takes with a long rest before and after differ only in the few between.
+    if max(_distance(difference), _distance(difference[_in_motion(a)[inside]])) > MAX_DISTANCE:
         return False
     return _correlation(_movement(a[inside]), _movement(aligned)) >= MIN_CORRELATION
 
 
+def _distance(difference: np.ndarray) -> float:
+    """Root mean square of differences, NaN where absent; 0 if there are none."""
+    seen = difference[np.isfinite(difference)]
+    return float(np.sqrt(np.mean(seen**2))) if len(seen) else 0.0
+
+
 def _frames_with_hands(track: np.ndarray) -> int:
-    return int(np.isfinite(track).any(axis=(1, 2, 3)).sum())
+    return int(_has_hand(track).sum())
 
 
 def _exact_pairs(traces: Sequence[Trace]) -> list[tuple[int, int]]:
@@ -135,28 +153,90 @@ def _frame_vectors(tracks) -> tuple[np.ndarray, np.ndarray]:
     owners = np.concatenate([np.full(len(part), i) for i, part in enumerate(flat)]) if flat else np.empty(0, int)
     frames = np.concatenate(flat) if flat else np.empty((0, 20))
     has_hand = np.isfinite(frames).any(axis=1)
-    return np.nan_to_num(frames[has_hand], nan=9.0), owners[has_hand]
+    return np.nan_to_num(frames[has_hand], nan=ABSENT), owners[has_hand]
 
 
-def _time_alignment(a: np.ndarray, b: np.ndarray) -> tuple[float, float] | None:
-    """Slope and offset that map frames of a to frames of b, fitted to nearest frames (Theil-Sen, robust to outliers)."""
-    queries, _ = _frame_vectors([a])
+def _has_hand(track: np.ndarray) -> np.ndarray:
+    """(T,) bool: the frames with a hand."""
+    return np.isfinite(track).any(axis=(1, 2, 3))
+
+
+def _time_alignments(a: np.ndarray, b: np.ndarray) -> list[tuple[float, float]]:
+    """Slopes and offsets that may map frames of a to frames of b.
+
+    They are fitted to frames in motion. A resting hand is as close to any other frame of the rest, and would pull the line.
+    """
+    x, queries = _fitted_frames(a)
     frames, _ = _frame_vectors([b])
-    if len(queries) < MIN_FRAMES or len(frames) < MIN_FRAMES:
-        return None
-    distance, near = cKDTree(frames).query(queries, distance_upper_bound=FRAME_RADIUS)
-    has_match = np.isfinite(distance)
-    if has_match.sum() < MIN_FRAMES:
-        return None
-    x = np.flatnonzero(np.isfinite(a.reshape(len(a), -1)).any(axis=1))[has_match].astype(float)
-    y = np.flatnonzero(np.isfinite(b.reshape(len(b), -1)).any(axis=1))[near[has_match]].astype(float)
+    if min(len(queries), len(frames)) < MIN_FRAMES:
+        return []
+    distance, near = cKDTree(frames).query(queries, k=CANDIDATES_PER_FRAME, distance_upper_bound=FRAME_RADIUS)
+    is_close = np.isfinite(distance)
+    if is_close[:, 0].sum() < MIN_FRAMES:
+        return []
+    y = np.flatnonzero(_has_hand(b))[np.where(is_close, near, 0)]
+    nearest, (query, rank) = is_close[:, 0], np.nonzero(is_close)
+    first_lines = [*_most_voted(x[query], y[query, rank]), _line(x[nearest], y[nearest, 0])]
+    lines = dict.fromkeys(_refined(line, x, queries, b) for line in first_lines if line)
+    return [line for line in lines if line and SLOPES[0] <= line[0] <= SLOPES[1]]
+
+
+def _fitted_frames(track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(F,) indices and (F, 20) vectors of frames in motion, spread over the clip; of all with a hand if few are in motion."""
+    indices = np.flatnonzero(_in_motion(track) & _has_hand(track))
+    if len(indices) < 2 * MIN_FRAMES:
+        indices = np.flatnonzero(_has_hand(track))
+    if len(indices) > MAX_FITTED_FRAMES:
+        indices = indices[np.linspace(0, len(indices) - 1, MAX_FITTED_FRAMES).astype(int)]
+    return indices, _frame_vectors([track[indices]])[0]
+
+
+def _in_motion(track: np.ndarray) -> np.ndarray:
+    """(T,) bool: the frames in which the hands move, rather than rest."""
+    steps = np.sqrt(np.nansum(_movement(track) ** 2, axis=(1, 2, 3)))
+    speed = np.zeros(len(track))
+    speed[LAG // 2 : LAG // 2 + len(steps)] = steps
+    return speed >= MOVING_SHARE * np.quantile(speed, 0.95)
+
+
+def _most_voted(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+    """The lines on which most matches (x, y) lie, among those of a few slopes.
+
+    In repeated movement, frames match those of other repetitions too, but only the right ones lie on one line.
+    """
+    lines = []
+    for slope in TRIED_SLOPES:
+        bins = np.round((y - slope * x) / WINDOW_FRAMES).astype(int)
+        votes = np.bincount(bins - bins.min())
+        lines.append((votes.max(), slope, WINDOW_FRAMES * float(votes.argmax() + bins.min())))
+    return [(slope, offset) for _, slope, offset in sorted(lines, reverse=True)[:TRIED_LINES]]
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
+    """Slope and offset of matches (x, y): medians (Theil-Sen), which are robust to outliers. None for too few."""
     i, j = np.triu_indices(len(x), k=max(1, len(x) // 3))
     if len(i) == 0:
         return None
     slope = float(np.median((y[j] - y[i]) / (x[j] - x[i])))
-    if not SLOPES[0] <= slope <= SLOPES[1]:
-        return None
     return slope, float(np.median(y - slope * x))
+
+
+def _refined(line: tuple[float, float], x: np.ndarray, queries: np.ndarray, b: np.ndarray) -> tuple[float, float] | None:
+    """The line, fitted again to frames x with vectors (F, 20) and the frames of b that are closest to them near the line."""
+    frames = np.nan_to_num(b.reshape(len(b), -1), nan=ABSENT)
+    for _ in range(REFINEMENTS):
+        near = np.round(line[0] * x + line[1]).astype(int)[:, None] + np.arange(-WINDOW_FRAMES, WINDOW_FRAMES + 1)
+        distance = np.linalg.norm(frames[near.clip(0, len(b) - 1)] - queries[:, None], axis=-1)
+        distance[(near < 0) | (near >= len(b))] = np.inf
+        best = distance.argmin(axis=1)
+        is_close = distance.min(axis=1) < FRAME_RADIUS
+        if is_close.sum() < MIN_FRAMES:
+            return None
+        fitted = _line(x[is_close], near[np.arange(len(x)), best][is_close])
+        if fitted is None or fitted == line:
+            return line
+        line = fitted
+    return line
 
 
 def _interpolate(track: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from asl.models.features.holistic import LEFT_HAND, RIGHT_HAND, Landmarks
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.corpus.copies import find_duplicates, trace
+from asl.pipelines.corpus.copies import find_duplicates, is_copy, trace
 from asl.pipelines.corpus.splits import assign_splits
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SplitSettings
@@ -110,6 +111,35 @@ def test_altered_copies_are_found(change):
     assert all(pair.second == len(clips) for pair in duplicates), "other takes of a sign are not copies"
     if change == "exact":
         assert duplicates[0].kind == "exact"
+
+
+def with_rest(landmarks: Landmarks, seconds: float, seed: int) -> Landmarks:
+    """The clip, with resting hands before and after, and the noise of a detector."""
+    frames = round(seconds * landmarks.fps)
+    before, after = (np.repeat(landmarks.points[i][None], frames, axis=0) for i in (0, -1))
+    points = np.concatenate([before, landmarks.points, after])
+    points += np.random.default_rng(seed).normal(0, 0.001, points.shape).astype(np.float32)
+    return replace(landmarks, points=points)
+
+
+@pytest.mark.parametrize("kind", range(6))
+def test_a_noisy_copy_with_rest_at_both_ends_is_found_and_another_take_is_not(kind):
+    clip, take = (with_rest(signing(kind, seed), 1.6, seed) for seed in (0, 1))
+    copy = with_rest(signing(kind, 0), 1.6, seed=2)
+    duplicates = find_duplicates([trace(landmarks) for landmarks in (clip, take, copy)], lambda i, j: True)
+    assert [(pair.first, pair.second) for pair in duplicates] == [(0, 2)]
+
+
+def test_long_copies_are_compared_in_little_memory():
+    steps = np.random.default_rng(0).normal(0, 0.03, (6000, 2, 1, 2))
+    track = np.repeat(np.cumsum(steps, axis=0), 5, axis=2)
+    copy = track[100:] + np.random.default_rng(1).normal(0, 0.005, track[100:].shape)
+    tracemalloc.start()
+    try:
+        assert is_copy(track, copy)
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_only_allowed_pairs_are_searched():
