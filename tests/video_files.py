@@ -16,13 +16,13 @@ def picture(index: int, width: int, height: int) -> np.ndarray:
     return image
 
 
-def film(path: Path, *, frames=20, fps=25, width=64, height=48, codec="libx264", times=None, options=None) -> Path:
-    """A video of gradients; `times` (seconds) give it a variable frame rate."""
+def film(path: Path, *, frames=20, fps=25, width=64, height=48, codec="libx264", times=None, options=None, coding=None) -> Path:
+    """A video of gradients; `times` (seconds) give it a variable frame rate. coding: options of the encoder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     base = Fraction(1, 90_000)
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=fps)
-        stream.width, stream.height, stream.time_base = width, height, base
+        stream.width, stream.height, stream.time_base, stream.options = width, height, base, coding or {}
         stream.codec_context.time_base = base if codec != "mpeg4" else Fraction(1, fps)
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         for index in range(frames):

@@ -11,7 +11,7 @@ from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
-from asl.pipelines.media.pose_files import read_pose, write_pose
+from asl.pipelines.media.pose_files import MAX_FRAMES, read_pose, write_pose
 from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame, frames, probe
@@ -21,6 +21,8 @@ from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 RANGE_TOLERANCE_SECONDS = 0.25
+#: Longer gaps between frames are errors of the time stamps: there is nothing to interpolate landmarks from.
+MAX_GAP_SECONDS = 10.0
 #: MediaPipe leaks native memory over hundreds of clips; a new process costs two seconds.
 CLIPS_PER_WORKER = 400
 
@@ -100,14 +102,36 @@ def _video(task: Task, settings: LandmarkSettings) -> int:
 
 
 def clip_frames(source: ClipSource, settings: LandmarkSettings) -> Iterator[Frame]:
-    """The frames of a video clip within its range. Raises BadClip as `video.frames` does, and if the clip is too long."""
+    """The frames of a video clip within its range.
+
+    Raises BadClip as `video.frames` does, if the clip is too long, and if its time stamps jump. The header is only asked first:
+    it may be wrong.
+    """
     info = probe(source.path)
     start, end = effective_range(source, info.seconds)
     seconds = (info.seconds if end is None else end) - start
     if seconds > 60 * settings.max_minutes:
-        maximum = f"{settings.max_minutes:g} (landmarks.max_minutes)"
-        raise BadClip("too-long", f"it is {seconds / 60:.0f} minutes long; the maximum is {maximum}")
-    return frames(source.path, max_side=settings.max_side, start=start, end=end)
+        raise BadClip("too-long", f"it is {seconds / 60:.0f} minutes long; {_maximum(settings)}")
+    return _bounded(frames(source.path, max_side=settings.max_side, start=start, end=end), settings)
+
+
+def _bounded(decoded: Iterator[Frame], settings: LandmarkSettings) -> Iterator[Frame]:
+    """The frames as they are decoded. Raises BadClip if there are too many, they last too long, or their times jump."""
+    first = last = None
+    for count, frame in enumerate(decoded, 1):
+        first = frame.time if first is None else first
+        if last is not None and frame.time - last > MAX_GAP_SECONDS:
+            raise BadClip("time-jump", f"its time stamps jump by {frame.time - last:.0f} s after {last:.1f} s; encode it again")
+        if frame.time - first > 60 * settings.max_minutes:
+            raise BadClip("too-long", f"it is longer than its header says; {_maximum(settings)}")
+        if count > MAX_FRAMES:
+            raise BadClip("too-long", f"it has more than {MAX_FRAMES:,} frames")
+        last = frame.time
+        yield frame
+
+
+def _maximum(settings: LandmarkSettings) -> str:
+    return f"the maximum is {settings.max_minutes:g} (landmarks.max_minutes)"
 
 
 def effective_range(source: ClipSource, seconds: float) -> tuple[float, float | None]:
@@ -132,7 +156,12 @@ def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
 
 
 def usable_landmarks(landmarks: Landmarks, settings: LandmarkSettings) -> Landmarks:
-    """Landmarks from elsewhere, without what the privacy settings leave out. Raises BadClip if nobody is seen in any frame."""
+    """Landmarks from elsewhere, without what the privacy settings leave out.
+
+    Raises BadClip if nobody is seen in any frame, or if the clip is too long.
+    """
     if len(landmarks) == 0 or np.isnan(landmarks.points).all():
         raise BadClip("no-signer", "there are no landmarks in any frame")
+    if landmarks.seconds > 60 * settings.max_minutes:
+        raise BadClip("too-long", f"it is {landmarks.seconds / 60:.0f} minutes long; {_maximum(settings)}")
     return without_private_points(landmarks, settings)

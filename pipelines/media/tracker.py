@@ -14,6 +14,7 @@ import numpy as np
 
 from asl.models.features.holistic import COMPONENTS, Landmarks, empty_points
 from asl.models.features.resampling import resample_at
+from asl.pipelines.media.pose_files import MAX_FRAMES
 from asl.pipelines.media.video import Frame, is_even, nominal_fps
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
@@ -172,6 +173,10 @@ def _visibility(result) -> np.ndarray:
 def _at_constant_rate(times: np.ndarray, points: np.ndarray, visibility: np.ndarray, pictures: _MiddlePicture) -> Extraction:
     fps, middle = nominal_fps(times), pictures.index
     if not is_even(times):
+        if (times[-1] - times[0]) * fps > MAX_FRAMES:
+            raise BadClip(
+                "time-jump", f"its time stamps are too uneven: at {fps:.0f} fps it would have over {MAX_FRAMES:,} frames"
+            )
         grid = np.arange(times[0], times[-1] + 0.5 / fps, 1 / fps)
         middle = int(np.abs(grid - times[middle]).argmin())
         points = resample_at(points, times, grid)

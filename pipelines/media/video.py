@@ -1,5 +1,6 @@
 """Decoding of videos frame by frame, with presentation times and upright pictures (SPEC §1; PyAV)."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,14 @@ MAX_SIDE = 8192
 #: Minimum share of the duration in the header that must be decodable; otherwise the file counts as cut off.
 MIN_DECODED_SHARE = 0.9
 DEFAULT_FPS = 25.0
+#: Times are compared with this tolerance, seconds.
+TIME_TOLERANCE = 1e-6
+#: Containers with an index of key frames, in which a range may be decoded from the key frame before it.
+INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+#: Ranges that begin earlier are reached by decoding from the start, which takes no longer.
+SEEK_FROM_SECONDS = 2.0
+#: How far before a time to look for a key frame: further if the one that is found is after it.
+SEEK_MARGINS_SECONDS = (0.0, 2.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -82,26 +91,55 @@ def _info(stream, container) -> VideoInfo:
 
 
 def _decode(container, stream, info: VideoInfo, max_side: int, start: float, end: float | None) -> Iterator[Frame]:
-    first, last, count = None, -np.inf, 0
+    last, decoded = -np.inf, -np.inf
     try:
-        for frame in container.decode(stream):
-            count += 1
-            time = frame.time if frame.time is not None else count / info.fps
-            first = time if first is None else first
-            time -= first
+        for time, frame in _timed(container, stream, info, start):
+            decoded = max(decoded, time)
             if end is not None and time >= end:
                 return
-            if time <= last or time < start - 1e-6:
+            if time <= last or time < start - TIME_TOLERANCE:
                 continue
             last = time
             yield Frame(time, frame_picture(frame, max_side))
     except av.error.FFmpegError as error:
-        raise BadClip("cut-off", f"it is damaged or cut off after {count} frames") from error
-    if count == 0:
+        raise BadClip("cut-off", f"it is damaged or cut off after {max(decoded, 0.0):.1f} s") from error
+    if decoded == -np.inf:
         raise BadClip("no-frames", "no frame could be decoded")
     duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    if last + 1 / info.fps < MIN_DECODED_SHARE * duration:
-        raise BadClip("cut-off", f"it is cut off: only {last:.1f} of {duration:.1f} s can be decoded")
+    if decoded + 1 / info.fps < MIN_DECODED_SHARE * duration:
+        raise BadClip("cut-off", f"it is cut off: only {decoded:.1f} of {duration:.1f} s can be decoded")
+    if last == -np.inf:
+        raise BadClip("empty-range", f"it ends at {decoded:.1f} s, before the start of the range at {start:.1f} s")
+
+
+def _timed(container, stream, info: VideoInfo, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
+    """The frames with their times in seconds after the first frame, from a key frame before `start` where there is an index."""
+    decoded = container.decode(stream)
+    first = next(decoded, None)
+    if first is None:
+        return
+    if first.time is not None and start > SEEK_FROM_SECONDS and container.format.name in INDEXED_FORMATS:
+        decoded = _from_key_frame(container, stream, first.time + start)
+    else:
+        decoded = itertools.chain([first], decoded)
+    for count, frame in enumerate(decoded, 1):
+        time = frame.time if frame.time is not None else count / info.fps
+        yield time - (first.time if first.time is not None else 1 / info.fps), frame
+
+
+def _from_key_frame(container, stream, time: float) -> Iterator[av.VideoFrame]:
+    """Decodes from the last key frame that is shown at `time` or before, seconds; from the start if none can be found.
+
+    Frames that are shown before their key frame may refer to pictures that were skipped, and are not decoded correctly.
+    """
+    for margin in SEEK_MARGINS_SECONDS:
+        container.seek(max(0, round((time - margin) / stream.time_base)), stream=stream)
+        decoded = itertools.dropwhile(lambda frame: not frame.key_frame, container.decode(stream))
+        key_frame = next(decoded, None)
+        if key_frame is not None and key_frame.time is not None and key_frame.time <= time + TIME_TOLERANCE:
+            return itertools.chain([key_frame], decoded)
+    container.seek(0, stream=stream)
+    return container.decode(stream)
 
 
 def frame_picture(frame, max_side: int) -> np.ndarray:

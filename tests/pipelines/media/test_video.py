@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from asl.pipelines.corpus import extract_clip
+from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract_clip import clip_frames, effective_range
 from asl.pipelines.corpus.sources.videos import read
 from asl.pipelines.media import video
-from asl.pipelines.media.tracker import _MiddlePicture
+from asl.pipelines.media.tracker import _at_constant_rate, _MiddlePicture
 from asl.pipelines.workspace.errors import BadClip
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from tests.video_files import film, rotate, sound
@@ -55,8 +59,6 @@ def test_range_and_max_side_are_respected(tmp_path):
 def test_a_range_applies_only_if_the_file_reaches_it(tmp_path):
     film(tmp_path / "BOOK" / "a.mp4", frames=50)
     (clip,) = read(tmp_path)
-    from dataclasses import replace
-
     beyond = replace(clip, start=80.0, end=83.0, range_if_reached=True)
     assert effective_range(beyond, 2.0) == (0.0, None)
     assert effective_range(replace(beyond, start=0.5, end=1.5), 2.0) == (0.5, 1.5)
@@ -65,6 +67,78 @@ def test_a_range_applies_only_if_the_file_reaches_it(tmp_path):
     with pytest.raises(BadClip) as caught:
         clip_frames(clip, LandmarkSettings(max_minutes=0.01))
     assert caught.value.reason == "too-long"
+
+
+def assert_ranges_are_the_same_as_in_the_whole(path, starts):
+    whole = all_frames(path, max_side=320)
+    for start in starts:
+        part = all_frames(path, start=start, end=start + 0.5, max_side=320)
+        expected = [frame for frame in whole if start - 1e-6 <= frame.time < start + 0.5]
+        assert [frame.time for frame in part] == [frame.time for frame in expected]
+        assert all((a.picture == b.picture).all() for a, b in zip(part, expected, strict=True)), start
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "coding"),
+    [
+        ("b.mp4", "libx264", {"g": "37", "bf": "3", "sc_threshold": "0"}),
+        ("open.mp4", "libx264", {"g": "23", "bf": "4", "x264-params": "open-gop=1:b-pyramid=strict"}),
+        ("b.mkv", "libx264", {"g": "41", "bf": "3"}),
+        ("one.mp4", "libx264", {"g": "1000", "bf": "2"}),
+        ("odd.webm", "libvpx", {"g": "29"}),
+        ("no-index.ts", "libx264", {"g": "30", "bf": "3"}),
+        ("no-index.avi", "mpeg4", {"g": "30"}),
+    ],
+)
+def test_a_range_has_the_same_frames_whatever_the_key_frames(tmp_path, name, codec, coding):
+    path = film(tmp_path / name, frames=200, codec=codec, coding=coding)
+    assert_ranges_are_the_same_as_in_the_whole(path, (1.0, 2.04, 2.96, 3.0, 4.6, 6.333, 7.96))
+
+
+def test_a_range_of_a_real_video_has_the_same_frames(real_data):
+    path = max((real_data / "videos" / "sentences").glob("*.mp4"), key=lambda path: video.probe(path).seconds)
+    seconds = video.probe(path).seconds
+    assert_ranges_are_the_same_as_in_the_whole(path, (2.1, seconds / 2, seconds - 0.6))
+
+
+def test_a_range_is_reached_without_decoding_all_that_comes_before(tmp_path, monkeypatch):
+    path = film(tmp_path / "long.mp4", frames=1500, coding={"g": "50"})
+    decoded, timed = [], video._timed
+    monkeypatch.setattr(video, "_timed", lambda *given: (decoded.append(pair) or pair for pair in timed(*given)))
+    assert len(all_frames(path, start=50.0, end=51.0)) == 25
+    assert len(decoded) <= 80
+
+
+def test_a_range_after_the_end_is_empty(tmp_path):
+    with pytest.raises(BadClip) as caught:
+        all_frames(film(tmp_path / "a.mp4", frames=100), start=50.0, end=51.0)
+    assert caught.value.reason == "empty-range"
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.mp4"])
+def test_a_jump_of_the_time_stamps_is_a_reason(tmp_path, name):
+    times = [*(i / 25 for i in range(10)), *(5000 + i / 25 for i in range(10))]
+    path = film(tmp_path / name, times=times, codec="libvpx" if name == "a.webm" else "libx264")
+    with pytest.raises(BadClip) as caught:
+        list(clip_frames(ClipSource(path, "video", name), LandmarkSettings(max_minutes=200)))
+    assert caught.value.reason == "time-jump"
+    assert "after 0.4 s" in caught.value.message
+
+
+def test_a_clip_that_is_longer_than_its_header_says_is_too_long(tmp_path, monkeypatch):
+    path = film(tmp_path / "a.mp4", frames=100)
+    monkeypatch.setattr(extract_clip, "probe", lambda path: replace(video.probe(path), seconds=1.0))
+    with pytest.raises(BadClip) as caught:
+        list(clip_frames(ClipSource(path, "video", "a"), LandmarkSettings(max_minutes=2 / 60)))
+    assert caught.value.reason == "too-long"
+
+
+def test_uneven_times_do_not_grow_without_bound():
+    times, middle = np.cumsum([0.0001] * 41 + [9.0] * 20), _MiddlePicture()
+    middle.add(np.zeros((4, 4, 3)))
+    with pytest.raises(BadClip) as caught:
+        _at_constant_rate(times, np.zeros((len(times), 543, 3), np.float32), np.zeros((len(times), 33)), middle)
+    assert caught.value.reason == "time-jump"
 
 
 def bad_files(folder):
