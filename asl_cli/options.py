@@ -77,6 +77,17 @@ _STAGE = _DRY | {
 }
 
 
+def name_option(help: str, **options: Any) -> Any:
+    """The option --name of a command that makes something. A path is refused before anything else is done."""
+    return typer.Option("--name", help=help, callback=_checked_name, **options)
+
+
+def _checked_name(value: str | None) -> str | None:
+    from asl.pipelines.workspace.names import check_name
+
+    return check_name(value or None)
+
+
 def command(*sections: str, stage: bool = False, study: bool = False, format: bool = True) -> Callable:
     """Turns a function whose first argument is a Call into a command, with the shared options and those of the sections."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, name_option
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.errors import BadInput
@@ -83,8 +83,8 @@ def ablate(
         typer.Option("--output", "-o", help="With --import: report to write, with a JSON file beside it.", rich_help_panel=PANEL),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Name of the report. Default: derived from what is compared.", rich_help_panel=PANEL)
-    ] = "",
+        str | None, name_option("Name of the report. Default: derived from what is compared.", rich_help_panel=PANEL)
+    ] = None,
 ) -> None:
     """Compare conditions over several seeds, with statistical tests.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
 
@@ -21,9 +21,7 @@ def build_fst(
             "--codes", help="Pre-trained model whose codebooks distinguish units. Default: the newest, else codebooks are fitted."
         ),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the graph's folder in graphs/. Default: derived from the settings.")
-    ] = None,
+    name: Annotated[str | None, name_option("Name of the graph's folder in graphs/. Default: derived from the settings.")] = None,
     draw: Annotated[
         str | None, typer.Option("--draw", help="Only draw a transducer (C, M, D, L, G or LG) of a built graph (--name) as SVG.")
     ] = None,

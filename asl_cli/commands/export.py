@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs, print_table
 
 
@@ -23,7 +23,7 @@ def export(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Name of the bundle and of its folder in bundles/. Default: the name of the model."),
+        name_option("Name of the bundle and of its folder in bundles/. Default: the name of the model."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the bundle to this folder instead.")] = None,
     licence: Annotated[str, typer.Option("--licence", help="Licence of the bundle, for its card.")] = "",

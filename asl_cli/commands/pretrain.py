@@ -2,18 +2,14 @@
 
 from typing import Annotated
 
-import typer
-
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs
 
 
 @command("pretrain", "encoder", "features", "phonology", stage=True)
 def pretrain(
     call: Call,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model's folder in models/. Default: derived from the settings.")
-    ] = None,
+    name: Annotated[str | None, name_option("Name of the model's folder in models/. Default: derived from the settings.")] = None,
 ) -> None:
     """Pre-train an encoder and codebooks on the workspace's clips, without glosses (stage 1).
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs
 
 
@@ -14,9 +14,7 @@ def train_ctc(
     pretrained: Annotated[
         str | None, typer.Option("--pretrained", help="Initialise the encoder from this model: a name in models/, or a folder.")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model's folder in models/. Default: derived from the settings.")
-    ] = None,
+    name: Annotated[str | None, name_option("Name of the model's folder in models/. Default: derived from the settings.")] = None,
 ) -> None:
     """Train a recogniser on the workspace's clips with CTC.
 

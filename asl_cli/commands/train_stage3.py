@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
 SOME_REFUSED = 3
@@ -22,7 +22,7 @@ def train_stage3(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Name of the new folders in models/ and graphs/. Default: derived from the settings."),
+        name_option("Name of the new folders in models/ and graphs/. Default: derived from the settings."),
     ] = None,
 ) -> None:
     """Train a recogniser and its cascade discriminatively (stage 3).

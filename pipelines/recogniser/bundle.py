@@ -18,6 +18,7 @@ from asl.pipelines.recogniser.model import Model, Output, find_model
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.names import is_path
 from asl.pipelines.workspace.records import read_record
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 from asl.pipelines.workspace.tensor_files import load_arrays
@@ -167,7 +168,7 @@ def find_model_or_bundle(workspace: Workspace | None, given: str | None) -> Path
     """
     if given and is_bundle(Path(given)):
         return Path(given)
-    if given and workspace and is_bundle(workspace.bundles / given):
+    if given and workspace and not is_path(given) and is_bundle(workspace.bundles / given):
         return workspace.bundles / given
     if not given and (workspace is None or not workspace.has_model):
         return default_bundle()

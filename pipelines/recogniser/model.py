@@ -11,6 +11,7 @@ from asl.models.features.feature_sets import FEATURE_SETS, FeatureSet
 from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import BadInput, StageMissing
 from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
+from asl.pipelines.workspace.names import is_path
 from asl.pipelines.workspace.records import read_record
 from asl.pipelines.workspace.settings.clips import FeatureSettings
 from asl.pipelines.workspace.settings.fields import nearest_hint
@@ -144,7 +145,7 @@ def find_made_folder(parent: Path | None, given: str, card: str, kind: str, hint
 
     kind: for messages, such as "model". hint: what to type if there is none. Raises BadInput if there is no such folder.
     """
-    for folder in (*([parent / given] if parent else []), Path(given)):
+    for folder in (*([parent / given] if parent and not is_path(given) else []), Path(given)):
         if (folder / card).is_file():
             return folder
     names = [path.parent.name for path in parent.glob(f"*/{card}")] if parent else []

@@ -51,7 +51,7 @@ def run_ablate(
     metric: str = "",
     split: str = "test",
     jobs: int = 0,
-    name: str = "",
+    name: str | None = None,
     command: str = "",
     dry_run: bool = False,
 ) -> Study:
