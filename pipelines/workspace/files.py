@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,22 @@ UNFINISHED_FILE, UNFINISHED_FOLDER = ".writing-", ".unfinished-"
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Writes a temporary file beside the target and renames it, so that no reader ever sees a partial file."""
+    """Writes a temporary file beside the target and renames it, so that no reader ever sees a partial file.
+
+    A new file has the permissions that the umask leaves; one that is replaced keeps its own.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED_FILE, suffix=".tmp")
+    unfinished = path.parent / f"{UNFINISHED_FILE}{secrets.token_hex(8)}.tmp"
+    # Not by tempfile, whose files only their owner may read, whatever the umask.
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             file.write(data.encode() if isinstance(data, str) else data)
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(name, path)
+        os.replace(unfinished, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 

@@ -1,3 +1,5 @@
+import os
+import stat
 from datetime import datetime
 
 import pytest
@@ -95,6 +97,28 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_atomically(file, "new")
     assert file.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o027, 0o077])
+def test_files_and_folders_have_the_permissions_of_the_person(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        made = create_workspace(tmp_path / "ws")
+        run(made, plan())
+        write_atomically(made.reports / "new" / "page.html", "page")
+    finally:
+        os.umask(before)
+    for path in [made.folder, *made.folder.rglob("*")]:
+        expected = (0o777 if path.is_dir() else 0o666) & ~umask
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    file = tmp_path / "file"
+    write_atomically(file, "old")
+    file.chmod(0o640)
+    write_atomically(file, "new")
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o640)
 
 
 def test_the_hash_cache_follows_the_content(tmp_path):
