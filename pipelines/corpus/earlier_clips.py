@@ -37,15 +37,22 @@ def _with_given_split(clip: Clip, record: Mapping[str, Any]) -> Clip:
 
 
 def split_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool) -> SplitSettings:
-    """The settings of the split. With `add`, those that are not set anywhere are as in the run before.
+    """The settings of the split. With `add`, flags of the run before count where nothing else is set.
 
     Otherwise a signer who was held out would be back in training as soon as clips are added.
     """
-    recorded = workspace.state("extract").get("settings", {}) if add else {}
+    recorded = flags_of_last_run(workspace) if add else {}
     unset = {name for name, setting in workspace.setting_origins("split").items() if setting.origin == "default"}
     kept = {name: recorded[name] for name in unset - {ALLOWED_ONCE} if name in recorded}
     given = {name: value for name, value in flags.items() if value is not None}
     return workspace.settings("split", kept | given)
+
+
+def flags_of_last_run(workspace: Workspace) -> dict[str, Any]:
+    """The settings of the last `asl extract` that were flags; all of them, if an older version did not record which were."""
+    record = workspace.state("extract")
+    settings, flags = record.get("settings", {}), record.get("flags")
+    return {name: value for name, value in settings.items() if not isinstance(flags, list) or name in flags}
 
 
 def moved_warnings(earlier: Sequence[Clip], clips: Sequence[Clip]) -> list[str]:

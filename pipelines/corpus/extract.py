@@ -14,7 +14,7 @@ import numpy as np
 from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, read_clips, write_clips
 from asl.pipelines.corpus.copies_across_splits import handle_copies
-from asl.pipelines.corpus.earlier_clips import EARLIER_CLIPS, earlier_clips, moved_warnings, split_settings
+from asl.pipelines.corpus.earlier_clips import EARLIER_CLIPS, earlier_clips, flags_of_last_run, moved_warnings, split_settings
 from asl.pipelines.corpus.sources.gather import Gathered, gather
 from asl.pipelines.corpus.sources.synthetic import is_rendered, render
 from asl.pipelines.corpus.splits import assign_splits, check_groups
@@ -132,12 +132,11 @@ def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
         no_sources = {kind: False if kind == "synthetic" else [] for kind in kinds}
         return workspace.settings("sources", no_sources | {k: v for k, v in flags.items() if v is not None})
     sources = workspace.settings("sources", flags)
-    recorded = workspace.state(STAGE).get("settings", {})
-    if not any(getattr(sources, kind) for kind in kinds) and recorded:
-        unset = [key for key, setting in workspace.setting_origins("sources").items() if setting.origin == "default"]
-        last = {key: recorded[key] for key in unset if key in recorded}
-        return workspace.settings("sources", last | {key: value for key, value in flags.items() if value is not None})
-    return sources
+    if any(getattr(sources, kind) for kind in kinds):
+        return sources
+    unset = {name for name, setting in workspace.setting_origins("sources").items() if setting.origin == "default"}
+    last = {name: value for name, value in flags_of_last_run(workspace).items() if name in unset}
+    return workspace.settings("sources", last | {name: value for name, value in flags.items() if value is not None})
 
 
 def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkSettings) -> tuple[list[_Job], list[Failure]]:

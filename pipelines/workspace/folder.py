@@ -33,6 +33,7 @@ class Workspace:
 
     folder: Path
     document: dict = field(default_factory=dict)
+    _flags: set[str] = field(default_factory=set, repr=False, compare=False)
 
     # Paths -----------------------------------------------------------------------------------------------------------
     @property
@@ -113,7 +114,11 @@ class Workspace:
 
     # Settings --------------------------------------------------------------------------------------------------------
     def settings(self, section: str, flags: Mapping[str, Any] | None = None):
-        """The settings of a section. flags: values from the command line, by name. Raises BadInput for a bad setting."""
+        """The settings of a section. flags: values from the command line, by name. Raises BadInput for a bad setting.
+
+        The names of the flags go into the record of the stage.
+        """
+        self._flags |= {name for name, value in (flags or {}).items() if value is not None}
         return settings_module.resolve(section, self._table(section), flags or {})
 
     def setting_origins(self, section: str) -> dict[str, settings_module.Origin]:
@@ -166,6 +171,7 @@ class Workspace:
             "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
             "host": socket.gethostname(),
             "settings": dict(plan.settings),
+            "flags": sorted(self._flags & plan.settings.keys()),
             "inputs": dict(plan.inputs),
             "outputs": dict(outputs),
             "metrics": {key: value for key, value in metrics.items() if value is not None},

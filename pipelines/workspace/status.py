@@ -98,13 +98,17 @@ def _changed_inputs(workspace: Workspace, record: Mapping[str, Any]) -> list[str
 
 
 def _changed_settings(workspace: Workspace, name: str, record: Mapping[str, Any]) -> list[str]:
-    """Settings whose value in the file or the environment differs from the one that the stage ran with."""
-    ran_with = record.get("settings", {})
+    """Settings whose value in the file, the environment or by default differs from the one that the stage ran with.
+
+    A default counts unless the value was a flag of that run. Older records do not say which values were flags.
+    """
+    ran_with, flags = record.get("settings", {}), record.get("flags")
     return [
         f"{key}: {ran_with[key]!r} → {setting.value!r}"
         for section in SECTIONS_OF[name]
         for key, setting in workspace.setting_origins(section).items()
-        if setting.origin != "default" and key in ran_with and ran_with[key] != setting.value
+        if key in ran_with and ran_with[key] != setting.value
+        if setting.origin != "default" or (isinstance(flags, list) and key not in flags)
     ]
 
 

@@ -56,6 +56,27 @@ def test_status_follows_the_work(workspace, asl, tmp_path):
     assert "epochs" in rows["stages"][2]["detail"]
 
 
+def test_status_sees_a_setting_that_is_back_at_its_default(workspace, asl, tmp_path):
+    def detail(stage: str) -> str:
+        rows = result(asl("status", "-w", workspace, "--format", "json", check=0))["stages"]
+        (row,) = (row for row in rows if row["name"] == stage)
+        assert row["state"] == ("stale" if "→" in row["detail"] else "done"), row
+        return row["detail"]
+
+    poses, file = write_corpus(tmp_path / "poses"), workspace / "asl.toml"
+    written = file.read_text()
+    file.write_text(written.replace("# epochs = 60", "epochs = 2", 1).replace("# split_seed = 0", "split_seed = 4"))
+    asl("extract", "-w", workspace, "--poses", poses, check=0)
+    asl("train-ctc", "-w", workspace, "--dropout", "0.2", check=0)
+    assert "→" not in detail("extract") + detail("train-ctc"), "flags are not compared"
+    text = file.read_text().replace("\nepochs = 2", "\n# epochs = 2", 1)
+    file.write_text(text.replace("\nsplit_seed = 4", "\n# split_seed = 4", 1))
+    assert "epochs: 2 → 60" in detail("train-ctc")
+    assert "split_seed: 4 → 0" in detail("extract")
+    asl("extract", "-w", workspace, check=0)
+    assert "→" not in detail("extract"), "the sources are those of the run before"
+
+
 def test_settings_are_shown_with_their_origin(workspace, asl):
     file = workspace / "asl.toml"
     file.write_text(file.read_text().replace("# epochs = 60", "epochs = 3", 1))
