@@ -58,7 +58,7 @@ class Layout:
 
 def read(file: Path, layout: str) -> list[ClipSource]:
     """One clip per row. Raises BadInput if the file has no plain arrays, misses a key, or does not fit the layout."""
-    arrays = _arrays(str(file))
+    arrays = _arrays(file)
     resolved = find_layout(layout, arrays["landmarks"].shape[-1])
     glosses, groups, splits = arrays["gloss"], _groups(arrays), arrays.get("split")
     if splits is not None and any(split_name(str(split)) is None for split in splits):
@@ -77,7 +77,7 @@ def landmarks_of(file: Path, row: int, layout: str) -> Landmarks:
 
     Raises BadClip if no frame has landmarks.
     """
-    values = np.asarray(_arrays(str(file))["landmarks"][row], dtype=np.float32)
+    values = np.asarray(_arrays(file)["landmarks"][row], dtype=np.float32)
     resolved = find_layout(layout, values.shape[-1])
     points = empty_points(len(values))
     coordinates = values[:, resolved.column]  # (T, K, 3)
@@ -113,8 +113,20 @@ def find_layout(name: str, width: int) -> Layout:
 _BUILT_IN = Path(str(files("asl.pipelines.corpus.sources") / "layouts.toml"))
 
 
-@lru_cache(maxsize=16)
 def _layouts(file: Path) -> dict[str, Layout]:
+    return _layouts_as_of(file, _stamp(file))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Time and size of a file, by which a changed file is read again; None if there is no such file."""
+    try:
+        return file.stat().st_mtime_ns, file.stat().st_size
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=16)
+def _layouts_as_of(file: Path, stamp: tuple[int, int] | None) -> dict[str, Layout]:
     try:
         if file.stat().st_size > MAX_LAYOUT_BYTES:
             raise BadInput(f"{file} is too large for a layout file", "see layouts.toml in the package")
@@ -147,9 +159,12 @@ def _layout(name: str, table: dict[str, Any]) -> Layout:
     return Layout(name, fps, aspect, offset, np.array(points), np.array(columns), tuple(components))
 
 
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    return _arrays_as_of(file, _stamp(file))
+
+
 @lru_cache(maxsize=2)
-def _arrays(name: str) -> dict[str, np.ndarray]:
-    file = Path(name)
+def _arrays_as_of(file: Path, stamp: tuple[int, int] | None) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(file) as archive:
             size = sum(member.file_size for member in archive.infolist())

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,19 @@ def test_wlasl_official_counts(real_data):
 def save(path: Path, **arrays_) -> Path:
     np.savez(path, **arrays_)
     return path
+
+
+def test_an_array_that_was_written_anew_is_read_anew(tmp_path):
+    file, layout = tmp_path / "clips.npz", tmp_path / "mine.toml"
+    values = np.ones((1, 3, 63), np.float32)
+    text = '[mine]\nfps = 30.0\naspect = 1.0\nparts = [{ component = "right_hand", points = "all", dims = "xyz" }]\n'
+    for number, fps in ((1.0, 30.0), (2.0, 25.0)):
+        layout.write_text(text.replace("30.0", str(fps)) + "# " + "x" * int(number))
+        np.savez(file, landmarks=number * values, gloss=np.array(["A"] * int(number))[:1])
+        os.utime(file, (number, number))
+        (clip,) = arrays.read(file, str(layout))
+        landmarks = arrays.landmarks_of(clip.path, clip.row, clip.layout)
+        assert (landmarks.fps, np.nanmax(landmarks.points)) == (fps, number)
 
 
 def test_arrays_are_split_by_their_layout(tmp_path):
