@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asl.pipelines.jobs.processes import WorkerPool, Workers, peak_memory_mb
-from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.transducers.cascade import KnowledgeSources, TransducerSize, build_cascade
 
 
@@ -30,8 +30,12 @@ class BuildFigures:
 
 
 def build_bounded(knowledge: KnowledgeSources, folder: Path, *, prune: float = 0.0, max_gb: float = 8.0) -> BuildFigures:
-    """Writes the transducers into the folder. Raises BadInput if labels do not fit, or the build exceeds `max_gb`."""
+    """Writes the transducers into the folder.
+
+    Raises BadInput if labels do not fit, or the build exceeds `max_gb`, and AslError if its process cannot be started.
+    """
     with WorkerPool(Workers(processes=1)) as pool:
+        _check_start(pool)
         try:
             return pool.submit(_build, BuildJob(knowledge, folder, prune, int(max_gb * 1e9))).result()
         except (BrokenProcessPool, MemoryError) as error:
@@ -41,6 +45,19 @@ def build_bounded(knowledge: KnowledgeSources, folder: Path, *, prune: float = 0
             ) from error
         except ValueError as error:
             raise BadInput(f"the cascade cannot be built: {error}", "check the text, the lexicon and --prune") from error
+
+
+def _check_start(pool: WorkerPool) -> None:
+    """Raises AslError if the process of the pool does not start: otherwise it would look as if the build had ended it."""
+    try:
+        pool.submit(_started).result()
+    except (BrokenProcessPool, OSError) as error:
+        hint = "free some memory; in a script of your own, start below if __name__ == '__main__':"
+        raise AslError("the process that builds the graph could not be started", hint) from error
+
+
+def _started() -> None:
+    """A job that any process can do."""
 
 
 def _build(job: BuildJob) -> BuildFigures:
