@@ -82,7 +82,12 @@ class Clip:
     @property
     def synthetic(self) -> bool:
         """Whether the signer is synthetic, in landmarks or in a rendered video."""
-        return self.kind == "synthetic" or self.signer.startswith(SYNTHETIC_PREFIX)
+        return is_synthetic(self)
+
+
+def is_synthetic(clip: ClipSource | Clip) -> bool:
+    """Whether the signer of a clip is synthetic, in landmarks or in a rendered video."""
+    return clip.kind == "synthetic" or clip.signer.startswith(SYNTHETIC_PREFIX)
 
 
 def split_name(text: str) -> str | None:

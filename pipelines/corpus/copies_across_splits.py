@@ -7,22 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from asl.pipelines.corpus.clips import SPLITS, Clip
-from asl.pipelines.corpus.copies import Duplicate, find_duplicates, trace
+from asl.pipelines.corpus.copies import Duplicate, find_duplicates
+from asl.pipelines.corpus.landmark_summary import Summaries
 from asl.pipelines.corpus.splits import Split
-from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.settings.clips import SplitSettings
 
 
-def handle_copies(workspace: Workspace, assigned: Split, settings: SplitSettings) -> dict[str, int]:
+def handle_copies(workspace: Workspace, assigned: Split, summaries: Summaries, settings: SplitSettings) -> dict[str, int]:
     """Finds clips with a copy in another split, lists them in duplicates.csv, and drops or allows them.
 
     Returns figures for the table. Raises BadInput if there are any that are neither dropped nor allowed.
     """
     clips, listing = assigned.clips, workspace.folder / "duplicates.csv"
-    pairs = _pairs_across(workspace, clips)
+    pairs = _pairs_across(clips, summaries)
     if not pairs:
         listing.unlink(missing_ok=True)
         return {}
@@ -44,13 +44,13 @@ def handle_copies(workspace: Workspace, assigned: Split, settings: SplitSettings
     )
 
 
-def _pairs_across(workspace: Workspace, clips: Sequence[Clip]) -> list[Duplicate]:
+def _pairs_across(clips: Sequence[Clip], summaries: Summaries) -> list[Duplicate]:
     if len({clip.split for clip in clips}) < 2:
         return []
     # Synthetic clips are never copies, and searching tens of thousands of them would take long.
-    real = [i for i, clip in enumerate(clips) if not clip.synthetic]
-    traces = [trace(read_pose(workspace.inside(clips[i].pose))) for i in real]
-    duplicates = find_duplicates(traces, lambda i, j: clips[real[i]].split != clips[real[j]].split)
+    traces = {i: found for i, clip in enumerate(clips) if (found := summaries[clip.id].trace)}
+    real = list(traces)
+    duplicates = find_duplicates(list(traces.values()), lambda i, j: clips[real[i]].split != clips[real[j]].split)
     return [Duplicate(real[pair.first], real[pair.second], pair.kind) for pair in duplicates]
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from asl.pipelines.corpus.clips import Clip, read_clips
+from asl.pipelines.corpus.landmark_summary import Summaries, read_summary
+from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import value_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.settings.clips import SplitSettings
@@ -27,6 +29,16 @@ def earlier_clips(workspace: Workspace, replaced: Collection[str]) -> tuple[list
     unknown = sum(clip.given_split is None for clip in clips)
     warning = f"an older asl did not store which split {unknown} clips had in their source: they are assigned anew"
     return clips, [warning] if unknown and record.get("metrics", {}).get("split_by") == "given" else []
+
+
+def add_earlier(summaries: Summaries, workspace: Workspace, clips: Sequence[Clip]) -> None:
+    """Adds the summaries of earlier clips. Raises AslError if their landmarks are missing or damaged."""
+    for clip in clips:
+        try:
+            summaries.add(clip.id, clip.name, read_summary(workspace.inside(clip.pose), synthetic=clip.synthetic))
+        except BadClip as bad:
+            message = f"the landmarks of {clip.name}, extracted earlier, are missing or damaged ({clip.pose}): {bad.message}"
+            raise AslError(message, "extract all clips again, without --add") from bad
 
 
 def _with_given_split(clip: Clip, record: Mapping[str, Any]) -> Clip:

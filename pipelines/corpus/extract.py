@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +12,22 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.corpus import extract_clip
-from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, read_clips, write_clips
+from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, is_synthetic, read_clips, write_clips
 from asl.pipelines.corpus.copies_across_splits import handle_copies
-from asl.pipelines.corpus.earlier_clips import EARLIER_CLIPS, earlier_clips, flags_of_last_run, moved_warnings, split_settings
+from asl.pipelines.corpus.earlier_clips import (
+    EARLIER_CLIPS,
+    add_earlier,
+    earlier_clips,
+    flags_of_last_run,
+    moved_warnings,
+    split_settings,
+)
+from asl.pipelines.corpus.landmark_summary import LandmarkSummary, Summaries, read_summary
 from asl.pipelines.corpus.sources.gather import Gathered, gather
 from asl.pipelines.corpus.sources.synthetic import is_rendered, render
 from asl.pipelines.corpus.splits import assign_splits, check_groups
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media import privacy
-from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import BadClip, BadInput, SomeFailed
 from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash, write_atomically, write_json
@@ -104,15 +111,17 @@ def run_extract(
             return ExtractionResult(decision, metrics, missing=gathered.missing, notes=gathered.notes)
         started, clock = datetime.now().astimezone(), time.monotonic()
         failures = unreadable + [Failure(name, "bad-annotation", reason) for name, reason in gathered.broken]
-        failed, frames = _extract(workspace, jobs, landmarks, workers, progress, force=force, fail_fast=fail_fast)
+        summaries = Summaries()
+        failed, frames = _extract(workspace, jobs, landmarks, workers, progress, summaries, force=force, fail_fast=fail_fast)
         failures += failed
         seconds = time.monotonic() - clock
-        clips = earlier + [_clip(workspace, job) for job in jobs if job.pose.is_file()]
+        add_earlier(summaries, workspace, earlier)
+        clips = earlier + [_clip(workspace, job, summaries[job.id]) for job in jobs if job.id in summaries]
         if not clips:
             _list_failures(workspace, failures, gathered.missing)
             raise BadInput("none of the clips could be used", _failure_hint(failures))
         assigned = assign_splits(clips, split)
-        duplicates = handle_copies(workspace, assigned, split)
+        duplicates = handle_copies(workspace, assigned, summaries, split)
         write_clips(workspace.clips_file, assigned.clips)
         _list_failures(workspace, failures, gathered.missing)
         metrics = summary(assigned.clips, failures, gathered.missing) | {"split_by": assigned.method} | duplicates
@@ -120,7 +129,7 @@ def run_extract(
         notes = gathered.notes + warnings + assigned.warnings + moved_warnings(earlier, assigned.clips)
         notes += _unrestricted_files(workspace, assigned.clips, landmarks)
         result = ExtractionResult(decision, metrics, failures, gathered.missing, notes)
-        result.report = _report(workspace, assigned.clips, result)
+        result.report = _report(workspace, assigned.clips, summaries, result)
         workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics)
         return result
 
@@ -197,8 +206,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def _extract(
-    workspace, jobs, settings: LandmarkSettings, workers: Workers, progress: Progress, *, force: bool, fail_fast: bool
-) -> tuple[list[Failure], int]:
+    workspace, jobs, settings: LandmarkSettings, workers: Workers, progress: Progress, summaries: Summaries, *, force: bool,
+    fail_fast: bool,
+) -> tuple[list[Failure], int]:  # fmt: skip
+    """Extracts the clips, and adds the summary of each. Returns failures, and the number of frames that were extracted."""
     for folder in (workspace.landmarks, workspace.thumbnails):
         folder.mkdir(exist_ok=True)
     todo = [job for job in jobs if force or not job.pose.is_file()]
@@ -207,26 +218,38 @@ def _extract(
     progress.start("extract", len(todo))
     # Large files first, so that no worker is left with a long clip at the end.
     todo.sort(key=lambda job: (-job.source.path.stat().st_size, job.id))
-    tasks = [extract_clip.Task(job.source, job.pose, workspace.thumbnail(job.id)) for job in todo]
-    failures, frames, clock = [], 0, time.monotonic()
-    for task, outcome in extract_clip.run(tasks, settings, workers):
+    tasks = {extract_clip.Task(job.source, job.pose, workspace.thumbnail(job.id)): job for job in todo}
+    failures, frames, clock = _stored(set(jobs).difference(todo), summaries), 0, time.monotonic()
+    for task, outcome in extract_clip.run(list(tasks), settings, workers):
         if isinstance(outcome, BadClip):
             failures.append(Failure(task.source.name, outcome.reason, outcome.message))
             if fail_fast:
                 raise SomeFailed(f"{task.source.name}: {outcome.message}", "leave out --fail-fast to skip bad clips")
         else:
-            frames += outcome
+            frames += outcome.frames
+            summaries.add(tasks[task].id, task.source.name, outcome)
         progress.advance(1, f"{frames / max(time.monotonic() - clock, 1e-3):.0f} frames/s")
     return sorted(failures, key=lambda failure: failure.name), frames
 
 
-def _clip(workspace: Workspace, job: _Job) -> Clip:
-    landmarks, source = read_pose(job.pose), job.source
-    seen = tuple(round(float(share), 4) for share in landmarks.present.mean(axis=0))
+def _stored(jobs: Iterable[_Job], summaries: Summaries) -> list[Failure]:
+    """Adds the summaries of clips that were extracted before. Returns those whose files are damaged."""
+    failures = []
+    for job in jobs:
+        try:
+            summaries.add(job.id, job.source.name, read_summary(job.pose, synthetic=is_synthetic(job.source)))
+        except BadClip as bad:
+            message = f"its landmarks are damaged: delete {job.pose} ({bad.message})"
+            failures.append(Failure(job.source.name, bad.reason, message))
+    return failures
+
+
+def _clip(workspace: Workspace, job: _Job, summary: LandmarkSummary) -> Clip:
+    source = job.source
     return Clip(
-        id=job.id, pose=workspace.relative(job.pose), digest=file_hash(job.pose), name=source.name, kind=source.kind,
+        id=job.id, pose=workspace.relative(job.pose), digest=summary.digest, name=source.name, kind=source.kind,
         glosses=source.glosses, group=source.group, signer=source.signer, split="", given_split=source.split,
-        fps=round(landmarks.fps, 4), frames=len(landmarks), seen=seen, segments=source.segments,
+        fps=round(summary.fps, 4), frames=summary.frames, seen=summary.seen, segments=source.segments,
     )  # fmt: skip
 
 
@@ -281,11 +304,11 @@ def _failure_hint(failures: Sequence[Failure]) -> str:
     return f"{listed}; e.g. {failures[0].name}: {failures[0].message}" if failures else "check the sources"
 
 
-def _report(workspace: Workspace, clips: Sequence[Clip], result: ExtractionResult) -> str:
+def _report(workspace: Workspace, clips: Sequence[Clip], summaries: Summaries, result: ExtractionResult) -> str:
     from asl.pipelines.corpus.report import write_report
 
     path = workspace.reports / "extract.html"
-    write_report(path, workspace, clips, result)
+    write_report(path, workspace, clips, summaries, result)
     write_json(
         path.with_suffix(".json"), {"version": 1, "metrics": result.metrics, "failures": [asdict(f) for f in result.failures]}
     )

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from asl.models.features.holistic import Landmarks
-from asl.pipelines.corpus.clips import ClipSource
+from asl.pipelines.corpus.clips import ClipSource, is_synthetic
+from asl.pipelines.corpus.landmark_summary import LandmarkSummary, summary_of
 from asl.pipelines.corpus.sources import arrays
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
-from asl.pipelines.media.pose_files import MAX_FRAMES, read_pose, write_pose
+from asl.pipelines.media.pose_files import MAX_FRAMES, pose_bytes, read_pose
 from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
 from asl.pipelines.media.video import Frame, frames, probe
@@ -36,8 +38,10 @@ class Task:
     thumbnail: Path | None = None
 
 
-def run(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers | None) -> Iterator[tuple[Task, int | BadClip]]:
-    """Extracts every task, and yields it with its number of frames, or with the reason why the clip cannot be used.
+def run(
+    tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers | None
+) -> Iterator[tuple[Task, LandmarkSummary | BadClip]]:
+    """Extracts every task, and yields it with a summary of its landmarks, or with the reason why the clip cannot be used.
 
     workers: None uses this process, without a time limit or protection from crashes of libraries. Only videos need MediaPipe;
     workers on this machine process only videos. Raises OSError if the disk is full.
@@ -62,7 +66,7 @@ def run(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers | No
             _extractor.cache_clear()
 
 
-def _distribute(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers) -> Iterator[tuple[Task, int | BadClip]]:
+def _distribute(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers) -> Iterator[tuple[Task, Any]]:
     work = partial(_work, settings=settings)
     for task, future in fan_out(work, tasks, workers, renew_after=CLIPS_PER_WORKER, pin_cores=True):
         try:
@@ -77,7 +81,7 @@ def _extractor(settings: LandmarkSettings) -> Extractor:
     return Extractor(settings)
 
 
-def _work(task: Task, settings: LandmarkSettings) -> int | BadClip:
+def _work(task: Task, settings: LandmarkSettings) -> LandmarkSummary | BadClip:
     try:
         return _video(task, settings) if task.source.kind == "video" else _landmark_file(task, settings)
     except BadClip as bad:
@@ -90,15 +94,20 @@ def _work(task: Task, settings: LandmarkSettings) -> int | BadClip:
         return BadClip("failed", f"{type(error).__name__}: {error}")
 
 
-def _video(task: Task, settings: LandmarkSettings) -> int:
+def _video(task: Task, settings: LandmarkSettings) -> LandmarkSummary:
     from asl.pipelines.media.drawing import thumbnail
 
     extraction = _extractor(settings).extract(clip_frames(task.source, settings))
     landmarks = without_private_points(extraction.landmarks, settings)
     if task.thumbnail and not settings.anonymise:
         write_atomically(task.thumbnail, thumbnail(extraction.picture, landmarks.points[extraction.picture_frame]))
-    write_pose(task.pose, landmarks, extraction.visibility)
-    return len(landmarks)
+    return _stored(task, pose_bytes(landmarks, extraction.visibility))
+
+
+def _stored(task: Task, pose: bytes) -> LandmarkSummary:
+    """Writes the bytes of a `.pose` file. Their summary is made from what a reader of the file will get."""
+    write_atomically(task.pose, pose)
+    return summary_of(pose, synthetic=is_synthetic(task.source))
 
 
 def clip_frames(source: ClipSource, settings: LandmarkSettings) -> Iterator[Frame]:
@@ -140,7 +149,7 @@ def effective_range(source: ClipSource, seconds: float) -> tuple[float, float | 
     return (0.0, None) if source.range_if_reached and not reached else (source.start, source.end)
 
 
-def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
+def _landmark_file(task: Task, settings: LandmarkSettings) -> LandmarkSummary:
     source = task.source
     if source.kind == "array":
         landmarks = arrays.landmarks_of(source.path, source.row, source.layout)
@@ -151,8 +160,7 @@ def _landmark_file(task: Task, settings: LandmarkSettings) -> int:
         landmarks = landmarks.between(*effective_range(source, landmarks.seconds))
     if len(landmarks) == 0:
         raise BadClip("empty-range", f"there are no frames between {source.start} and {source.end} s")
-    write_pose(task.pose, usable_landmarks(landmarks, settings))
-    return len(landmarks)
+    return _stored(task, pose_bytes(usable_landmarks(landmarks, settings)))
 
 
 def usable_landmarks(landmarks: Landmarks, settings: LandmarkSettings) -> Landmarks:

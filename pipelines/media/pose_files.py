@@ -133,7 +133,12 @@ def _point_map(signature: tuple) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_pose(path: Path, landmarks: Landmarks, visibility: np.ndarray | None = None) -> None:
-    """Writes landmarks as a `.pose` file, atomically.
+    """Writes landmarks as a `.pose` file, atomically; see `pose_bytes`."""
+    write_atomically(path, pose_bytes(landmarks, visibility))
+
+
+def pose_bytes(landmarks: Landmarks, visibility: np.ndarray | None = None) -> bytes:
+    """The content of a `.pose` file of these landmarks.
 
     visibility: (T, 33), MediaPipe's estimate for the pose points, stored as their confidence; other points that are seen get 1.
     Face points that are never seen are left out, so that a source without a face takes no space for one.
@@ -149,7 +154,7 @@ def write_pose(path: Path, landmarks: Landmarks, visibility: np.ndarray | None =
     body = NumPyPoseBody(landmarks.fps, data[:, None], confidence[:, None, stored])
     buffer = BytesIO()
     Pose(_header(landmarks, stored), body).write(buffer)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _stored_points(seen: np.ndarray) -> np.ndarray:
