@@ -35,6 +35,20 @@ class BestPath:
     cost: float
     complete: bool
 
+    def spans(self, rest: int) -> list[tuple[int, int]]:
+        """[first, last) frames of each word, without the rest that follows; the two words of a fused sign share a span.
+
+        rest: the input label between signs, or 0.
+        """
+        starts = self.starts
+        ends = [next((start for start in starts[k:] if start > first), len(self.frames)) for k, first in enumerate(starts)]
+        frames = np.array(self.frames)
+        spans = []
+        for first, end in zip(starts, ends, strict=True):
+            signed = np.flatnonzero(frames[first:end] != rest) if rest else np.arange(end - first)
+            spans.append((first, first + int(signed[-1]) + 1 if len(signed) else end))
+        return spans
+
 
 class Decoder:
     """Viterbi search of a graph: `decode` a clip, or `start`, `advance` with frames as they arrive, and read the `best` so far.
@@ -84,6 +98,20 @@ def read_graph(path: Path) -> "kaldifst.StdVectorFst":
     if graph is None:
         raise ValueError(f"{path} is not an OpenFst file")
     return graph
+
+
+def single_word_graph(graph: "kaldifst.StdVectorFst", words: int) -> "kaldifst.StdVectorFst":
+    """The paths of a graph with exactly one of the output labels 1…words."""
+    one_word = kaldifst.StdVectorFst()
+    one_word.add_state()
+    one_word.add_state()
+    one_word.start = 0
+    for word in range(1, words + 1):
+        one_word.add_arc(0, kaldifst.StdArc(word, word, 0.0, 1))
+    one_word.set_final(1, 0.0)
+    by_word = graph.copy()
+    kaldifst.arcsort(by_word, "olabel")
+    return kaldifst.compose(by_word, one_word)
 
 
 def checked_scores(scores: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from asl.pipelines.workspace.records import read_record
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.pipelines.workspace.tensor_files import load_arrays, save_arrays, with_prefix
 from asl.transducers.alphabet import Alphabet
-from asl.transducers.decoder import BestPath, Decoder, SearchOptions, read_graph
+from asl.transducers.decoder import BestPath, Decoder, SearchOptions, read_graph, single_word_graph
 from asl.transducers.glossing import join_letters
 from asl.transducers.level_names import FULL_CASCADE, file_name
 
@@ -117,10 +117,15 @@ class Graph:
         return forms
 
     def decoder(self, settings: DecodeSettings) -> Decoder:
-        return Decoder(self.search_graph, SearchOptions(settings.graph_beam, settings.most_active))
+        return Decoder(self.search_graph, search_options(settings))
 
     def best_path(self, reading: Reading, settings: DecodeSettings) -> BestPath:
         return self.decoder(settings).decode(self.scores(reading))
+
+    @cached_property
+    def single_sign_graph(self):
+        """The paths of the cascade that read exactly one gloss, for clips of one sign."""
+        return single_word_graph(self.search_graph, len(self.alphabet))
 
     def words(self, path: BestPath) -> list[str]:
         """The glosses of a path; adjacent single letters are joined to one name."""
@@ -143,6 +148,10 @@ class Graph:
             return read_graph(self.folder / file_name(FULL_CASCADE))
         except (ValueError, OSError) as error:
             raise BadInput(f"the graph in {self.folder} is damaged: {error}", REBUILD_HINT) from error
+
+
+def search_options(settings: DecodeSettings) -> SearchOptions:
+    return SearchOptions(settings.graph_beam, settings.most_active)
 
 
 def encoder_scores(log_probs: np.ndarray, gloss: np.ndarray, peak: np.ndarray) -> np.ndarray:

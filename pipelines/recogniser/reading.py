@@ -1,7 +1,7 @@
 """From landmarks to glosses: shared by evaluation, translation and all decoders (SPEC §7)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
@@ -22,10 +22,10 @@ MAX_EXTENSION_SECONDS = 0.5
 class Token:
     """A recognised gloss.
 
-    start, end: in seconds. confidence: posterior of the gloss among all glosses, over its frames. runners_up: the next-best
-    glosses of the same frames, with their posteriors. phonology: (tier, likeliest class, mean posterior over the frames) for
-    each tier of the model. referent: of points and agreement verbs, the referent. direction: of points at a locus, a unit
-    vector in the signer frame.
+    start, end: in seconds. confidence: posterior of the gloss under the decoder that read it, among all that it might have read
+    there. runners_up: the next-best glosses of the same frames, with their posteriors. phonology: (tier, likeliest class, mean
+    posterior over the frames) for each tier of the model. referent: of points and agreement verbs, the referent. direction: of
+    points at a locus, a unit vector in the signer frame.
     """
 
     gloss: str
@@ -92,9 +92,13 @@ def sign_log_posteriors(reading: Reading) -> np.ndarray:
 def isolated_token(model: Model, reading: Reading, runners_up: int) -> Token:
     """The token of a one-sign clip. It spans the frames in which a hand is visible."""
     posterior = np.exp(sign_log_posteriors(reading))
+    return _token(model, posterior, int(posterior.argmax()), *frames_with_hands(reading), reading, runners_up)
+
+
+def frames_with_hands(reading: Reading) -> tuple[int, int]:
+    """[first, last) frames from the first to the last in which a hand is visible; all frames if none is."""
     seen = np.flatnonzero(reading.hands)
-    first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, len(reading))
-    return _token(model, posterior, int(posterior.argmax()), first, last, reading, runners_up)
+    return (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, len(reading))
 
 
 def decode_labels(reading: Reading, settings: DecodeSettings) -> list[int]:
@@ -123,13 +127,9 @@ def tokens_of_labels(model: Model, reading: Reading, labels: Sequence[int], runn
 
 
 def token_of_span(model: Model, reading: Reading, gloss: str, first: int, last: int, runners_up: int) -> Token:
-    """The token of a gloss in frames first…last − 1. A gloss outside the model's vocabulary gets confidence 0."""
+    """The token of a gloss of the model in frames first…last − 1."""
     posterior = np.exp(sign_log_posteriors(reading.between(first, last)))
-    if gloss in model.alphabet:
-        return _token(model, posterior, model.alphabet.label(gloss) - 1, first, last, reading, runners_up)
-    return replace(
-        _token(model, posterior, int(posterior.argmax()), first, last, reading, runners_up), gloss=gloss, confidence=0.0
-    )
+    return _token(model, posterior, model.alphabet.label(gloss) - 1, first, last, reading, runners_up)
 
 
 def aligned_spans(reading: Reading, labels: Sequence[int]) -> list[tuple[int, int]]:
@@ -142,8 +142,21 @@ def _token(model: Model, posterior: np.ndarray, index: int, first: int, last: in
     next_best = [i for i in np.argsort(-posterior, kind="stable")[: runners_up + 1] if i != index][:runners_up]
     names = model.alphabet.glosses
     alternatives = tuple((names[i], float(posterior[i])) for i in next_best)
+    return token_in(model, reading, names[index], (first, last), float(posterior[index]), alternatives)
+
+
+def token_in(
+    model: Model,
+    reading: Reading,
+    gloss: str,
+    span: tuple[int, int],
+    confidence: float,
+    runners_up: tuple[tuple[str, float], ...],
+) -> Token:
+    """A token with the phonology of its frames. span: [first, last) frames."""
+    first, last = span
     phonology = tuple(_likeliest_class(model, tier, values[first:last]) for tier, values in reading.phonology.items())
-    return Token(names[index], first / reading.fps, last / reading.fps, float(posterior[index]), alternatives, phonology)
+    return Token(gloss, first / reading.fps, last / reading.fps, confidence, runners_up, phonology)
 
 
 def _likeliest_class(model: Model, tier: str, posteriors: np.ndarray) -> tuple[str, str, float]:

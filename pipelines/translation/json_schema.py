@@ -7,7 +7,7 @@ class RunnerUp(TypedDict):
     """A next-best gloss of the same frames."""
 
     gloss: Annotated[str, "The gloss."]
-    confidence: Annotated[float, "Its posterior among all glosses of the model, 0-1, rounded to 4 digits."]
+    confidence: Annotated[float, "Its share of the same posterior, 0-1, never more than that of the gloss, rounded to 4 digits."]
 
 
 #: The class of a sign on one phonological tier. The functional form, because `class` is a keyword.
@@ -27,7 +27,7 @@ class TokenOutput(TypedDict):
     start: Annotated[float, "Start of the sign, seconds from the start of the clip, rounded to milliseconds."]
     end: Annotated[float, "End of the sign, likewise."]
     confidence: Annotated[
-        float, "Posterior of the gloss among all glosses of the model over its frames, 0-1: not the probability of being right."
+        float, "Posterior of the gloss over its frames under the decoder that read it, 0-1: not the probability of being right."
     ]
     runners_up: Annotated[list[RunnerUp], "The next-best glosses of the same frames, best first; `--runners-up` sets how many."]
     referent: NotRequired[

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from asl.pipelines.cascade.graph_folder import Graph, find_graph, load_graph
 from asl.pipelines.cascade.signing_space import pointing_direction
 from asl.pipelines.recogniser.model import Model
-from asl.pipelines.recogniser.reading import Reading, Token, decode_labels, token_of_span, tokens_of_labels
+from asl.pipelines.recogniser.reading import Reading, Token, decode_labels, isolated_token, tokens_of_labels
+from asl.pipelines.translation.cascade_tokens import cascade_tokens, isolated_cascade_tokens
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.decoder import BestPath
-from asl.transducers.glossing import POINT, join_letters, referents_of
+from asl.transducers.glossing import POINT, referents_of
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,13 @@ class Reader:
         decoded = self.decode(reading) if decoded is None else decoded
         if self.graph is None:
             return _with_referents(tokens_of_labels(self.model, reading, decoded, self.settings.runners_up), reading)
-        spans = word_spans(decoded, self.graph.rest)
-        tokens = [
-            token_of_span(self.model, reading, word, spans[first][0], spans[last - 1][1], self.settings.runners_up)
-            for word, first, last in join_letters(self.graph.alphabet.names(decoded.words))
-        ]
-        return _with_referents(tokens, reading)
+        return _with_referents(cascade_tokens(self.model, self.graph, reading, decoded, self.settings), reading)
+
+    def isolated(self, reading: Reading) -> list[Token]:
+        """The one gloss of a clip that shows one sign; none if the cascade knows no sign of the clip's length."""
+        if self.graph is None:
+            return [isolated_token(self.model, reading, self.settings.runners_up)]
+        return isolated_cascade_tokens(self.model, self.graph, reading, self.settings)
 
     def with_decoder(self, name: str) -> "Reader":
         """The same model with another decoder, greedy or ctc-beam."""
@@ -61,17 +61,6 @@ def reader_for(workspace: Workspace | None, model: Model, settings: DecodeSettin
         return Reader(model, settings)
     bundled = model.graph if graph is None else None
     return Reader(model, settings, load_graph(bundled or find_graph(workspace, graph), model))
-
-
-def word_spans(path: BestPath, rest: int) -> list[tuple[int, int]]:
-    """[first, last) frames of each word of a path, without the rest that follows; the two words of a fused sign share a span."""
-    ends = [next((start for start in path.starts[k:] if start > first), len(path.frames)) for k, first in enumerate(path.starts)]
-    frames = np.array(path.frames)
-    spans = []
-    for first, end in zip(path.starts, ends, strict=True):
-        signed = np.flatnonzero(frames[first:end] != rest) if rest else np.arange(end - first)
-        spans.append((first, first + int(signed[-1]) + 1 if len(signed) else end))
-    return spans
 
 
 def _with_referents(tokens: Sequence[Token], reading: Reading) -> list[Token]:

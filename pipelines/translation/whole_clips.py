@@ -12,7 +12,7 @@ from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.recogniser.reading import isolated_token, read_landmarks
+from asl.pipelines.recogniser.reading import read_landmarks
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.translation.writers import Translation
 from asl.pipelines.workspace.errors import BadClip, BadInput
@@ -70,10 +70,7 @@ def translate_landmarks(
     """Translates a clip from its landmarks. path: its name in the result. The options are those of `translate`."""
     reading = read_landmarks(reader.model, landmarks, mirror=reader.settings.mirror_average)
     cascade_path = reader.graph.best_path(reading, reader.settings) if reader.graph and not isolated else None
-    if isolated:
-        tokens = [isolated_token(reader.model, reading, reader.settings.runners_up)]
-    else:
-        tokens = reader.tokens(reading, cascade_path)
+    tokens = reader.isolated(reading) if isolated else reader.tokens(reading, cascade_path)
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
     explanation = tuple(explain_path(reader.graph, cascade_path)) if explain and cascade_path.words else ()

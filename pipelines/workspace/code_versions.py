@@ -16,7 +16,7 @@ VERSIONS = {
     "features": 2,
     "pretrain": 3,
     "train-ctc": 6,
-    "decode": 1,
+    "decode": 2,
     "build-fst": 3,
     "train-stage3": 2,
     "evaluate": 1,

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from asl.pipelines.corpus.clips import read_clips
@@ -33,6 +34,8 @@ def test_a_cascade_is_built_evaluated_and_explains_itself(signed, tmp_path):
     (said,) = json.loads(run_asl(*words, "--format", "json", check=0).stdout)["clips"]
     glosses = [word for step in said["explanation"] if step["level"] == "L∘G" for word in step["writes"]]
     assert glosses == said["glosses"]
+    for token in said["tokens"]:
+        assert all(other["confidence"] <= token["confidence"] for other in token["runners_up"])
     frames = [step for step in said["explanation"] if step["level"] == "H"]
     assert [one["first"] for one in frames] == [0, *(one["last"] for one in frames[:-1])]
     assert "build-fst" in run_asl("status", "-w", signed, check=0).stdout
@@ -137,3 +140,22 @@ def test_transducers_are_drawn(signed, tmp_path):
         assert (signed / "reports" / f"{level}.svg").stat().st_size < 1 << 20
     assert "did you mean 'MOM'" in run_asl("build-fst", "-w", signed, "--draw", "G", "--around", "MOMM", check=2).stderr
     assert "known: C, M, D, L, G, LG" in run_asl("build-fst", "-w", signed, "--draw", "Q", check=2).stderr
+
+
+def test_one_sign_is_read_by_the_cascade_with_its_own_confidence(trained, tmp_path):
+    workspace = Path(shutil.copytree(trained, tmp_path / "ws"))
+    run_asl("build-fst", "-w", workspace, "--no-tune", check=0)
+    clips = [clip for clip in read_clips(workspace / "clips.jsonl") if clip.split == "test"]
+    words = ("--decoder", "cascade", "--isolated", "--format", "json", *(workspace / clip.pose for clip in clips))
+    read = json.loads(run_asl("translate", "-w", workspace, *words, check=0).stdout)["clips"]
+    assert (
+        np.mean(
+            [[token["gloss"] for token in one["tokens"]] == list(clip.glosses) for one, clip in zip(read, clips, strict=True)]
+        )
+        > 0.5
+    )
+    by_ctc = json.loads(run_asl("translate", "-w", workspace, *words[2:], check=0).stdout)["clips"]
+    assert [one["tokens"][0]["confidence"] for one in read] != [one["tokens"][0]["confidence"] for one in by_ctc]
+    for token in (token for one in read for token in one["tokens"]):
+        assert token["confidence"] + sum(other["confidence"] for other in token["runners_up"]) <= 1.001
+        assert all(other["confidence"] <= token["confidence"] for other in token["runners_up"])

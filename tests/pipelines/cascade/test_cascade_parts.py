@@ -21,7 +21,6 @@ from asl.pipelines.cascade.units.inventory import SignVariant, learn_inventory, 
 from asl.pipelines.cascade.units.pronunciations import cascade_signs
 from asl.pipelines.cascade.units.segments import SignSegment, fused_shares, letter_segments, rest_spans, sign_segments
 from asl.pipelines.corpus.clips import Clip
-from asl.pipelines.translation.reader import word_spans
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.ctc_search import beam_search
@@ -294,6 +293,6 @@ def test_an_arpa_file_must_know_every_gloss(tmp_path):
 # Paths ---------------------------------------------------------------------------------------------------------------
 def test_words_end_where_the_rest_begins_and_fused_words_share_their_span():
     frames = (9, 9, 1, 2, 3, 9, 4, 4, 9)
-    assert word_spans(BestPath((1, 2), frames, (2, 6), 0.0, True), 9) == [(2, 5), (6, 8)]
-    assert word_spans(BestPath((1, 2, 3), frames, (2, 6, 6), 0.0, True), 9) == [(2, 5), (6, 8), (6, 8)]
+    assert BestPath((1, 2), frames, (2, 6), 0.0, True).spans(9) == [(2, 5), (6, 8)]
+    assert BestPath((1, 2, 3), frames, (2, 6, 6), 0.0, True).spans(9) == [(2, 5), (6, 8), (6, 8)]
     assert FrameLabels().add((0,), 0, False, 1.0, "x", 0) == 1
