@@ -92,7 +92,8 @@ def _show(result) -> None:
         )
         for variant in result.variants
     ]
-    print_table("", ("format", "MB", "largest difference (nats)", "same top-1", "top-1", "ms per clip"), rows)
+    title = f"checked on {result.metrics['checked_on']}"
+    print_table(title, ("format", "MB", "largest difference (nats)", "same top-1", "top-1", "ms per clip"), rows)
 
 
 def _percent(share: float | None) -> str:

@@ -85,7 +85,7 @@ def readme(card: Mapping[str, Any]) -> str:
         "",
         "## Accuracy",
         "",
-        *(f"- {line}" for line in card["accuracy"] or ["not measured on clips outside the training data"]),
+        *(f"- {line}" for line in card["accuracy"] or [accuracy_by_checks(card)]),
         "",
         "## Trained on",
         "",
@@ -115,6 +115,17 @@ def readme(card: Mapping[str, Any]) -> str:
         ]
         lines += [_check_row(check) for check in card["checks"]]
     return "\n".join(lines) + "\n"
+
+
+def accuracy_by_checks(card: Mapping[str, Any]) -> str:
+    """What the checks at export say of the accuracy, on a card without other figures."""
+    checked, checks = card.get("checked", {}), card.get("checks") or [{"top_1": None}]
+    if checks[-1]["top_1"] is None or checked.get("split") not in ("test", "validation"):
+        return "not measured on clips outside the training data"
+    of_signs = f"top-1 {100 * checks[-1]['top_1']:.1f} % of {checked['signs']} clips of one sign"
+    selected = ", by which the epoch was chosen" if checked["split"] == "validation" else ""
+    synthetic = "; all are synthetic: no accuracy on ASL" if checked["synthetic"] else ""
+    return f"{of_signs} of the {checked['split']} split of its workspace (split by {checked['split_by']}){selected}{synthetic}"
 
 
 def _check_row(check: Mapping[str, Any]) -> str:

@@ -46,31 +46,56 @@ class CheckClip:
     gloss: int | None = None
 
 
-def check_clips(model: Model, store: FeatureStore | None, max_clips: int) -> tuple[list[CheckClip], str]:
-    """Evenly spaced labelled clips of the test split, else validation, else training; noise without a store.
+@dataclass(frozen=True)
+class CheckedOn:
+    """What a bundle was checked on. split: "" for clips without labels, or noise. signs: clips whose top-1 counts.
 
-    Also returns a description of them.
+    split_by: how the clips were split. synthetic: whether all signers are. The field names are keys of bundle.json.
     """
+
+    clips: int
+    split: str = ""
+    split_by: str = ""
+    signs: int = 0
+    synthetic: bool = False
+    noise: bool = False
+
+    @property
+    def text(self) -> str:
+        kind = "clips of noise" if self.noise else "synthetic clips" if self.synthetic else "clips"
+        if not self.split:
+            return f"{self.clips} {kind}" if self.noise else f"{self.clips} {kind} without labels"
+        signs = f", {self.signs} of one sign" if self.signs < self.clips else ""
+        return f"{self.clips} {kind} of the {self.split} split (split by {self.split_by}){signs}"
+
+
+def check_clips(
+    model: Model, store: FeatureStore | None, max_clips: int, split_by: str = "?"
+) -> tuple[list[CheckClip], CheckedOn]:
+    """Evenly spaced labelled clips of the test split, else validation, else training; noise without a store."""
     feature_set = model.feature_set
     if store is None:
         rng = np.random.default_rng(0)
         sizes = ((1, frames, feature_set.inputs) for frames in NOISE_FRAMES)
-        return [CheckClip(rng.standard_normal(size, dtype=np.float32)) for size in sizes], "clips of noise"
-    indices, description = _labelled(store)
-    clips = []
-    for i in indices[:: max(1, -(-len(indices) // max_clips))]:
+        return [CheckClip(rng.standard_normal(size, dtype=np.float32)) for size in sizes], CheckedOn(
+            len(NOISE_FRAMES), noise=True
+        )
+    indices, split = _labelled(store)
+    clips, chosen = [], indices[:: max(1, -(-len(indices) // max_clips))]
+    for i in chosen:
         words = store.clips[i].glosses
         gloss = model.alphabet.label(words[0]) - 1 if len(words) == 1 and words[0] in model.alphabet else None
         clips.append(CheckClip(encoder_input(store[i], model.mean, model.deviation, feature_set)[None], gloss))
-    return clips, description
+    signs, synthetic = sum(clip.gloss is not None for clip in clips), all(store.clips[i].synthetic for i in chosen)
+    return clips, CheckedOn(len(clips), split, split_by, signs, synthetic)
 
 
 def _labelled(store: FeatureStore) -> tuple[list[int], str]:
-    """Indices of the labelled clips of the first split that has any, else of all clips; and a description."""
+    """Indices of the labelled clips of the first split that has any, and its name; else of all clips, and ""."""
     for split in ("test", "validation", "train"):
         if indices := [i for i, clip in enumerate(store.clips) if clip.split == split and clip.glosses]:
-            return indices, f"clips of the {split} split"
-    return list(range(len(store.clips))), "clips without labels"
+            return indices, split
+    return list(range(len(store.clips))), ""
 
 
 def check_engine(name: str, size: int, model: Model, expected: Sequence[Output], clips: Sequence[CheckClip]) -> EngineCheck:

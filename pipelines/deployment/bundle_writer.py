@@ -24,11 +24,12 @@ from asl.transducers.level_names import FULL_CASCADE, file_name
 
 def write_bundle(
     folder: Path, trained: TrainedModel, graph: Path | None, settings: ExportSettings, store: FeatureStore | None,
-    card_fields: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None,
+    card_fields: Mapping[str, Any], progress: Progress, original: TrainedModel | None = None, split_by: str = "?",
 ) -> list[EngineCheck]:  # fmt: skip
     """Writes a bundle into a new folder and checks it. Returns the check of each engine.
 
-    card_fields: name, accuracy and licence for the card. original: the model before pruning. Raises AslError if a check fails.
+    card_fields: name, accuracy and licence for the card. original: the model before pruning. split_by: how the store's clips were
+    split. Raises AslError if a check fails.
     """
     progress.start("export", 2 + settings.int8)
     folder.mkdir(parents=True)
@@ -41,12 +42,12 @@ def write_bundle(
     card = card_of(trained, clips, states, graph is not None) | card_fields
     seal(folder, card)
     progress.advance()
-    check_on, description = check_clips(trained, store, settings.check_clips)
+    check_on, checked_on = check_clips(trained, store, settings.check_clips, split_by)
     checks = _check_engines(folder, trained, check_on, settings, card, progress)
     if original:
         expected = [trained.read(clip.inputs) for clip in check_on]
         checks.insert(0, check_engine("before pruning", _size(original.folder / WEIGHTS), original, expected, check_on))
-    record = {"checks": [asdict(check) for check in checks], "checked_on": f"{len(check_on)} {description}"}
+    record = {"checks": [asdict(check) for check in checks], "checked_on": checked_on.text, "checked": asdict(checked_on)}
     seal(folder, card | {"int8": settings.int8} | record)
     progress.advance()
     return checks

@@ -83,7 +83,8 @@ def run_export(
                         f"build one: asl build-fst --model {target.name}"
                     )
                 cascade = None
-            variants = write_bundle(new_bundle, trained, cascade, settings, store, card_fields, progress, original)
+            split_by = workspace.state("extract").get("metrics", {}).get("split_by", "?")
+            variants = write_bundle(new_bundle, trained, cascade, settings, store, card_fields, progress, original, split_by)
             shutil.rmtree(folder, ignore_errors=True)
             new_bundle.replace(folder)
         metrics = _metrics(folder, trained, cascade, variants)
@@ -147,4 +148,5 @@ def _metrics(folder: Path, model: TrainedModel, graph: Path | None, variants: Se
     }
     metrics |= {"streams": model.streams, "megabytes": round(size / 1e6, 2)}
     metrics |= {"off_nats": float(f"{exact.off:.1e}"), "same_top_1": round(last.agree, 4)}
-    return metrics | ({"top_1": round(last.top_1, 4)} if last.top_1 is not None else {})
+    metrics |= {"top_1": round(last.top_1, 4)} if last.top_1 is not None else {}
+    return metrics | {"checked_on": json.loads((folder / bundle.CARD).read_text(encoding="utf-8"))["checked_on"]}

@@ -24,7 +24,7 @@ VERSIONS = {
     "ablate": 1,
     "scale": 1,
     "modalities": 1,
-    "export": 1,
+    "export": 2,
 }
 
 #: The steps that each step reads from in any case. What only some runs read from, such as a cascade, is added by their plan.

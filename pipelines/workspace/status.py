@@ -119,9 +119,9 @@ def _headline(name: str, metrics: Mapping[str, Any]) -> str:
         "train-ctc": ("model", "glosses", "epochs", "validation_score"),
         "train-stage3": ("model", "validation_wer_before", "validation_wer"),
         "build-fst": ("graph", "glosses", "states", "perplexity", "validation_wer"),
-        "evaluate": ("model", "split", "top_1", "wer_ctc_beam", "wer_cascade"),
+        "evaluate": ("model", "split", "split_by", "signs", "top_1", "sentences", "wer_ctc_beam", "wer_cascade"),
         "ablate": ("study", "seeds", "verdict"),
         "scale": ("size", "recommendation"),
-        "export": ("bundle", "megabytes", "same_top_1", "top_1"),
+        "export": ("bundle", "megabytes", "same_top_1", "top_1", "checked_on"),
     }[name]
     return ", ".join(f"{metric_label(key)} {metrics[key]}" for key in keys if key in metrics)

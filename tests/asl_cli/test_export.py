@@ -57,6 +57,9 @@ def test_a_bundle_says_what_its_model_says_and_needs_no_torch(causal, tmp_path):
     assert "test only" in (bundle / "README.md").read_text()
     assert "top-1 unknown" in (bundle / "README.md").read_text()
     assert "on the test split of its workspace (split by group)" in (bundle / "README.md").read_text()
+    details = {row["name"]: row["detail"] for row in result(run_asl("status", "-w", causal, "--format", "json"))["stages"]}
+    assert "8 clips of the test split (split by group)" in details["export"]
+    assert "split test, split by group, signs 8, top-1" in details["evaluate"]
     poses = sorted(causal.parent.glob("ws/landmarks/**/*.pose"))[:6]
     own = result(run_asl("translate", *poses, "-w", causal, "--insertion-penalty", "0", "--format", "json", check=0))["clips"]
     done = without_torch("translate", *poses, "--model", bundle, "--insertion-penalty", "0", "--format", "json", cwd=tmp_path)
