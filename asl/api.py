@@ -41,6 +41,8 @@ def load(model: str | Path | None = None, workspace: str | Path | None = None) -
 
     Raises BadInput if there is no such model or workspace, or it is damaged.
     """
+    if any(isinstance(value, str) and not value.strip() for value in (model, workspace)):
+        raise BadInput("the name of the model or workspace is empty", "give a name or a folder, or leave it out")
     opened = open_workspace(Path(workspace)) if workspace is not None else None
     return Recogniser(
         Reader(load_model_or_bundle(find_model_or_bundle(opened, None if model is None else str(model))), _decoding(opened)),

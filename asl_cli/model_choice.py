@@ -23,18 +23,19 @@ def optional_workspace(call: Call):
     try:
         return call.find_workspace()
     except BadInput:
-        if call.workspace or "ASL_WORKSPACE" in os.environ:
+        if call.workspace is not None or os.environ.get("ASL_WORKSPACE"):
             raise
         return None
 
 
 def describe_model(model, progress) -> None:
-    """Prints what a user must know about the model to judge its output."""
+    """Prints what a user must know about the model to judge its output; of the one that comes with asl, once on a machine."""
     from asl.pipelines.recogniser.bundle import default_bundle
+    from asl.pipelines.workspace.notices import first_time
 
     if model.only_synthetic:
         progress.warn("this model was trained on synthetic signing only; its accuracy on real signers is unknown")
-    if model.folder == default_bundle():
-        progress.say(f"no model of your own was found; using asl's, for {len(model.alphabet)} isolated signs and letters")
+    if model.folder == default_bundle() and not progress.quiet and first_time(f"shipped-{model.weights_hash[:12]}"):
+        progress.say(f"using the model that comes with asl, for {len(model.alphabet)} isolated signs and letters")
         for line in model.card.get("accuracy", []):
             progress.say(f"  {line}")

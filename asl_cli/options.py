@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from asl.cli.terminal import TerminalProgress
+from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.fields import default_of, option_name, section_fields
 from asl.pipelines.workspace.settings.sections import SECTIONS
 
@@ -98,11 +99,13 @@ def command(*sections: str, stage: bool = False, study: bool = False, format: bo
         @functools.wraps(function)
         def run(**values: Any):
             values.pop("verbose")
+            _refuse_empty(values, without_default)
             flags = {name: _flag_value(values.pop(name)) for name in settings}
             shared_values = {name: values.pop(name) for name in shared if name in values}
             return function(Call(**shared_values, flags=flags), **values)
 
         function_parameters = list(inspect.signature(function).parameters.values())[1:]
+        without_default = {"workspace", *(parameter.name for parameter in function_parameters if parameter.default is None)}
         added = [_parameter(name, *spec) for name, spec in (settings | shared).items()]
         run.__signature__ = inspect.Signature([*(p.replace(kind=p.KEYWORD_ONLY) for p in function_parameters), *added])
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}
@@ -127,6 +130,13 @@ def _option(section: str, spec) -> tuple[Any, Any, Any]:
 
 def _parameter(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def _refuse_empty(values: Mapping[str, Any], names: Collection[str]) -> None:
+    """Raises BadInput for an empty text, as of an unset variable in a script: what is meant is not the default."""
+    for name in names:
+        if isinstance(values.get(name), str) and not values[name].strip():
+            raise BadInput(f"--{name.replace('_', '-')} is empty", "give it a value, or leave the option out")
 
 
 def _flag_value(value: Any) -> Any:

@@ -109,7 +109,7 @@ class TerminalProgress:
 
     def __init__(self, quiet: bool = False):
         self._console = Console(file=_duplicate_stderr(), highlight=False, markup=False, soft_wrap=True)
-        self._quiet, self._bars, self._task = quiet, None, None
+        self.quiet, self._bars, self._task = quiet, None, None
         self._name, self._total, self._done, self._next_line = "", 0, 0, 0.0
 
     def __enter__(self) -> "TerminalProgress":
@@ -122,7 +122,7 @@ class TerminalProgress:
         self._stop()
         self._name, self._total, self._done = task, total, 0
         self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
-        if self._console.is_terminal and not self._quiet and total:
+        if self._console.is_terminal and not self.quiet and total:
             self._bars = _bars(self._console)
             self._bars.start()
             self._task = self._bars.add_task(task, total=total, note="")
@@ -131,12 +131,12 @@ class TerminalProgress:
         self._done += count
         if self._bars:
             self._bars.update(self._task, advance=count, note=note)
-        elif not self._quiet and time.monotonic() >= self._next_line:
+        elif not self.quiet and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             self._console.print(f"{self._name}: {self._done}/{self._total}  {note}".rstrip())
 
     def say(self, text: str) -> None:
-        if not self._quiet:
+        if not self.quiet:
             self._console.print(text)
 
     def warn(self, text: str) -> None:

@@ -275,7 +275,9 @@ def find_graph(workspace: Workspace | None, given: str | None, stages: Sequence[
     Raises BadInput or StageMissing if there is none.
     """
     if given:
-        return find_made_folder(workspace.graphs if workspace else None, given, CARD, "graph", "build one: asl build-fst")
+        return find_made_folder(
+            workspace.graphs if workspace else None, given, CARD, "graph", "this workspace has none yet; build one: asl build-fst"
+        )
     newest = workspace.newest(stages, "graph") if workspace else ""
     if not newest:
         raise StageMissing("no cascade has been built yet", "asl build-fst")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.recogniser.model import CARD as MODEL_CARD
-from asl.pipelines.recogniser.model import Model, Output, find_model
+from asl.pipelines.recogniser.model import SHIPPED, Model, Output, find_model, nothing_made
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
@@ -164,15 +164,26 @@ def default_bundle() -> Path:
 def find_model_or_bundle(workspace: Workspace | None, given: str | None) -> Path:
     """Folder of a model or bundle: the given one, else the newest model of the workspace, else the shipped bundle.
 
-    given: a path, or a name below models/ or bundles/. Raises BadInput if it does not exist.
+    given: a path, a name below models/ or bundles/, or SHIPPED. Raises BadInput if it does not exist.
     """
+    if given == SHIPPED:
+        return default_bundle()
     if given and is_bundle(Path(given)):
         return Path(given)
     if given and workspace and not is_path(given) and is_bundle(workspace.bundles / given):
         return workspace.bundles / given
     if not given and (workspace is None or not workspace.has_model):
         return default_bundle()
-    return find_model(workspace, given)
+    try:
+        return find_model(workspace, given or None)
+    except BadInput as error:
+        raise nothing_made(str(given), _names(workspace), "model", "") from error
+
+
+def _names(workspace: Workspace | None) -> list[str]:
+    """The names of the models and bundles that there are."""
+    files = [*workspace.models.glob(f"*/{MODEL_CARD}"), *workspace.bundles.glob(f"*/{CARD}")] if workspace else []
+    return [*(file.parent.name for file in files), SHIPPED]
 
 
 def load_model_or_bundle(folder: Path) -> Model:

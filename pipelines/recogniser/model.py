@@ -14,12 +14,15 @@ from asl.pipelines.workspace.folder import MODEL_STAGES, Workspace
 from asl.pipelines.workspace.names import is_path
 from asl.pipelines.workspace.records import read_record
 from asl.pipelines.workspace.settings.clips import FeatureSettings
-from asl.pipelines.workspace.settings.fields import nearest_hint
 from asl.transducers.alphabet import Alphabet
 
+#: Name of the model that comes with asl, wherever a model is named.
+SHIPPED = "shipped"
 WEIGHTS, CARD = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
 MAX_CARD_BYTES = 64 << 20
+#: Names that an error lists at most.
+MAX_LISTED = 12
 #: Hint for models that cannot process streams.
 STREAMING_HINT = "train one with --causal-features and --encoder tcn, or --encoder conv-attention --causal"
 
@@ -129,7 +132,9 @@ def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[
     Raises BadInput if the given model does not exist, StageMissing if there is none yet.
     """
     if given:
-        return find_made_folder(workspace.models if workspace else None, given, CARD, "model", "train one: asl train-ctc")
+        return find_made_folder(
+            workspace.models if workspace else None, given, CARD, "model", "this workspace has none yet; train one: asl train-ctc"
+        )
     if workspace is None:
         raise StageMissing(
             "there is no workspace to take a model from", "name a model with --model FOLDER, or create a workspace with asl init"
@@ -143,10 +148,17 @@ def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[
 def find_made_folder(parent: Path | None, given: str, card: str, kind: str, hint: str) -> Path:
     """A folder with the file `card`, given by name below `parent` or by path.
 
-    kind: for messages, such as "model". hint: what to type if there is none. Raises BadInput if there is no such folder.
+    kind: for messages, such as "model". hint: if there is nothing to choose from. Raises BadInput if there is no such folder.
     """
     for folder in (*([parent / given] if parent and not is_path(given) else []), Path(given)):
         if (folder / card).is_file():
             return folder
     names = [path.parent.name for path in parent.glob(f"*/{card}")] if parent else []
-    raise BadInput(f"no {kind} '{given}'", nearest_hint(Path(given).name, names) if names else hint)
+    raise nothing_made(given, names, kind, hint)
+
+
+def nothing_made(given: str, names: Sequence[str], kind: str, hint: str) -> BadInput:
+    """The error of a name or path that holds no model or graph. names: those that there are; without any, hint is its hint."""
+    reason = f"that folder holds no {kind}" if Path(given).exists() else "there is no such name or path"
+    listed = ", ".join(sorted(names)[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
+    return BadInput(f"no {kind} '{given}': {reason}", f"there {'are' if len(names) > 1 else 'is'}: {listed}" if names else hint)

@@ -136,7 +136,11 @@ def test_earlier_stages_are_asked_for(workspace, asl, tmp_path):
         assert "hint: asl " in done.stderr
     # Only reading needs no earlier stage: asl has a model of its own, and says that it is that one.
     write_pose(tmp_path / "a.pose", signing(0))
-    assert "no model of your own" in asl("translate", tmp_path / "a.pose", "-w", workspace, check=0).stderr
+    words, fresh = ("translate", tmp_path / "a.pose", "-w", workspace), {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    notice = "using the model that comes with asl"
+    assert notice not in asl(*words, "--quiet", env=fresh, check=0).stderr
+    assert notice in asl(*words, env=fresh, check=0).stderr
+    assert notice not in asl(*words, "--model", "shipped", env=fresh, check=0).stderr  # said once is enough
 
 
 def test_pretraining_must_fit(copy, asl):
@@ -280,3 +284,23 @@ def test_nothing_usable_is_an_error(workspace, asl, tmp_path):
     np.random.default_rng(0).bytes(10)
     (tmp_path / "v" / "A" / "x.mp4").write_bytes(b"nothing")
     assert "none of the clips" in asl("extract", "-w", workspace, "--videos", tmp_path / "v", check=2).stderr
+
+
+@pytest.mark.parametrize("option", ["--model", "--workspace", "--graph"])
+def test_an_empty_name_is_refused_not_taken_for_the_default(workspace, asl, tmp_path, option):
+    write_pose(tmp_path / "a.pose", signing(0))
+    done = asl("translate", tmp_path / "a.pose", option, "", cwd=workspace, check=2)
+    assert f"{option} is empty" in done.stderr
+    assert "leave the option out" in done.stderr
+    assert f"{option} is empty" in asl("evaluate", option, " ", cwd=workspace, check=2).stderr
+
+
+def test_a_wrong_model_is_answered_with_the_models_that_there_are(copy, asl, tmp_path):
+    name = next((copy / "models").iterdir()).name
+    write_pose(tmp_path / "a.pose", signing(0))
+    done = asl("translate", tmp_path / "a.pose", "-w", copy, "--model", "models/gone", check=2)
+    assert "no model 'models/gone': there is no such name or path" in done.stderr
+    assert f"there are: {name}, shipped" in done.stderr
+    assert f"there is: {name}" in asl("evaluate", "-w", copy, "--model", "gone", check=2).stderr
+    assert "that folder holds no model" in asl("evaluate", "-w", copy, "--model", tmp_path, check=2).stderr
+    assert "there is: shipped" in asl("translate", tmp_path / "a.pose", "--model", "gone", cwd=tmp_path, check=2).stderr
