@@ -61,6 +61,7 @@ class EvaluateResults(TypedDict):
     model: Annotated[str, "Name of the model."]
     split: Annotated[str, "The split."]
     split_by: Annotated[str, "How the clips were split: given, group or random."]
+    intervals: Annotated[str, "What the intervals resample and cover."]
     outside_vocabulary: Annotated[
         dict[str, int],
         "Glosses outside the vocabulary, with their counts. One-sign clips of them are left out; sentences count them as errors.",
@@ -105,12 +106,23 @@ class StudyOutput(CommandOutput):
     report: Annotated[str, "The HTML page; empty with `--dry-run`."]
 
 
+class MetricJson(TypedDict):
+    """The score that is compared."""
+
+    name: Annotated[str, "`top_1`, `top_5`, `read_exactly` or `wer`; `score` if it was imported."]
+    title: Annotated[str, "The same in words."]
+    better: Annotated[str, "Whether `higher` or `lower` is better."]
+    digits: Annotated[int, "Decimals with which scores are shown."]
+    difference_digits: Annotated[int, "Decimals with which differences are shown."]
+    unit: Annotated[str, "Unit of a difference: ` points`, or nothing if imported scores are within 0-1."]
+
+
 class ConditionJson(TypedDict):
     """A condition of an ablation."""
 
     name: Annotated[str, "Its name."]
     overrides: Annotated[dict[str, str], "The settings that define it."]
-    scores: Annotated[list[float], "One score per seed, percent."]
+    scores: Annotated[list[float], "One score per seed, percent unless imported."]
     mean: Annotated[float, "Their mean."]
     sd: Annotated[float, "Their standard deviation."]
     parameters: NotRequired[Annotated[int, "Number of parameters of a model."]]
@@ -130,25 +142,38 @@ class TestResultJson(TypedDict):
 
 
 class ComparisonJson(TypedDict):
-    """A condition compared with the baseline; differences are condition − baseline, in points."""
+    """A condition compared with the baseline; differences are condition − baseline, in points (or as imported)."""
 
     baseline: Annotated[str, "Name of the baseline."]
     condition: Annotated[str, "Name of the condition."]
     scores: Annotated[list[list[float]], "Scores of both, one per seed."]
     paired: Annotated[bool, "Whether scores of equal seeds are paired."]
+    resolution: Annotated[float, "The step of a score when one test clip is read differently; 0 if there is none."]
     difference: Annotated[float, "Mean difference."]
-    tests: Annotated[dict[str, TestResultJson], "`paired`, `student`, `welch`, `permutation`, `wilcoxon`."]
-    primary: Annotated[str, "The primary test: `paired`, or `welch` if there are no pairs."]
-    interval: Annotated[IntervalJson, "The difference, with the interval of the primary test."]
-    cohen_d: Annotated[float | None, "Cohen's d."]
+    tests: Annotated[
+        dict[str, TestResultJson],
+        "`paired`, `student`, `welch`, `permutation`, `wilcoxon`. t tests are left out where the spread is below `resolution`.",
+    ]
+    primary: Annotated[str, "The test that decides: `paired`, or `welch` if there are no pairs, or `permutation`."]
+    why_exact: Annotated[
+        str,
+        "Why `permutation`, the exact test, decides: `small spread` (below `resolution`) or `few seeds` (too few for the exact "
+        "test to reach p < 0.05). Empty if a t test decides.",
+    ]
+    interval: Annotated[IntervalJson | None, "The difference, with the interval of the t test; null where that does not apply."]
+    cohen_d: Annotated[float | None, "Cohen's d; null if the spread is below `resolution`."]
     hedges_g: Annotated[float | None, "Hedges' g: d corrected for small samples."]
-    detectable: Annotated[float, "The smallest difference that this number of seeds detects with 80 % power."]
+    detectable: Annotated[
+        float | None,
+        "The smallest difference that this number of seeds detects with 80 % power; null if the exact test decides.",
+    ]
     least_p: Annotated[float, "The smallest p value that the exact test can give."]
+    comparisons: Annotated[int, "Number of comparisons of the study, for which p values are corrected."]
     p: Annotated[float, "p value of the primary test."]
     p_holm: Annotated[float, "The same, corrected for the number of comparisons (Holm)."]
     stars: Annotated[str, "`*`, `**`, `***` or `n.s.`"]
     clips_interval: Annotated[
-        IntervalJson | None, "Bootstrap interval over clips and seeds; null if there are no scores per clip."
+        IntervalJson | None, "Bootstrap interval over seeds and clips; null if there are no scores per clip."
     ]
     verdict: Annotated[str, "The result in words."]
 
@@ -156,11 +181,12 @@ class ComparisonJson(TypedDict):
 class AblateResults(TypedDict):
     """Results of an ablation. With `--dry-run` only `to_run`."""
 
-    metric: NotRequired[Annotated[dict[str, str], "`name`, `title`, and whether `higher` or `lower` is better."]]
+    metric: NotRequired[Annotated[MetricJson, "The score that is compared."]]
     imported: NotRequired[Annotated[str, "With `--import`: the file."]]
     seeds: NotRequired[Annotated[list[int] | list[str], "The seeds."]]
     test_clips: NotRequired[Annotated[int, "Test clips that all runs have in common."]]
     clips_left_out: NotRequired[Annotated[int, "Test clips left out because not all runs have them."]]
+    intervals: NotRequired[Annotated[str, "What `clips_interval` resamples and covers, apart from seeds."]]
     conditions: NotRequired[Annotated[list[ConditionJson], "The conditions, the baseline first."]]
     comparisons: NotRequired[Annotated[list[ComparisonJson], "Each condition against the baseline."]]
     curves: NotRequired[Annotated[dict[str, Any], "Training curves of each condition."]]
@@ -192,6 +218,7 @@ class ModalitiesResults(TypedDict):
     entropy: Annotated[float, "Entropy of the glosses, bits."]
     glosses: Annotated[int, "Glosses of the test clips."]
     test_clips: Annotated[int, "Test clips."]
+    intervals: Annotated[str, "What the intervals resample and cover, apart from seeds."]
     worth: Annotated[float, "Points of error that a millisecond per frame has to save."]
     steps: Annotated[list[Modality], "The modalities, in the order in which they are added."]
     seeds: Annotated[list[int], "The seeds."]
@@ -220,6 +247,7 @@ class Size(TypedDict):
     scores: Annotated[list[float], "Top-1 accuracy of each seed."]
     top_1: Annotated[float, "Top-1 accuracy, mean over seeds."]
     top_1_interval: Annotated[list[float], "Its 95 % interval over clips and seeds: low, high."]
+    intervals: Annotated[str, "What the interval resamples and covers, apart from seeds."]
     top_5: Annotated[float, "Top-5 accuracy."]
     top_10: Annotated[float, "Top-10 accuracy."]
     parameters: Annotated[int, "Parameters of the model."]

@@ -15,8 +15,15 @@ from asl.pipelines.workspace.errors import BadInput
 def ablate(
     call: Call,
     seeds: Annotated[
-        int, typer.Option("--seeds", help="Runs per condition, with seeds from --seed on.", rich_help_panel=PANEL)
-    ] = 5,
+        int | None,
+        typer.Option(
+            "--seeds",
+            help="Runs per condition, with seeds from --seed on. Default: the fewest that can show an effect, 6 for one "
+            "comparison, 7 for two or three, 8 for up to six; with --modalities 5.",
+            show_default=False,
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
     factor: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,24 +95,26 @@ def ablate(
 ) -> None:
     """Compare conditions over several seeds, with statistical tests.
 
-    For example, 'asl ablate --seeds 3' trains with and without pre-training and reports what can be concluded. Completed runs
+    For example, 'asl ablate' trains with and without pre-training and reports what can be concluded. Completed runs
     are reused: one more seed adds only its own runs, and an interrupted study resumes.
     """
     check_options(import_, modalities, call, factor, condition, grid)
-    from asl.pipelines.studies.ablate import import_study, run_ablate
-
     with call.progress() as progress:
         if import_:
+            from asl.pipelines.studies.imported_scores import import_study
+
             page = output or Path(f"{import_.stem}-ablation.html")
             study = import_study(import_, page, unpaired=unpaired, baseline=baseline, command=command_line())
         elif modalities:
             from asl.pipelines.studies.modalities import run_modalities
 
             study = run_modalities(
-                call.find_workspace(), call.flags, progress, seeds=seeds, split=split, jobs=jobs, worth=worth,
-                command=command_line(), dry_run=call.dry_run,
+                call.find_workspace(), call.flags, progress, split=split, jobs=jobs, worth=worth,
+                command=command_line(), dry_run=call.dry_run, **({} if seeds is None else {"seeds": seeds}),
             )  # fmt: skip
         else:
+            from asl.pipelines.studies.ablate import run_ablate
+
             study = run_ablate(
                 call.find_workspace(), call.flags, progress, seeds=seeds, factors=factor or (), conditions=condition or (),
                 grid=grid, metric=metric, split=split, jobs=jobs, name=name, command=command_line(), dry_run=call.dry_run,
@@ -125,35 +134,38 @@ def check_options(table: Path | None, modalities: bool, call: Call, *designed: o
 
 def show(results: dict) -> None:
     """Prints the scores of every seed, the comparisons and their verdicts."""
-    seeds = [f"seed {seed}" for seed in results["seeds"]]
+    metric, seeds = results["metric"], [f"seed {seed}" for seed in results["seeds"]]
+    digits, difference_digits = metric["digits"], metric["difference_digits"]
     rows = [
         [
             condition["name"],
-            *([f"{score:.2f}" for score in condition["scores"]] if seeds else []),
-            f"{condition['mean']:.2f}",
-            f"{condition['sd']:.2f}",
+            *([f"{score:.{digits}f}" for score in condition["scores"]] if seeds else []),
+            f"{condition['mean']:.{max(digits, difference_digits)}f}",
+            f"{condition['sd']:.{max(digits, difference_digits)}f}",
         ]
         for condition in results["conditions"]
     ]
-    print_table(results["metric"]["title"], ["condition", *seeds, "mean", "sd"], rows)
-    rows = [
-        [
-            f"{comparison['condition']} − {comparison['baseline']}",
-            f"{comparison['difference']:+.1f}",
-            f"[{comparison['interval']['low']:+.1f}, {comparison['interval']['high']:+.1f}]",
-            *(
-                f"{comparison['tests'][test]['p']:.3f}" if test in comparison["tests"] else "–"
-                for test in ("paired", "student", "welch", "permutation")
-            ),
-            f"{comparison['hedges_g']:+.2f}" if comparison["hedges_g"] is not None else "–",
-            f"{comparison['p_holm']:.3f} {comparison['stars']}",
-        ]
-        for comparison in results["comparisons"]
-    ]
+    print_table(metric["title"], ["condition", *seeds, "mean", "sd"], rows)
     columns = ["comparison", "difference", "95 % interval", "paired t", "Student", "Welch", "exact", "Hedges' g", "p (Holm)"]
-    print_table("", columns, rows)
+    print_table("", columns, [comparison_row(comparison, difference_digits) for comparison in results["comparisons"]])
     for comparison in results["comparisons"]:
         print(comparison["verdict"])
+
+
+def comparison_row(comparison: dict, digits: int) -> list[str]:
+    """The columns of a comparison; "–" for a test that does not apply."""
+    interval = comparison["interval"]
+    return [
+        f"{comparison['condition']} − {comparison['baseline']}",
+        f"{comparison['difference']:+.{digits}f}",
+        f"[{interval['low']:+.{digits}f}, {interval['high']:+.{digits}f}]" if interval else "–",
+        *(
+            f"{comparison['tests'][test]['p']:.3f}" if test in comparison["tests"] else "–"
+            for test in ("paired", "student", "welch", "permutation")
+        ),
+        f"{comparison['hedges_g']:+.2f}" if comparison["hedges_g"] is not None else "–",
+        f"{comparison['p_holm']:.3f} {comparison['stars']}",
+    ]
 
 
 def show_modalities(results: dict) -> None:
@@ -179,3 +191,4 @@ def show_modalities(results: dict) -> None:
     title = f"{results['entropy']:.2f} bits of entropy, {results['glosses']} glosses, {results['test_clips']} test clips"
     columns = ["modality", "information (bits)", "error with it (%)", "error saved (points)", "ms per frame", "decision"]
     print_table(title, columns, rows)
+    print(f"95 % intervals over seeds, and {results['intervals']}")

@@ -85,6 +85,8 @@ def show(results: dict) -> None:
         for row in [*results["vocabulary"], *results["data"]]
     ]
     print_table("", columns, rows)
+    for note in dict.fromkeys(row["intervals"] for row in [*results["vocabulary"], *results["data"]]):
+        print(f"95 % intervals over seeds, and {note}")
     if "graph_states" in results["vocabulary"][0]:
         print_table("", *cascade_table(results["vocabulary"]))
     for key, law in results["laws"].items():

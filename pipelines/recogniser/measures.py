@@ -1,29 +1,13 @@
-"""Evaluation measures (SPEC §13): top-k accuracy, word error rate, bootstrap intervals."""
+"""Evaluation measures (SPEC §13): top-k accuracy, log loss, word error rate."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jiwer
 import numpy as np
 from scipy import optimize, special
 
-#: Bootstrap resamples.
-RESAMPLES = 10_000
-#: Confidence level of all intervals.
-LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its confidence interval at LEVEL."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def percent(self) -> str:
-        return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+from asl.pipelines.recogniser.intervals import Groups, Interval, bootstrap_ratio
 
 
 def ranks(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -35,22 +19,6 @@ def ranks(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def top_k(rank: np.ndarray, k: int) -> np.ndarray:
     """(N,) 1.0 where the 0-based rank (N,) is among the first k, else 0.0."""
     return (rank < k).astype(float)
-
-
-def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Interval:
-    """Mean of (N,) per-clip values, with its percentile interval over resampled clips."""
-    return bootstrap(len(values), lambda indices: values[indices].mean(axis=-1), seed)
-
-
-def bootstrap(count: int, statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> Interval:
-    """A statistic over `count` clips, with its percentile interval (Efron 1979).
-
-    statistic: (R, count) resampled clip indices → (R,) values.
-    """
-    rng = np.random.default_rng(seed)
-    values = statistic(rng.integers(0, count, size=(RESAMPLES, count)))
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(statistic(np.arange(count)[None])[0]), float(low), float(high))
 
 
 def calibrated_log_loss(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -89,17 +57,13 @@ class WordErrors:
     def errors(self) -> np.ndarray:
         return self.substitutions + self.deletions + self.insertions
 
-    def rate(self) -> Interval:
-        """Word error rate over all clips, with its bootstrap interval over clips."""
-        return _rate(self.errors, self.words)
+    def rate(self, groups: Groups | None = None) -> Interval:
+        """Word error rate over all clips, with its bootstrap interval."""
+        return bootstrap_ratio(self.errors, self.words, groups)
 
-    def minus(self, subtrahend: "WordErrors") -> Interval:
+    def minus(self, subtrahend: "WordErrors", groups: Groups | None = None) -> Interval:
         """Difference of this word error rate and another on the same clips, with its paired bootstrap interval."""
-        return _rate(self.errors - subtrahend.errors, self.words)
-
-
-def _rate(errors: np.ndarray, words: np.ndarray) -> Interval:
-    return bootstrap(len(words), lambda indices: errors[indices].sum(axis=-1) / np.maximum(words[indices].sum(axis=-1), 1))
+        return bootstrap_ratio(self.errors - subtrahend.errors, self.words, groups)
 
 
 def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> WordErrors:

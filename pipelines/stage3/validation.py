@@ -8,6 +8,7 @@ from typing import Any
 from asl.pipelines.cascade.explanation import PathStep, explain_path
 from asl.pipelines.cascade.graph_folder import Graph
 from asl.pipelines.corpus.feature_store import FeatureStore
+from asl.pipelines.recogniser.intervals import groups_of, note_of
 from asl.pipelines.recogniser.measures import WordErrors, word_errors
 from asl.pipelines.recogniser.reading import Reading, read_features
 from asl.pipelines.recogniser.torch_model import TrainedModel
@@ -75,11 +76,13 @@ class Validator:
         """Word error rates before and after, and their paired difference."""
         before = self._errors([clip.before.split() for clip in changes])
         after = self._errors([clip.after.split() for clip in changes])
+        groups = groups_of([self.store.clips[i] for i in self.indices])
         return {
             "validation_clips": len(changes),
-            "validation_wer_before": before.rate().percent,
-            "validation_wer": after.rate().percent,
-            "less": after.minus(before).percent,
+            "validation_wer_before": before.rate(groups).percent,
+            "validation_wer": after.rate(groups).percent,
+            "less": after.minus(before, groups).percent,
+            "intervals": note_of(groups),
         }
 
     def _readings(self, model: TrainedModel) -> list[Reading]:

@@ -1,6 +1,15 @@
 """The statistics of a comparison between two conditions over seeds (SPEC §14).
 
 The tests are SciPy's. This module adds which of them decides, and which differences a given number of seeds can detect.
+
+A t test decides: the paired one if both conditions have the same seeds, else Welch's. It assumes normally distributed scores.
+The exact permutation test (Fisher 1935; Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005) assumes only that
+the two conditions could be exchanged, and decides in two cases in which that assumption carries the whole result:
+
+- The spread is below `resolution`, the step of a score when one test clip is read differently. Scores are multiples of this
+  step, so equal differences are common and are no sign of a small variance; a t test divides by a spread near zero.
+- There are so few seeds that the exact test cannot reach ALPHA after correction, however large the difference. A t test of three
+  differences can, but only by trusting a spread estimated from three numbers.
 """
 
 import math
@@ -11,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special, stats
 
-from asl.pipelines.recogniser.measures import LEVEL, RESAMPLES, Interval
+from asl.pipelines.recogniser.intervals import LEVEL, RESAMPLES, Interval
 from asl.pipelines.workspace.errors import BadInput
 
 ALPHA = 1 - LEVEL
@@ -20,6 +29,13 @@ POWER = 0.8
 #: A permutation test is exact up to this many arrangements; above, arrangements are sampled.
 MAX_ARRANGEMENTS = 200_000
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+#: Two scores per condition show nothing, whatever the other condition has.
+MIN_SEEDS = 3
+#: Spread, as a share of the largest score, that is only the rounding of floating-point numbers.
+ROUNDING = 1e-9
+EXACT = "permutation"
+#: Why the exact test decides.
+SMALL_SPREAD, FEW_SEEDS = "small spread", "few seeds"
 
 
 @dataclass(frozen=True)
@@ -35,25 +51,30 @@ class TestResult:
 class Comparison:
     """A condition compared with the baseline. Scores are in percent, differences (condition − baseline) in points.
 
-    scores: baseline and condition, one value per seed, in the same order if `paired`. primary: the test that decides, fixed
-    before the runs: the paired t test if both have the same seeds, else Welch's. interval: confidence interval of the mean
-    difference, from the primary test. clips_interval: bootstrap interval over clips and seeds, if per-clip scores exist.
-    detectable: the smallest difference that this many seeds detect with power POWER at the observed spread. least_p: the
-    smallest p value that the exact test can give. p_holm: the primary p value, corrected for the number of comparisons.
+    scores: baseline and condition, one value per seed, in the same order if `paired`. tests: those that apply, by name; t tests
+    do not where the spread is below `resolution`, the step of a score in points. primary: the test that decides. why_exact:
+    SMALL_SPREAD or FEW_SEEDS if this is the exact test, else "". interval: confidence interval of the mean difference, from the
+    t test; None if that does not apply. cohen_d, hedges_g: NaN if the spread is below `resolution`. clips_interval: bootstrap
+    interval over clips and seeds, if per-clip scores exist. detectable: the smallest difference that this many seeds detect
+    with power POWER at the observed spread; None if the exact test decides. least_p: the smallest p value that the exact test
+    can give. comparisons: how many the study makes. p_holm: the primary p value, corrected for their number.
     """
 
     baseline: str
     condition: str
     scores: tuple[tuple[float, ...], tuple[float, ...]]
     paired: bool
+    resolution: float
     difference: float
     tests: dict[str, TestResult]
     primary: str
-    interval: Interval
+    why_exact: str
+    interval: Interval | None
     cohen_d: float
     hedges_g: float
-    detectable: float
+    detectable: float | None
     least_p: float
+    comparisons: int
     p_holm: float
     clips_interval: Interval | None = None
 
@@ -62,8 +83,17 @@ class Comparison:
         return self.tests[self.primary].p
 
     @property
+    def seeds(self) -> int:
+        """Scores of the condition that has fewer."""
+        return min(map(len, self.scores))
+
+    @property
+    def significant(self) -> bool:
+        return self.p_holm < ALPHA and self.seeds >= MIN_SEEDS
+
+    @property
     def stars(self) -> str:
-        return stars(self.p_holm)
+        return stars(self.p_holm) if self.significant else stars(1.0)
 
 
 def compare(
@@ -72,33 +102,62 @@ def compare(
     scores: tuple[Sequence[float], Sequence[float]],
     *,
     paired: bool,
-    clips: np.ndarray | None = None,
+    resolution: float = 0.0,
+    comparisons: int = 1,
+    clips_interval: Interval | None = None,
 ) -> Comparison:
     """Compares two conditions. `p_holm` is still the uncorrected p value.
 
-    scores: of the baseline and of the condition. clips: (seeds, clips) per-clip score differences, for the bootstrap.
-    Raises BadInput if either has fewer than two scores, if a score is not finite, or if pairs are incomplete.
+    scores: of the baseline and of the condition. resolution: the step of a score when one test clip is read differently, in
+    points; 0 if there is no such step. comparisons: how many the study makes, for which p values will be corrected. Raises
+    BadInput if either has fewer than two scores, if a score is not finite, or if pairs are incomplete.
     """
     a, b = (np.asarray(sample, dtype=float) for sample in scores)
-    for name, values in ((baseline, a), (condition, b)):
+    _check(a, b, (baseline, condition), paired)
+    permutation, least = _permutation(a, b, paired)
+    tests = _tests(a, b, paired, resolution) | {EXACT: permutation}
+    t_test = tests.get("paired" if paired else "welch")
+    few = comparisons * least >= ALPHA or min(len(a), len(b)) < MIN_SEEDS
+    why_exact = SMALL_SPREAD if t_test is None else FEW_SEEDS if few else ""
+    primary = EXACT if why_exact else "paired" if paired else "welch"
+    difference, d = float(b.mean() - a.mean()), _cohen_d(a, b, resolution)
+    return Comparison(
+        baseline, condition, (tuple(a.tolist()), tuple(b.tolist())), paired, resolution, difference, tests, primary, why_exact,
+        _interval(a, b, paired, t_test) if t_test else None, d, d * hedges_factor(len(a) + len(b) - 2),
+        None if why_exact else least_effect(standard_error(a, b, paired), tests[primary].df or 1), least,
+        comparisons, tests[primary].p, clips_interval,
+    )  # fmt: skip
+
+
+def _check(a: np.ndarray, b: np.ndarray, names: tuple[str, str], paired: bool) -> None:
+    hint = f"give at least {seeds_needed(paired)} seeds, the fewest that can show an effect"
+    for name, values in zip(names, (a, b), strict=True):
         if len(values) < 2:
-            raise BadInput(f"{name} has {len(values)} seed, but a test needs at least two", "use --seeds 3 or more")
+            raise BadInput(
+                f"{name} has {len(values)} seed, but a test needs at least two",
+                hint,
+            )
         if not np.isfinite(values).all():
             raise BadInput(f"{name} has scores that are not finite numbers", "correct them in the file")
     if paired and len(a) != len(b):
-        raise BadInput(f"{baseline} has {len(a)} seeds, {condition} {len(b)}", "a paired comparison needs the same seeds in both")
-    permutation, least = _permutation(a, b, paired)
-    tests = _tests(a, b, paired) | {"permutation": permutation}
-    primary = "paired" if paired else "welch"
-    low, high = _interval(a, b, paired, tests[primary])
-    d = _cohen_d(a, b)
-    return Comparison(
-        baseline, condition, (tuple(a.tolist()), tuple(b.tolist())), paired, float(b.mean() - a.mean()),
-        tests, primary, Interval(float(b.mean() - a.mean()), low, high), d,
-        d * hedges_factor(len(a) + len(b) - 2), least_effect(standard_error(a, b, paired), tests[primary].df or 1), least,
-        tests[primary].p,
-        None if clips is None else bootstrap_over_seeds(clips),
-    )  # fmt: skip
+        raise BadInput(f"{names[0]} has {len(a)} seeds, {names[1]} {len(b)}", "a paired comparison needs the same seeds in both")
+
+
+def seeds_needed(paired: bool, comparisons: int = 1) -> int:
+    """The fewest seeds per condition with which the exact test can reach ALPHA in a study of so many comparisons."""
+    seeds = MIN_SEEDS
+    while comparisons * least_p(seeds, seeds, paired) >= ALPHA:
+        seeds += 1
+    return seeds
+
+
+def least_p(baseline: int, condition: int, paired: bool) -> float:
+    """The smallest two-sided p value of the exact test with so many scores."""
+    return min(1.0, 2 / _arrangements(baseline, condition, paired))
+
+
+def _arrangements(baseline: int, condition: int, paired: bool) -> int:
+    return 2**baseline if paired else math.comb(baseline + condition, baseline)
 
 
 def stars(p: float) -> str:
@@ -116,25 +175,23 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 # Tests ---------------------------------------------------------------------------------------------------------------
-def _tests(a: np.ndarray, b: np.ndarray, paired: bool) -> dict[str, TestResult]:
+def _tests(a: np.ndarray, b: np.ndarray, paired: bool, resolution: float) -> dict[str, TestResult]:
+    """The tests that apply, apart from the exact one."""
+    tests, least_spread = {}, max(resolution * (1 - ROUNDING), ROUNDING * max(np.abs(a).max(), np.abs(b).max()))
     with warnings.catch_warnings():
         # SciPy warns that few pairs, ties or nearly constant scores make a test approximate; the report shows the sample sizes.
         warnings.simplefilter("ignore")
-        tests = {"student": _t(stats.ttest_ind(b, a)), "welch": _t(stats.ttest_ind(b, a, equal_var=False))}
+        if pooled_deviation(a, b) > least_spread:
+            tests |= {"student": _t(stats.ttest_ind(b, a)), "welch": _t(stats.ttest_ind(b, a, equal_var=False))}
+        if paired and (b - a).std(ddof=1) > least_spread:
+            tests |= {"paired": _t(stats.ttest_rel(b, a))}
         if paired:
-            tests |= {"paired": _t(stats.ttest_rel(b, a)), "wilcoxon": _wilcoxon(b - a)}
+            tests |= {"wilcoxon": _wilcoxon(b - a)}
     return tests
 
 
 def _t(result) -> TestResult:
-    """Identical constant samples give p = 1. A constant non-zero difference gives an infinite t and p = 0."""
-    if math.isnan(result.pvalue):
-        return TestResult(0.0, 1.0, _finite_or_none(result.df))
-    return TestResult(float(result.statistic), float(result.pvalue), _finite_or_none(result.df))
-
-
-def _finite_or_none(df) -> float | None:
-    return float(df) if np.isfinite(df) else None
+    return TestResult(float(result.statistic), float(result.pvalue), float(result.df))
 
 
 def _wilcoxon(differences: np.ndarray) -> TestResult:
@@ -149,16 +206,15 @@ def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[TestResult
 
     Exact up to MAX_ARRANGEMENTS arrangements, else RESAMPLES of them are sampled.
     """
-    count = 2 ** len(a) if paired else math.comb(len(a) + len(b), len(a))
-    exact = count <= MAX_ARRANGEMENTS
-    least = 2 / count if exact else 2 / (RESAMPLES + 1)
+    exact = _arrangements(len(a), len(b), paired) <= MAX_ARRANGEMENTS
+    least = least_p(len(a), len(b), paired) if exact else 2 / (RESAMPLES + 1)
     if not (b - a.mean()).any() and not (a - a.mean()).any():
-        return TestResult(0.0, 1.0), min(1.0, least)
+        return TestResult(0.0, 1.0), least
     result = stats.permutation_test(
         (b, a), _mean_difference, permutation_type="samples" if paired else "independent", vectorized=True,
         n_resamples=np.inf if exact else RESAMPLES, rng=np.random.default_rng(0),
     )  # fmt: skip
-    return TestResult(float(result.statistic), float(result.pvalue)), min(1.0, least)
+    return TestResult(float(result.statistic), float(result.pvalue)), least
 
 
 def _mean_difference(b: np.ndarray, a: np.ndarray, axis: int) -> np.ndarray:
@@ -166,10 +222,12 @@ def _mean_difference(b: np.ndarray, a: np.ndarray, axis: int) -> np.ndarray:
 
 
 # Effect sizes --------------------------------------------------------------------------------------------------------
-def _cohen_d(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean difference in pooled standard deviations (Cohen 1988); 0 if the means are equal."""
+def _cohen_d(a: np.ndarray, b: np.ndarray, resolution: float) -> float:
+    """Mean difference in pooled standard deviations (Cohen 1988); 0 if the means are equal, NaN below the resolution."""
     difference, spread = b.mean() - a.mean(), pooled_deviation(a, b)
-    return float(difference / spread) if spread else math.copysign(math.inf, difference) if difference else 0.0
+    if not difference:
+        return 0.0
+    return float(difference / spread) if spread > max(resolution * (1 - ROUNDING), ROUNDING * np.abs(a).max()) else math.nan
 
 
 def pooled_deviation(a: np.ndarray, b: np.ndarray) -> float:
@@ -182,14 +240,11 @@ def hedges_factor(df: float) -> float:
     return float(np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2)) if df > 1 else 0.0
 
 
-def _interval(a: np.ndarray, b: np.ndarray, paired: bool, primary: TestResult) -> tuple[float, float]:
-    """Confidence interval of the mean difference at LEVEL, from the primary test's t distribution."""
+def _interval(a: np.ndarray, b: np.ndarray, paired: bool, t_test: TestResult) -> Interval:
+    """Confidence interval of the mean difference at LEVEL, from the t distribution of the test."""
     difference = b.mean() - a.mean()
-    error = standard_error(a, b, paired)
-    if not error or primary.df is None:
-        return float(difference), float(difference)
-    margin = stats.t.ppf(1 - ALPHA / 2, primary.df) * error
-    return float(difference - margin), float(difference + margin)
+    margin = stats.t.ppf(1 - ALPHA / 2, t_test.df) * standard_error(a, b, paired)
+    return Interval(float(difference), float(difference - margin), float(difference + margin))
 
 
 def standard_error(a: np.ndarray, b: np.ndarray, paired: bool) -> float:
@@ -215,50 +270,3 @@ def power_of(shift: float, df: float) -> float:
     bound = stats.t.ppf(1 - ALPHA / 2, df)
     # For a large shift, SciPy returns NaN for the tail whose probability is 0.
     return float(stats.nct.sf(bound, df, shift) + np.nan_to_num(stats.nct.cdf(-bound, df, shift)))
-
-
-# Bootstrap -----------------------------------------------------------------------------------------------------------
-def bootstrap_over_seeds(values: np.ndarray, seed: int = 0) -> Interval:
-    """Mean of (seeds, clips) scores or differences, with its percentile interval when seeds and clips are resampled.
-
-    The interval covers other seeds *and* other clips of the same people. Every seed was tested on the same clips, so each
-    resample draws one set of clips for all seeds.
-    """
-    seeds, clips = values.shape
-    rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for start in range(0, RESAMPLES, 500):  # 500 resamples at a time, to bound the memory with many clips
-        size = min(500, RESAMPLES - start)
-        by_seed = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=size) / seeds
-        by_clip = rng.multinomial(clips, np.full(clips, 1 / clips), size=size) / clips
-        means[start : start + size] = ((by_seed @ values) * by_clip).sum(axis=1)
-    low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
-    return Interval(float(values.mean()), float(low), float(high))
-
-
-# Verdict -------------------------------------------------------------------------------------------------------------
-def verdict(comparison: Comparison, *, better: str = "higher") -> str:
-    """The result in one to three sentences; a null result comes with its power. better: "higher" or "lower" scores."""
-    name, baseline, interval = comparison.condition, comparison.baseline, comparison.interval
-    change = "better" if (comparison.difference > 0) == (better == "higher") else "worse"
-    effect = f"{_points(comparison.difference)} points [{_points(interval.low)}, {_points(interval.high)}]"
-    corrected = not math.isclose(comparison.p, comparison.p_holm)
-    p = f"p = {comparison.p_holm:.3g}" + (" after Holm correction" if corrected else "")
-    if comparison.p_holm < ALPHA:
-        return f"{name} is {change} than {baseline}: {effect}, {p} ({comparison.stars})."
-    text = (
-        f"No effect detected: {name} vs {baseline} {effect}, {p}. With {_in_words(min(map(len, comparison.scores)))} seeds, "
-        f"{100 * POWER:.0f} % power is reached only for differences of {comparison.detectable:.1f} points or more."
-    )
-    if comparison.least_p > ALPHA:
-        text += f" The smallest p value that the exact test can give with so few seeds is {comparison.least_p:.2g}."
-    return text
-
-
-def _points(difference: float) -> str:
-    return f"{difference:+.1f}".replace("-", "−")
-
-
-def _in_words(count: int) -> str:
-    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    return words[count] if count < len(words) else str(count)

@@ -10,7 +10,8 @@ import numpy as np
 
 from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.recogniser.measures import bootstrap_mean, calibrated_log_loss, ranks, top_k, word_errors
+from asl.pipelines.recogniser.intervals import bootstrap_means, groups_of, note_of
+from asl.pipelines.recogniser.measures import calibrated_log_loss, ranks, top_k, word_errors
 from asl.pipelines.recogniser.reading import Reading, read_features, sign_log_posteriors
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
@@ -52,8 +53,9 @@ def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: 
             f"no clip of the {split} split has a gloss of the model's vocabulary",
             f"use a model trained on these glosses; this one has {len(model.alphabet)}",
         )
-    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common())}
-    synthetic = sum(item.clip.synthetic for item in [*signs, *sentences])
+    clips_read = [item.clip for item in [*signs, *sentences]]
+    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common()), "intervals": note_of(groups_of(clips_read))}
+    synthetic = sum(clip.synthetic for clip in clips_read)
     results |= {"synthetic": synthetic} if synthetic else {}
     results |= isolated(reader, signs) if signs else {}
     results |= continuous(reader, sentences) if sentences else {}
@@ -107,13 +109,13 @@ def isolated(reader: Reader, signs: Sequence[ReadSign]) -> dict[str, Any]:
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
     exact = np.array([sign.exact for sign in signs])
     seconds, frames = sum(sign.seconds for sign in signs), sum(sign.frames for sign in signs)
-    figures = {f"top_{k}": asdict(bootstrap_mean(top_k(rank, k))) for k in TOP if k < len(names) or k == 1}
+    right = {f"top_{k}": top_k(rank, k) for k in TOP if k < len(names) or k == 1} | {"read_exactly": exact.astype(float)}
+    intervals = bootstrap_means(np.stack(list(right.values()), axis=1), groups_of([sign.clip for sign in signs]))
     return {
         "signs": len(signs),
         "vocabulary": len(names),
         "decoder_us_per_frame": round(1e6 * seconds / frames, 2),
-        **figures,
-        "read_exactly": asdict(bootstrap_mean(exact.astype(float))),
+        **{name: asdict(interval) for name, interval in zip(right, intervals, strict=True)},
         "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],
         "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
         "clips": [
@@ -152,13 +154,13 @@ def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, A
     """
     references = [list(sentence.clip.glosses) for sentence in sentences]
     results: dict[str, Any] = {"sentences": len(sentences), "words": sum(map(len, references))}
-    errors_of = {}
+    groups, errors_of = groups_of([sentence.clip for sentence in sentences]), {}
     for name in sentences[0].words:
         hypotheses = [sentence.words[name] for sentence in sentences]
         errors = errors_of[name] = word_errors(references, hypotheses)
         key = "wer_" + name.replace("-", "_")
         parts = ("substitutions", "deletions", "insertions")
-        results[key] = asdict(errors.rate()) | {part: int(getattr(errors, part).sum()) for part in parts}
+        results[key] = asdict(errors.rate(groups)) | {part: int(getattr(errors, part).sum()) for part in parts}
         if name == reader.settings.decoder:
             results["read_sentences"] = [
                 {
@@ -171,7 +173,7 @@ def continuous(reader: Reader, sentences: Sequence[ReadSentence]) -> dict[str, A
                 for sentence, reference, hypothesis, count in zip(sentences, references, hypotheses, errors.errors, strict=True)
             ]
     if reader.graph:
-        results["cascade_less_ctc_beam"] = asdict(errors_of["cascade"].minus(errors_of["ctc-beam"]))
+        results["cascade_less_ctc_beam"] = asdict(errors_of["cascade"].minus(errors_of["ctc-beam"], groups))
     return results
 
 

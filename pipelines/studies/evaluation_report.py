@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from asl.pipelines.recogniser.measures import Interval
+from asl.pipelines.recogniser.intervals import Interval
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.studies.evaluation import TOP, WORD_ERROR_RATES
 

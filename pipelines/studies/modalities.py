@@ -20,11 +20,20 @@ from scipy import optimize
 from asl.models.features.feature_sets import FEATURE_SETS, MODALITIES
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.media.tracker import milliseconds_per_frame
-from asl.pipelines.recogniser.measures import Interval
-from asl.pipelines.studies.comparison import bootstrap_over_seeds
+from asl.pipelines.recogniser.intervals import Interval, bootstrap_over_seeds, note_of
+from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.studies.experiment import Variant
-from asl.pipelines.studies.modalities_report import write_report
-from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_seeds, common_settings, study_workers
+from asl.pipelines.studies.study import (
+    METRICS,
+    Outcomes,
+    Runs,
+    Study,
+    common_clips,
+    common_seeds,
+    common_settings,
+    groups_of_clips,
+    study_workers,
+)
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
@@ -44,7 +53,7 @@ def run_modalities(
     flags: Mapping[str, Any],
     progress: Progress,
     *,
-    seeds: int = 3,
+    seeds: int = 5,
     split: str = "test",
     jobs: int = 0,
     worth: float = 0.1,
@@ -73,20 +82,23 @@ def run_modalities(
         outcomes = {(parts, seed): outcomes[parts, seed] for parts in CHAIN for seed in finished}
         labels = {clip.id: clip.glosses[0] for clip in read_clips(workspace.clips_file) if len(clip.glosses) == 1}
         progress.say("measuring the cost of each modality")
-        results = analyse_modalities(outcomes, labels, modality_costs(), worth)
+        results = analyse_modalities(outcomes, labels, modality_costs(), worth, runs.group_names)
         results |= {"seeds": finished, "features": common.get("features", features)}
         page = workspace.reports / "modalities.html"
         metrics = {"study": "modalities", "seeds": len(finished)}
         return runs.report(STAGE, page, results, outcomes, metrics, partial(write_report, command=command), "modalities")
 
 
-def analyse_modalities(outcomes: Outcomes, labels: Mapping[str, str], cost: Mapping[str, float], worth: float) -> dict[str, Any]:
+def analyse_modalities(
+    outcomes: Outcomes, labels: Mapping[str, str], cost: Mapping[str, float], worth: float, group_names: Mapping[str, str]
+) -> dict[str, Any]:
     """Information, errors, Fano bounds and the decision of the rule for each modality.
 
-    outcomes: by (parts, seed). labels: the gloss of each clip, by id. cost: milliseconds per frame of each modality.
-    worth: λ, points per millisecond.
+    outcomes: by (parts, seed). labels: the gloss of each clip, by id. cost: milliseconds per frame of each modality. worth: λ,
+    points per millisecond. group_names: clip → its group.
     """
     clips, _ = common_clips(outcomes, METRICS["top_1"])
+    groups = groups_of_clips(clips, group_names)
     seeds = sorted({seed for _, seed in outcomes})
 
     def values(key: str, parts: str) -> np.ndarray:
@@ -98,22 +110,23 @@ def analyse_modalities(outcomes: Outcomes, labels: Mapping[str, str], cost: Mapp
     steps = []
     for number, (parts, name) in enumerate(zip(CHAIN, MODALITIES, strict=True)):
         before = bits[CHAIN[number - 1]] if number else np.full_like(bits[parts], entropy)
-        gained = bootstrap_over_seeds(before - bits[parts])
-        saved = bootstrap_over_seeds(errors[CHAIN[number - 1]] - errors[parts]) if number else None
+        gained = bootstrap_over_seeds(before - bits[parts], groups)
+        saved = bootstrap_over_seeds(errors[CHAIN[number - 1]] - errors[parts], groups) if number else None
         steps.append(
             {
                 "modality": name,
                 "seen": parts,
                 "information": _rounded(gained),
                 "cross_entropy": round(float(bits[parts].mean()), 4),
-                "error": _rounded(bootstrap_over_seeds(errors[parts])),
+                "error": _rounded(bootstrap_over_seeds(errors[parts], groups)),
                 "saved": _rounded(saved) if saved else None,
                 "fano": round(100 * fano_bound(max(0.0, float(bits[parts].mean())), classes), 2),
                 "milliseconds": round(cost[name], 2),
                 "worth": _decision(saved, cost[name], worth),
             }
         )
-    return {"entropy": round(entropy, 4), "glosses": classes, "test_clips": len(clips), "worth": worth, "steps": steps}
+    figures = {"entropy": round(entropy, 4), "glosses": classes, "test_clips": len(clips), "intervals": note_of(groups)}
+    return figures | {"worth": worth, "steps": steps}
 
 
 def _rounded(interval: Interval) -> dict[str, float]:
@@ -170,3 +183,29 @@ def modality_costs() -> dict[str, float]:
         pictures = [frame.picture for frame in frames(clip.path, max_side=LandmarkSettings().max_side)]
     pictures = [pictures[i % len(pictures)] for i in range(TIMED_FRAMES)]
     return milliseconds_per_frame(pictures, LandmarkSettings())
+
+
+# Report --------------------------------------------------------------------------------------------------------------
+def write_report(path: Path, results: Mapping[str, Any], command: str = "") -> None:
+    write_page(path, "modalities.html", results=results, bars=figure_uri(bars_figure(results)), command=command)
+
+
+def bars_figure(results: Mapping[str, Any]):
+    """Bar charts: the information of each modality given the previous ones, and the error with it."""
+    from matplotlib.figure import Figure
+
+    steps = results["steps"]
+    figure = Figure(figsize=(9, 3))
+    for axes, key, title in zip(
+        figure.subplots(1, 2), ("information", "error"), ("information, bits", "top-1 error, %"), strict=True
+    ):
+        intervals = [step[key] for step in steps]
+        values = np.array([interval["value"] for interval in intervals])
+        errors = np.array([[row["value"] - row["low"], row["high"] - row["value"]] for row in intervals]).T
+        axes.bar(range(len(steps)), values, yerr=np.maximum(errors, 0), capsize=4, color="#4292c6")
+        axes.axhline(0, color="black", linewidth=0.6)
+        labels = ["hands", "face, given hands", "body, given both"] if key == "information" else [step["seen"] for step in steps]
+        axes.set_xticks(range(len(steps)), labels, fontsize=8)
+        axes.set_title(title, fontsize=10)
+    figure.tight_layout()
+    return figure

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from asl.pipelines.recogniser.measures import LEVEL
+from asl.pipelines.recogniser.intervals import LEVEL
 
 #: Quantities that are fitted against the vocabulary size, with their titles.
 LAWS = {

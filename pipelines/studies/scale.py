@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.corpus.clips import Clip, read_clips
-from asl.pipelines.studies.comparison import bootstrap_over_seeds
+from asl.pipelines.recogniser.intervals import bootstrap_over_seeds, note_of
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.power_laws import LAWS, PowerLaw, fit
-from asl.pipelines.studies.study import METRICS, Outcomes, Runs, Study, common_clips, common_settings, study_workers
+from asl.pipelines.studies.study import (
+    METRICS,
+    Outcomes,
+    Runs,
+    Study,
+    common_clips,
+    common_settings,
+    groups_of_clips,
+    study_workers,
+)
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
@@ -84,7 +93,10 @@ def run_scale(
             return runs.dry_run()
         outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress, fresh=True)
         by_point = [{key: outcome for key, outcome in outcomes.items() if key[0] == point.name} for point in points]
-        results = summary([table_row(point, of_point) for point, of_point in zip(points, by_point, strict=True) if of_point])
+        groups = runs.group_names
+        results = summary(
+            [table_row(point, of_point, groups) for point, of_point in zip(points, by_point, strict=True) if of_point]
+        )
         results |= {"seeds": seeds, "pretrain": pretrain}
         results |= {"published": published_top_1(results["vocabulary"], runs.split_by, split)}
         metrics = {key: [row[key] for row in results["vocabulary"]] for key in ("size", "top_1")}
@@ -151,11 +163,12 @@ def _variant(point: StudyPoint, common: Mapping[str, Any], pretrain: bool) -> Va
 
 
 # Results -------------------------------------------------------------------------------------------------------------
-def table_row(point: StudyPoint, outcomes: Outcomes) -> dict[str, Any]:
-    """Results of one point over its seeds. outcomes: those of the point, at least one."""
+def table_row(point: StudyPoint, outcomes: Outcomes, group_names: Mapping[str, str]) -> dict[str, Any]:
+    """Results of one point over its seeds. outcomes: those of the point, at least one. group_names: clip → its group."""
     clips, values = common_clips(outcomes, METRICS["top_1"])
     runs, correct = list(outcomes.values()), np.array([values[key] for key in outcomes])
-    top_1 = bootstrap_over_seeds(100 * correct)
+    groups = groups_of_clips(clips, group_names)
+    top_1 = bootstrap_over_seeds(100 * correct, groups)
     mean = _mean_of(runs)
     return {
         "name": point.name,
@@ -167,6 +180,7 @@ def table_row(point: StudyPoint, outcomes: Outcomes) -> dict[str, Any]:
         "scores": [round(float(100 * of_seed.mean()), 4) for of_seed in correct],
         "top_1": round(top_1.value, 4),
         "top_1_interval": [round(top_1.low, 4), round(top_1.high, 4)],
+        "intervals": note_of(groups),
         "top_5": mean(lambda run: 100 * run["results"].get("top_5", {"value": 1.0})["value"]),
         "top_10": mean(lambda run: 100 * run["results"].get("top_10", {"value": 1.0})["value"]),
         "parameters": runs[0]["training"]["parameters"],

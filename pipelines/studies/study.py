@@ -11,6 +11,7 @@ import numpy as np
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.jobs.processes import Workers, fan_out
+from asl.pipelines.recogniser.intervals import Groups, group_name, groups_named
 from asl.pipelines.studies.experiment import Variant, run_experiment, set_up
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
@@ -121,6 +122,11 @@ class Runs:
         return self.workspace.state("extract").get("metrics", {}).get("split_by", "?")
 
     @property
+    def group_names(self) -> dict[str, str]:
+        """Clip, by id → its group, "" if it has none."""
+        return {clip.id: group_name(clip) for clip in read_clips(self.workspace.clips_file)}
+
+    @property
     def _kept(self) -> int:
         return len(self.planned) - len(self.missing)
 
@@ -128,11 +134,17 @@ class Runs:
 # Metrics -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Metric:
-    """A score over clips, in percent. better: "higher" or "lower"."""
+    """A score over clips, in percent unless it was imported.
+
+    better: "higher" or "lower". digits: decimals of scores, difference_digits: of their differences. unit: of a difference.
+    """
 
     name: str
     title: str
     better: str = "higher"
+    digits: int = 2
+    difference_digits: int = 1
+    unit: str = " points"
 
 
 METRICS = {
@@ -177,6 +189,11 @@ def common_clips(outcomes: Outcomes, metric: Metric) -> tuple[list[str], dict[Ru
         key: np.array([_value(outcome["clips"][clip], metric) for clip in clips], dtype=float)
         for key, outcome in outcomes.items()
     }
+
+
+def groups_of_clips(clips: Sequence[str], group_names: Mapping[str, str]) -> Groups | None:
+    """The groups of clips by name; None if they are not known."""
+    return groups_named([group_names.get(name, "") for name in clips])
 
 
 def _value(values: Mapping[str, float], metric: Metric):

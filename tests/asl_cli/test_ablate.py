@@ -36,10 +36,12 @@ def test_as_written_it_compares_with_pre_training(workspace):
     assert [one["name"] for one in conditions] == ["baseline", "pre-trained"]
     assert len({one["parameters"] for one in conditions}) == len({one["epochs"] for one in conditions}) == 1
     assert conditions[1]["stage_1_seconds"] > 0 == conditions[0]["stage_1_seconds"]
-    assert (
-        "No effect detected" in first["results"]["comparisons"][0]["verdict"]
-        or "than baseline" in first["results"]["comparisons"][0]["verdict"]
-    )
+    comparison = first["results"]["comparisons"][0]
+    assert (comparison["primary"], comparison["stars"]) == ("permutation", "n.s.")
+    assert comparison["verdict"].startswith("Too few seeds to show an effect: pre-trained vs baseline ")
+    assert comparison["verdict"].endswith("cannot give less than 0.5, however large the effect. Use at least six seeds.")
+    assert comparison["resolution"] == pytest.approx(100 / first["results"]["test_clips"])
+    assert "all of one group" in first["results"]["intervals"]
     page = Path(first["report"]).read_text()
     assert page.count("<img") == 3
     assert "http" not in page.split("<body>")[1].replace("http://www.w3.org", "")
@@ -86,6 +88,17 @@ def without_times(results: dict) -> str:
     return json.dumps(results)
 
 
+def test_too_few_seeds_are_warned_of_and_the_default_is_enough(workspace):
+    def dry_run(*words):
+        return run_asl("ablate", "-w", workspace, "--dry-run", *words, check=0).stderr
+
+    assert "3 seeds can show no effect, however large it is; --seeds 6 is the least that can" in dry_run("--seeds", "3")
+    assert "can show no effect" not in dry_run()
+    assert "pre-trained, seed 5" in dry_run()
+    assert "pre-trained, seed 6" not in dry_run()
+    assert "hidden=128, seed 6" in dry_run("--factor", "hidden=32,64,128")
+
+
 def test_a_dry_run_says_what_would_run(workspace):
     said = run_asl("ablate", "-w", workspace, "--seeds", "2", "--dry-run", check=0).stderr
     assert "pre-trained, seed 1" in said
@@ -127,8 +140,43 @@ def test_figures_from_elsewhere(tmp_path):
     one = found["results"]["comparisons"][0]
     assert abs(one["tests"]["student"]["statistic"]) == pytest.approx(1.01, abs=0.005)
     assert one["tests"]["student"]["p"] == pytest.approx(0.37, abs=0.005)
-    assert "No effect detected" in one["verdict"]
-    assert "No effect detected" in (tmp_path / "published-ablation.html").read_text()
+    assert one["verdict"].startswith("Too few seeds to show an effect: pre-trained vs baseline −4.35 points [")
+    assert "Too few seeds to show an effect" in (tmp_path / "published-ablation.html").read_text()
+
+
+def test_scores_that_differ_by_one_clip_in_every_seed_show_nothing_in_three(tmp_path):
+    right = {"a": (24, 27, 22), "b": (25, 28, 23)}
+    rows = [f"{name},{seed},{clips / 46:.16f}" for name, counts in right.items() for seed, clips in enumerate(counts)]
+    (tmp_path / "t.csv").write_text("condition,seed,score\n" + "\n".join(rows) + "\n")
+    study = result(run_asl("ablate", "--import", "t.csv", "--format", "json", cwd=tmp_path, check=0))["results"]
+    comparison = study["comparisons"][0]
+    assert comparison["resolution"] == pytest.approx(1 / 46)
+    assert (comparison["primary"], comparison["why_exact"], comparison["p_holm"]) == ("permutation", "small spread", 0.25)
+    assert comparison["interval"] is comparison["detectable"] is None
+    assert "paired" not in comparison["tests"]
+    shown = run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=0).stdout
+    assert "0.250 n.s." in shown
+    assert "*" not in shown
+    page = (tmp_path / "t-ablation.html").read_text()
+    assert "t tests are left out where the spread is below one step" in page
+    assert "paired t</td>" not in page
+
+
+@pytest.mark.parametrize(
+    ("scores", "shown"),
+    [
+        (("0.5", "0.52", "0.61", "0.63"), ("0.50  ", "0.510", "+0.110, p = 0.5 ")),
+        (("50", "52", "61", "66"), ("50  ", "51.0", "+12.5 points [")),
+        (("40.20", "36.27", "39.22", "40.2"), ("40.20  ", "38.23", "+1.48 points [")),
+    ],
+)
+def test_imported_scores_keep_their_digits(tmp_path, scores, shown):
+    runs = (("a", 0), ("a", 1), ("b", 0), ("b", 1))
+    rows = [f"{name},{seed},{score}" for (name, seed), score in zip(runs, scores, strict=True)]
+    (tmp_path / "t.csv").write_text("condition,seed,score\n" + "\n".join(rows) + "\n")
+    printed = run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=0).stdout
+    assert all(text in printed for text in shown)
+    assert ("points" in printed) == ("points" in shown[-1])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl.pipelines.recogniser.measures import bootstrap_mean, label_error_rate, ranks, top_k, word_errors
+from asl.pipelines.recogniser.measures import label_error_rate, ranks, top_k, word_errors
 
 
 def test_ranks_count_ties_against_the_truth():
@@ -11,16 +11,6 @@ def test_ranks_count_ties_against_the_truth():
     rank = ranks(scores, np.array([0, 0, 0]))
     assert rank.tolist() == [0, 1, 2]
     assert top_k(rank, 2).tolist() == [1, 1, 0]
-
-
-def test_the_bootstrap_interval_of_a_mean_agrees_with_the_normal_approximation():
-    values = np.random.default_rng(0).binomial(1, 0.6, 400).astype(float)
-    interval = bootstrap_mean(values)
-    margin = 1.96 * values.std() / 20
-    assert interval.value == values.mean()
-    assert interval.low == pytest.approx(values.mean() - margin, abs=0.01)
-    assert interval.high == pytest.approx(values.mean() + margin, abs=0.01)
-    assert bootstrap_mean(values) == interval
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import gc
 import math
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
@@ -13,15 +14,14 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttest_ind
 
+from asl.pipelines.studies.ablation_report import verdict
 from asl.pipelines.studies.comparison import (
-    bootstrap_over_seeds,
     compare,
     hedges_factor,
     holm,
     least_effect,
     power_of,
     stars,
-    verdict,
 )
 from asl.pipelines.workspace.errors import BadInput
 
@@ -141,24 +141,94 @@ def test_the_published_seeds():
     assert comparison.tests["student"].p == pytest.approx(0.37, abs=0.005)
     assert comparison.tests["welch"].p == pytest.approx(stats.ttest_ind(*PUBLISHED, equal_var=False).pvalue, abs=1e-9)
     text = verdict(comparison)
-    assert text.startswith("No effect detected: pre-trained vs baseline ")
-    assert "With three seeds, 80 % power is reached only for differences of " in text
-    assert text.endswith("The smallest p value that the exact test can give with so few seeds is 0.1.")
+    assert text.startswith("Too few seeds to show an effect: pre-trained vs baseline ")
+    assert "With three seeds it cannot give less than 0.1, however large the effect." in text
+    assert text.endswith("Use at least four seeds.")
+
+
+def test_a_null_result_comes_with_its_power():
+    text = verdict(compare("a", "b", ((50, 61, 52, 53, 62, 50), (60, 52, 51, 64, 51, 61)), paired=True))
+    assert text.startswith("No effect detected: b vs a +1.8 points")
+    assert "With six seeds, 80 % power is reached only for differences of " in text
 
 
 def test_a_significant_verdict_names_the_direction():
-    scores = ((50, 51, 52, 53, 52), (60, 62, 61, 64, 61))
-    assert verdict(compare("a", "b", scores, paired=True)).startswith("b is better than a: +10.0 points")
+    scores = ((50, 51, 52, 53, 52, 50), (60, 62, 61, 64, 61, 61))
+    assert verdict(compare("a", "b", scores, paired=True)).startswith("b is better than a: +10.2 points")
     assert verdict(compare("a", "b", scores, paired=True), better="lower").startswith("b is worse than a")
 
 
 def test_identical_scores_give_no_effect():
     comparison = compare("a", "b", ((5, 5, 5), (5, 5, 5)), paired=True)
     assert {result.p for result in comparison.tests.values()} == {1.0}
-    assert (comparison.difference, comparison.cohen_d, comparison.interval.low) == (0, 0, 0)
-    shifted = compare("a", "b", ((5, 5, 5), (7, 7, 7)), paired=True)
-    assert shifted.tests["paired"].p == 0
-    assert shifted.cohen_d == math.inf
+    assert (comparison.difference, comparison.cohen_d, comparison.interval) == (0, 0, None)
+
+
+CLIP = 100 / 46
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([1] * 3, 0.25),
+        ([1] * 5, 0.0625),
+        ([1] * 8, 0.0078125),
+        ([1, 1, 1, 1, 1, 0], 0.0625),
+        ([0, 0, 0, 0, 0, 1, 0], 1.0),
+    ],
+)
+def test_where_differences_vary_by_less_than_a_clip_the_exact_test_decides(differences, p):
+    baseline = CLIP * np.array([24, 27, 22, 30, 25, 21, 28, 26])[: len(differences)]
+    comparison = compare("a", "b", (baseline, baseline + CLIP * np.array(differences)), paired=True, resolution=CLIP)
+    assert "paired" not in comparison.tests
+    assert comparison.primary == "permutation"
+    assert comparison.p == pytest.approx(p)
+    assert comparison.interval is None
+    assert comparison.detectable is None
+    assert "the differences vary by less than one test clip can move a score" in verdict(comparison)
+
+
+def test_equal_differences_need_no_resolution_to_be_seen():
+    # In floating point these differences are not quite equal: t is then 1e13, not infinite.
+    baseline = np.array([52.17391304347826, 58.69565217391305, 47.82608695652174, 60.86956521739131, 54.3478, 41.30434])
+    comparison = compare("a", "b", (baseline, baseline + 100 / 46), paired=True)
+    assert "paired" not in comparison.tests
+    assert (comparison.primary, comparison.p) == ("permutation", 0.03125)
+
+
+def test_unpaired_scores_that_hardly_vary_are_left_to_the_exact_test():
+    comparison = compare("a", "b", ((50, 50, 50, 50), (52, 52, 52, 54)), paired=False, resolution=2)
+    assert set(comparison.tests) == {"permutation"}
+    assert comparison.stars == "*"
+    assert "exact permutation test" in verdict(comparison)
+
+
+@given(pairs(5), st.sampled_from([0.0, 0.1, 2.0]), st.booleans())
+def test_no_stars_where_the_exact_test_could_never_agree(scores, resolution, paired):
+    comparison = compare("a", "b", scores, paired=paired, resolution=resolution)
+    if comparison.least_p >= 0.05 or len(scores[0]) < 3:
+        assert comparison.stars == "n.s."
+        assert verdict(comparison).startswith("Too few seeds to show an effect")
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_two_seeds_show_nothing(paired):
+    many = tuple(range(50, 90)) if not paired else (90, 91)
+    comparison = compare("a", "b", ((1, 2), many), paired=paired)
+    assert comparison.primary == "permutation"
+    assert comparison.stars == "n.s."
+    assert verdict(comparison).startswith("Too few seeds to show an effect")
+
+
+def test_more_comparisons_need_more_seeds():
+    """Six seeds give at least p = 0.03; of three comparisons, Holm's correction takes that to 0.09."""
+    scores = ((50, 51, 52, 53, 52, 50), (60, 62, 61, 64, 61, 61))
+    assert compare("a", "b", scores, paired=True).primary == "paired"
+    of_three = compare("a", "b", scores, paired=True, comparisons=3)
+    assert of_three.primary == "permutation"
+    of_three = replace(of_three, p_holm=3 * of_three.p)
+    assert "it cannot give less than 0.031 (0.094 after Holm correction)" in verdict(of_three)
+    assert "Use at least seven seeds" in verdict(of_three)
 
 
 @pytest.mark.parametrize(
@@ -172,14 +242,3 @@ def test_scores_that_cannot_be_tested_are_refused(scores, message):
 
 def test_stars():
     assert [stars(p) for p in (0.2, 0.05, 0.049, 0.0099, 0.0009)] == ["n.s.", "n.s.", "*", "**", "***"]
-
-
-def test_the_bootstrap_resamples_seeds_and_clips():
-    rng = np.random.default_rng(1)
-    seeds, clips = rng.normal(0, 3, (6, 1)), rng.normal(2, 4, (1, 80))
-    interval = bootstrap_over_seeds(seeds + clips)
-    resampling = np.random.default_rng(2)
-    values = [(seeds + clips)[np.ix_(resampling.integers(0, 6, 6), resampling.integers(0, 80, 80))].mean() for _ in range(4000)]
-    assert [interval.low, interval.high] == pytest.approx(np.quantile(values, [0.025, 0.975]).tolist(), abs=0.25)
-    assert interval.value == pytest.approx((seeds + clips).mean())
-    assert bootstrap_over_seeds(np.full((3, 5), 2.0)).low == pytest.approx(2.0)

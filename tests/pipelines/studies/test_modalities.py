@@ -58,7 +58,7 @@ def test_the_chain_adds_up_to_the_total_information():
         (parts, seed): outcome(rng.uniform(0, 1, 40), rng.integers(0, 2, 40).astype(float)) for parts in CHAIN for seed in (0, 1)
     }
     labels = {f"clip{i}": "ABCD"[i % 4] for i in range(40)}
-    results = analyse_modalities(outcomes, labels, {"hands": 20.0, "face": 3.0, "body": 20.0}, 0.1)
+    results = analyse_modalities(outcomes, labels, {"hands": 20.0, "face": 3.0, "body": 20.0}, 0.1, {})
     total = sum(step["information"]["value"] for step in results["steps"])
     assert total == pytest.approx(2.0 - results["steps"][-1]["cross_entropy"], abs=1e-3)
     assert [step["modality"] for step in results["steps"]] == ["hands", "face", "body"]
@@ -73,7 +73,11 @@ def test_the_rule_weighs_error_reduction_against_time():
             for s in (0, 1)
         }
         return analyse_modalities(
-            outcomes, {f"clip{i}": "AB"[i % 2] for i in range(100)}, dict.fromkeys(("hands", "face", "body"), milliseconds), 1.0
+            outcomes,
+            {f"clip{i}": "AB"[i % 2] for i in range(100)},
+            dict.fromkeys(("hands", "face", "body"), milliseconds),
+            1.0,
+            {},
         )["steps"][1]["worth"]
 
     assert step(0.5, 3.0) == "keep"
