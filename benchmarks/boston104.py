@@ -9,9 +9,9 @@ orientation are absent. Training clips have their annotated segments (as ELAN fi
 
 --folds: cross-validation on the training sentences, on which all options are chosen. --test: the official test, to be measured
 once. Prints the word error rate of the cascade, of CTC beam search and of greedy decoding on the same encoder, with bootstrap
-intervals over sentences, paired intervals of the differences, and separate rates for the sentences that are word by word in the
-training data. --stage3: then trains model and cascade with stage 3 and these options ("" for none), and measures again. With
-several seeds, prints the mean.
+intervals over signers and their sentences, paired intervals of the differences, and separate rates for the sentences that are
+word by word in the training data. --stage3: then trains model and cascade with stage 3 and these options ("" for none), and
+measures again. With several seeds, prints the mean.
 """
 
 import argparse
@@ -39,6 +39,7 @@ from asl.models.features.holistic import (
     empty_points,
 )
 from asl.pipelines.media.pose_files import write_pose
+from asl.pipelines.recogniser.intervals import groups_named, note_of
 from asl.pipelines.recogniser.measures import WordErrors, word_errors
 
 FPS, WIDTH, HEIGHT = 30.0, 312, 242
@@ -141,7 +142,10 @@ def _write_elan(path: Path, sentence: Sentence) -> None:
 def read(
     folder: Path, train: list[Sentence], test: list[Sentence], tracks, options: argparse.Namespace, seed: int
 ) -> dict[str, list]:
-    """Decoder → glosses of each test sentence. "reference" → the true ones, "seen" → whether they are in the training data."""
+    """Decoder → glosses of each test sentence.
+
+    "reference" → the true ones, "signer" → who signs, "seen" → whether they are in the training data.
+    """
     write(folder / "clips", tracks, train, test)
     workspace = ("-w", str(folder / "ws"))
     run_asl("init", str(folder / "ws"))
@@ -151,7 +155,8 @@ def read(
     run_asl("train-ctc", *workspace, *training)
     run_asl("build-fst", *workspace, *shlex.split(f"{GRAPH} {options.graph}"))
     in_training = {sentence.glosses for sentence in train}
-    results: dict[str, list] = {"reference": [], "seen": []}
+    results: dict[str, list] = {"reference": [], "seen": [], "signer": []}
+    signer_of = {f"{sentence.video:03d}": sentence.signer for sentence in test}
     for name in (*DECODERS, *([STAGE_3] if options.stage3 is not None else [])):
         if name == STAGE_3:
             flags = shlex.split(f"--threads 1 --workers 1 --seed {seed} --mirror 0 {options.stage3}")
@@ -160,16 +165,18 @@ def read(
         sentences = json.loads((folder / "ws/reports/evaluate-test.json").read_text())["read_sentences"]
         results[name] = [sentence["read_as"].split() for sentence in sentences]
         results["reference"] = [sentence["reference"].split() for sentence in sentences]
+        results["signer"] = [signer_of[Path(sentence["name"]).stem] for sentence in sentences]
     results["seen"] = [tuple(glosses) in in_training for glosses in results["reference"]]
     return results
 
 
 def report(seeds: list[dict[str, list]]) -> None:
     """seeds: the result of `read` for each."""
+    groups = groups_named(seeds[0]["signer"])
     seen, names = np.array(seeds[0]["seen"]), [name for name in (*DECODERS, STAGE_3) if name in seeds[0]]
     errors = {name: summed([word_errors(results["reference"], results[name]) for results in seeds]) for name in names}
     for name, of_decoder in errors.items():
-        rate = of_decoder.rate()
+        rate = of_decoder.rate(groups)
         in_training, others = (
             100 * of_decoder.errors[group].sum() / max(of_decoder.words[group].sum(), 1) for group in (seen, ~seen)
         )
@@ -180,10 +187,13 @@ def report(seeds: list[dict[str, list]]) -> None:
         )
     for first, second in (("cascade", "greedy"), ("cascade", "ctc-beam"), (STAGE_3, "cascade")):
         if first in errors:
-            difference = errors[first].minus(errors[second])
+            difference = errors[first].minus(errors[second], groups)
             low, high = 100 * difference.low, 100 * difference.high
             print(f"{first} minus {second}: {100 * difference.value:+.1f} points [{low:+.1f}, {high:+.1f}]")
-    print(f"{len(seen)} sentences, {seen.sum()} of them in the training data; {len(seeds)} seeds", flush=True)
+    print(
+        f"{len(seen)} sentences, {seen.sum()} of them in the training data; {len(seeds)} seeds; intervals {note_of(groups)}",
+        flush=True,
+    )
 
 
 def summed(seeds: list[WordErrors]) -> WordErrors:

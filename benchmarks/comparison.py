@@ -1,4 +1,7 @@
-"""Compares a trained model with the baselines on held-out clips of single signs, paired by clip, with intervals."""
+"""Compares a trained model with the baselines on held-out clips of single signs, paired by clip, with intervals over clips.
+
+The held-out clips are of one collector, or of unknown signers: there are no groups to resample.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from baselines import BASELINES, right_by_baseline
 from twenty import run_asl
 
 from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.recogniser.measures import bootstrap_mean
+from asl.pipelines.recogniser.intervals import bootstrap_mean
 
 ASL = "asl"
 

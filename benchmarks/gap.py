@@ -51,6 +51,7 @@ def main() -> None:
     for key in ("top_1", "top_5", "read_exactly"):
         value = results[key]
         print(f"{key}: {100 * value['value']:.1f} % [{100 * value['low']:.1f}, {100 * value['high']:.1f}] of {results['signs']}")
+    print(f"intervals {results['intervals']}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from asl.models.features.feature_sets import encoder_input
 from asl.models.networks.probe import mean_and_deviation, probe_scores
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.recogniser.measures import bootstrap_mean
+from asl.pipelines.recogniser.intervals import bootstrap_mean
 from asl.pipelines.recogniser.model import read_card
 from asl.pipelines.training.stage1_model import encoded_frames, load_stage_1, predicted_frames, raw_frames
 from asl.pipelines.workspace.folder import open_workspace

@@ -4,7 +4,8 @@
 
 WORKSPACE has clips that are split by signer; each seed works in a copy of it. For each seed, trains a recogniser, builds its
 cascade, trains both with stage 3, and reads the test clips before and after. Prints word error rates, their paired difference
-over clips and seeds, correct points back, agreement verbs and fused signs, boundary F1, and the seconds per epoch of each stage.
+over signers and their clips, correct points back, agreement verbs and fused signs, boundary F1, and the seconds per epoch of each
+stage.
 --control: also trains for as many epochs on the same augmented clips with the loss of stage 2 alone, and tunes the weights of
 encoder and codes on the same validation clips. The gain of stage 3 over this control is due to its criterion.
 """
@@ -31,7 +32,8 @@ from asl.models.features.tiers import BOUNDARY, GLOSS_TIER
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.corpus.labels import BOUNDARY_REACH, boundaries
-from asl.pipelines.recogniser.measures import WordErrors, bootstrap, word_errors
+from asl.pipelines.recogniser.intervals import Groups, bootstrap_ratio, groups_of, note_of
+from asl.pipelines.recogniser.measures import WordErrors, word_errors
 from asl.pipelines.recogniser.model import find_model
 from asl.pipelines.recogniser.reading import read_features
 from asl.pipelines.recogniser.torch_model import load_model
@@ -42,9 +44,10 @@ from asl.pipelines.workspace.progress import Silent
 
 @dataclass(frozen=True)
 class TestResult:
-    """On the test sentences: word errors, kind of word → whether each was right, and boundary F1."""
+    """On the test sentences: word errors, their groups, kind of word → whether each was right, and boundary F1."""
 
     errors: WordErrors
+    groups: Groups | None
     kinds: dict[str, list[bool]]
     boundary_f1: float
 
@@ -59,7 +62,8 @@ def read(folder: Path, name: str) -> TestResult:
     indices = [i for i, clip in enumerate(clips) if clip.split == "test" and len(clip.glosses) > 1]
     words = [reader.words(read_features(model, store[i], mirror=True)) for i in indices]
     errors = word_errors([clips[i].glosses for i in indices], words)
-    return TestResult(errors, figures(workspace, name, name), boundary_f1(model, store, [(i, clips[i]) for i in indices]))
+    groups, f1 = groups_of([clips[i] for i in indices]), boundary_f1(model, store, [(i, clips[i]) for i in indices])
+    return TestResult(errors, groups, figures(workspace, name, name), f1)
 
 
 @torch.inference_mode()
@@ -107,27 +111,25 @@ def run(source: Path, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     return {"read": tests, "seconds": seconds}
 
 
-def compared(first: list[WordErrors], second: list[WordErrors]) -> str:
-    """The relative change of errors from the first to the second: with its interval over sentences, and by seed."""
-    errors = [np.mean([seed.errors for seed in seeds], axis=0) for seeds in (first, second)]
-
-    def relative_change(sample: np.ndarray) -> np.ndarray:
-        return (errors[1] - errors[0])[sample].sum(axis=-1) / errors[0][sample].sum(axis=-1)
-
-    change = bootstrap(len(errors[0]), relative_change)
+def compared(first: list[WordErrors], second: list[WordErrors], groups: Groups | None) -> str:
+    """The relative change of errors from the first to the second: with its interval over test sentences, and by seed."""
+    before, after = (np.mean([seed.errors for seed in seeds], axis=0) for seeds in (first, second))
+    change = bootstrap_ratio(after - before, before, groups)
     seeds = [(b.errors.sum() - a.errors.sum()) / a.errors.sum() for a, b in zip(first, second, strict=True)]
     by_seed = ", ".join(f"{100 * value:+.1f}" for value in seeds)
-    return f"{100 * change.value:+.1f} % [{100 * change.low:+.1f}, {100 * change.high:+.1f}] over sentences; by seed {by_seed}"
+    return f"{100 * change.value:+.1f} % [{100 * change.low:+.1f}, {100 * change.high:+.1f}]; by seed {by_seed}"
 
 
 def report(runs: list[dict[str, Any]]) -> None:
     arms = list(runs[0]["read"])
     errors = {name: [run["read"][name].errors for run in runs] for name in arms}
+    groups = runs[0]["read"]["before"].groups
     words = errors["before"][0].words.sum()
     rates = ", ".join(f"{name} {100 * mean(seed.errors.sum() for seed in errors[name]) / words:.1f} %" for name in arms)
     print(f"WER of {words} words, mean of {len(runs)} seeds: {rates}")
     for first, second in itertools.combinations(arms, 2):
-        print(f"{second} against {first}: relative change {compared(errors[first], errors[second])}")
+        print(f"{second} against {first}: relative change {compared(errors[first], errors[second], groups)}")
+    print(f"intervals {note_of(groups)}")
     for kind in runs[0]["read"]["before"].kinds:
         right = {name: [right for run in runs for right in run["read"][name].kinds[kind]] for name in arms}
         shares = ", ".join(f"{name} {100 * mean(values):.1f} %" for name, values in right.items())

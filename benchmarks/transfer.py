@@ -107,7 +107,8 @@ def main() -> None:
     model = args.workspace / "models" / args.model
     results = without_real_clips(args.data, model)
     print(
-        f"synthetic only, {results['signs']} real clips: top-1 {percent(results['top_1'])}, top-5 {percent(results['top_5'])}",
+        f"synthetic only, {results['signs']} real clips: top-1 {percent(results['top_1'])}, top-5 {percent(results['top_5'])}; "
+        f"intervals {results['intervals']}",
         flush=True,
     )
     with ThreadPoolExecutor(args.jobs) as pool:
