@@ -8,6 +8,9 @@ from asl.cli.options import Call
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.metric_labels import metric_label
 
+#: From this share of dropped frames on, the end of a stream says that its result may be poor.
+MAX_DROPPED_SHARE = 0.5
+
 
 def translate_live(
     call: Call, inputs: list[Path], formats: list[str], model: str | None, graph: str | None, camera: int | None,
@@ -29,18 +32,36 @@ def translate_live(
 
     with call.progress() as progress:
         describe_model(reader.model, progress)
-        figures = None
+        figures, words = None, 0
         try:
             updates = translate_stream(source, reader, landmarks, paced=pace)
             with LiveView(call.quiet, FRAME_BONES) as view, closing(updates):
                 for update in updates:
                     figures = update.figures
                     view.show(update)
+                    words += len(update.final)
                     for word in update.final:
                         write_word(word, formats[0] == "json")
         finally:
             if figures:
                 progress.say("  ".join(f"{metric_label(name)} {value}" for name, value in figures.summary().items()))
+                for shortcoming in shortcomings(figures, words):
+                    progress.warn(shortcoming)
+
+
+def shortcomings(figures, words: int) -> list[str]:
+    """What a person at the terminal should know of a stream that ended with `words` final words."""
+    lines, frames = [], figures.frames + figures.dropped
+    if not frames:
+        return ["the stream had no frames"]
+    if not words:
+        lines.append(f"no sign was recognised in {frames} frames; --overlay shows which hands are seen in a file")
+    if figures.dropped >= MAX_DROPPED_SHARE * frames:
+        lines.append(
+            f"{figures.dropped} of {frames} frames were dropped, because this machine is too slow for them: signs may be missing "
+            "or misread (a smaller picture, a lower frame rate, or for a file --no-pace)"
+        )
+    return lines
 
 
 def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str | None, max_side: int):

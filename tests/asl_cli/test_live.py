@@ -9,10 +9,13 @@ from pathlib import Path
 import av
 import pytest
 
+from asl.cli.live_translation import shortcomings
 from asl.pipelines.deployment.profiling import read_profile
 from asl.pipelines.deployment.profiling_report import write_report
+from asl.pipelines.translation.live import LiveFigures
 from asl.pipelines.workspace.errors import BadInput
 from tests.running_asl import result, run_asl
+from tests.video_files import film
 
 
 @pytest.fixture
@@ -50,6 +53,19 @@ def test_a_real_clip_live_from_a_file_and_from_a_pipe(word, tmp_path):
     piped = subprocess.run(command, input=data, capture_output=True, timeout=120, cwd=tmp_path)
     assert piped.returncode == 0, piped.stderr
     assert glosses(piped.stdout.decode()) == read
+
+
+def test_a_stream_says_at_its_end_what_was_wrong_with_it():
+    assert shortcomings(LiveFigures(frames=100, dropped=20), words=3) == []
+    assert "no sign was recognised in 100 frames" in shortcomings(LiveFigures(frames=100), words=0)[0]
+    assert "60 of 110 frames were dropped" in shortcomings(LiveFigures(frames=50, dropped=60), words=1)[0]
+    assert shortcomings(LiveFigures(), words=0) == ["the stream had no frames"]
+
+
+def test_a_film_without_a_signer_says_that_no_sign_was_recognised(tmp_path):
+    done = run_asl("translate", film(tmp_path / "empty.mp4", frames=12), "--live", "--no-pace", cwd=tmp_path, check=0)
+    assert done.stdout == ""
+    assert "warning: no sign was recognised in 12 frames" in done.stderr
 
 
 @pytest.mark.slow
