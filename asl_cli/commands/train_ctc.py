@@ -42,5 +42,5 @@ def train_ctc(
         return progress.say(f"train-ctc would run: {result.decision.reason}")
     print_pairs({key: value for key, value in result.metrics.items() if value is not None})
     if result.decision.run:
-        progress.say(f"model: {result.folder}")
+        progress.say(f"model: {result.folder}; report: {result.report}")
         progress.say("next: asl evaluate, or asl translate VIDEO")

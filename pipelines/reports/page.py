@@ -1,11 +1,13 @@
 """Self-contained HTML reports, without external scripts, with all text escaped (Jinja)."""
 
 import base64
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.metric_labels import metric_label
@@ -18,7 +20,21 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
     environment.filters["label"] = metric_label
+    environment.filters["name"] = breakable_name
     write_atomically(path, environment.get_template(template).render(**values))
+
+
+def breakable_name(name: str) -> Markup:
+    """A name for a page: lines may break after its separators, and never within a word."""
+    return Markup(re.sub(r"([_/.]+)(?=\w)", r"\1<wbr>", str(escape(name))))  # noqa: S704 - the name is escaped
+
+
+def number_epochs(axes) -> None:
+    """Labels the x axis of a plot as epochs, which are whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch", fontsize=8)
 
 
 def jpeg_uri(data: bytes) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from asl.models.features.holistic import BODY_BONES, FACE, HAND_BONES, LEFT_HAND, RIGHT_HAND, Landmarks
 from asl.models.features.resampling import resample
+from asl.pipelines.media.drawing import joined_forearms
 
 FPS = 12.5
 _UPPER_BODY = (11, 12, 13, 14, 15, 16, 23, 24)
@@ -30,7 +31,7 @@ ABSENT = 255
 
 def animation(landmarks: Landmarks) -> dict[str, object]:
     """A clip for the player of templates/player.html: aspect ratio, frame rate, and bytes (frames, points, 2) in base64."""
-    points = resample(landmarks.points[:, POINTS, :2], landmarks.fps, FPS)
+    points = resample(joined_forearms(landmarks.points)[:, POINTS, :2], landmarks.fps, FPS)
     height = 1 / landmarks.aspect
     scaled = np.clip(points / [1, height], 0, 1) * (ABSENT - 1)
     data = np.where(np.isfinite(scaled), np.round(scaled), ABSENT).astype(np.uint8)

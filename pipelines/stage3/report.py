@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asl.pipelines.cascade.graph_folder import SCORE_WEIGHTS
-from asl.pipelines.reports.page import figure_uri, write_page
+from asl.pipelines.reports.page import figure_uri, number_epochs, write_page
 from asl.pipelines.stage3.batches import LOSS_NAMES
 
 #: Number of improved and of degraded sentences on the page, most changed first.
@@ -69,6 +69,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]], wer_before: float | None
     score_weights.set_title("weights of the scores", fontsize=9)
     score_weights.legend(fontsize=6)
     for subplot in axes.flat:
+        number_epochs(subplot)
         subplot.tick_params(labelsize=7)
         subplot.set_visible(bool(subplot.lines))
     figure.tight_layout()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asl.pipelines.reports.page import figure_uri, write_page
+from asl.pipelines.reports.page import figure_uri, number_epochs, write_page
 from asl.pipelines.studies.comparison import ALPHA, MIN_SEEDS, POWER, SMALL_SPREAD, Comparison, seeds_needed
 
 TESTS = {
@@ -97,7 +97,7 @@ def curves_figure(curves: Mapping[str, Mapping[str, Sequence[Sequence[float]]]])
             mean, spread, epochs = values.mean(axis=0), values.std(axis=0), np.arange(1, values.shape[1] + 1)
             axes.plot(epochs, mean, color=_colour(index), label=condition, linewidth=1.4)
             axes.fill_between(epochs, mean - spread, mean + spread, color=_colour(index), alpha=0.15, linewidth=0)
-        axes.set_xlabel("epoch")
+        number_epochs(axes)
         axes.set_title({"loss": "training loss", "validation_score": "validation score"}.get(name, name), fontsize=10)
     if len(curves) <= _MAX_LEGEND_ENTRIES:
         axes.legend(fontsize=7)

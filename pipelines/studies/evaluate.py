@@ -73,7 +73,7 @@ def run_evaluate(
         write_json(page.with_suffix(".json"), {"version": 1, **results})
         from asl.pipelines.studies.evaluation_report import write_report
 
-        write_report(page, results)
+        write_report(page, workspace, clips, results)
         outputs = {workspace.relative(file): file_hash(file) for file in (page, page.with_suffix(".json"))}
         workspace.record(plan, started, outputs, headline(results))
         return Evaluation(decision, results, str(page))

@@ -17,6 +17,11 @@ COSTS = {
     "memory_mb": "peak memory, MB",
 }
 
+#: A logarithmic axis whose ends differ by less than this factor also labels its minor ticks.
+MAX_RATIO_WITH_MINOR_LABELS = 30
+#: A cost that grows by this factor has a logarithmic axis, on which its power law is a line.
+MIN_RATIO_FOR_LOG = 10
+
 
 def write_report(path: Path, results: Mapping[str, Any], command: str = "") -> None:
     write_page(
@@ -48,7 +53,7 @@ def accuracy_figure(results: Mapping[str, Any]):
 
 
 def costs_figure(results: Mapping[str, Any]):
-    """Each cost against the vocabulary, both axes logarithmic."""
+    """Each cost against the vocabulary: on a logarithmic axis if it grows much, else from 0, where small changes look small."""
     from matplotlib.figure import Figure
 
     rows = results["vocabulary"]
@@ -57,14 +62,16 @@ def costs_figure(results: Mapping[str, Any]):
     for axes, (key, title) in zip(figure.subplots(1, len(costs)), costs.items(), strict=True):
         axes.plot([row["size"] for row in rows], [row[key] for row in rows], "-o", color="#444444", markersize=4)
         _plot_law(axes, results["laws"].get(key), [row["size"] for row in rows])
-        _set_scale(axes, "glosses", title, [row["size"] for row in rows], log=True)
+        values = [row[key] for row in rows]
+        log = min(values) > 0 and max(values) >= MIN_RATIO_FOR_LOG * min(values)
+        _set_scale(axes, "glosses", title, [row["size"] for row in rows], log=log)
         axes.tick_params(labelsize=7, which="both")
     figure.tight_layout()
     return figure
 
 
 def data_figure(results: Mapping[str, Any]):
-    """Top-1 error against training clips per gloss."""
+    """Top-1 error, from 0, against training clips per gloss."""
     from matplotlib.figure import Figure
 
     rows = results["data"]
@@ -74,7 +81,7 @@ def data_figure(results: Mapping[str, Any]):
         axes.scatter([row["clips_a_gloss"]] * len(row["scores"]), [100 - score for score in row["scores"]], color="#084594", s=14)
     axes.plot(counts, [100 - row["top_1"] for row in rows], color="#084594", linewidth=1)
     _plot_law(axes, results["laws"].get("error"), counts)
-    _set_scale(axes, f"training clips per gloss, {rows[0]['size']} glosses", "top-1 error, %", counts, log=True)
+    _set_scale(axes, f"training clips per gloss, {rows[0]['size']} glosses", "top-1 error, %", counts)
     return axes.figure
 
 
@@ -89,12 +96,8 @@ def _plot_law(axes, law: Mapping[str, Any] | None, sizes: Sequence[float]) -> No
     axes.errorbar([doubled], [predicted], errors, fmt="o", color="#d62728", markersize=3, capsize=3)
 
 
-#: A logarithmic axis whose ends differ by less than this factor also labels its minor ticks.
-MAX_RATIO_WITH_MINOR_LABELS = 30
-
-
 def _set_scale(axes, x_label: str, y_label: str, sizes: Sequence[int], *, log: bool = False) -> None:
-    """Logarithmic axes with plain numbers and one x tick per size. log: whether the y axis is logarithmic too."""
+    """A logarithmic x axis with plain numbers and one tick per size. log: whether the y axis is too; else it starts at 0."""
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45 if len(sizes) > 4 else 0)
     axes.set_xticks([], minor=True)
@@ -104,6 +107,8 @@ def _set_scale(axes, x_label: str, y_label: str, sizes: Sequence[int], *, log: b
         low, high = axes.get_ylim()
         # Over several decades the minor labels would overlap.
         axes.yaxis.set_minor_formatter("{x:,.4g}" if high < MAX_RATIO_WITH_MINOR_LABELS * low else "")
+    else:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)
     axes.grid(alpha=0.25)

@@ -13,7 +13,7 @@ from asl.models.features.phon36 import HANDSHAPE, SIZE
 from asl.models.objectives.pretraining import Pretrainer
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.reports.page import figure_uri, write_page
+from asl.pipelines.reports.page import figure_uri, number_epochs, write_page
 from asl.pipelines.training.stage1_loop import LOSS_PARTS, PretrainData
 from asl.pipelines.training.stage1_model import PretrainedModel
 from asl.pipelines.workspace.folder import Workspace
@@ -50,12 +50,13 @@ def curves_figure(history: Sequence[Mapping[str, Any]]):
 
     figure = Figure(figsize=(11, 2.6))
     names = [name for name in LOSS_PARTS if any(epoch[name] for epoch in history)]
+    epochs, marker = range(1, len(history) + 1), "." if len(history) == 1 else None
     for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
-        axes.plot([epoch[name] for epoch in history], label="training")
+        axes.plot(epochs, [epoch[name] for epoch in history], label="training", marker=marker)
         if f"validation_{name}" in history[0]:
-            axes.plot([epoch[f"validation_{name}"] for epoch in history], label="validation")
+            axes.plot(epochs, [epoch[f"validation_{name}"] for epoch in history], label="validation", marker=marker)
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("epoch", fontsize=8)
+        number_epochs(axes)
         axes.tick_params(labelsize=7)
     axes.legend(fontsize=7)
     figure.tight_layout()

@@ -12,6 +12,7 @@ from asl.pipelines.corpus.feature_store import FeatureStore, open_features
 from asl.pipelines.corpus.labels import lexicon_input
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, find_model, stage_of
 from asl.pipelines.training.clip_selection import ClipSelection, select_clips
+from asl.pipelines.training.ctc_report import write_report
 from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks, join, shards_of
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.training.model_stage import begin, decide, plan_of
@@ -24,7 +25,7 @@ from asl.pipelines.workspace.progress import Progress, Silent
 
 @dataclass
 class TrainingResult:
-    """Result of `asl train-ctc`. folder: of the model; metrics: flat figures; warnings: messages to show.
+    """Result of `asl train-ctc`. folder: of the model; metrics: flat figures; warnings: messages to show; report: the page.
 
     leads: whether this is rank 0, the only process that writes and reports.
     """
@@ -34,6 +35,7 @@ class TrainingResult:
     metrics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     leads: bool = True
+    report: str = ""
 
 
 def run_train_ctc(
@@ -46,7 +48,8 @@ def run_train_ctc(
     force: bool = False,
     dry_run: bool = False,
 ) -> TrainingResult:
-    """Trains on the train split, validates on the validation split if there is one, and writes models/<name>.
+    """Trains on the train split, validates on the validation split if there is one, and writes models/<name> and
+    reports/train-ctc.html.
 
     pretrained: name or folder of a model whose encoder weights are the starting point. An interrupted run resumes from its
     last epoch. With several processes only rank 0 writes, and the results of the other ranks are empty.
@@ -70,7 +73,9 @@ def run_train_ctc(
         metrics, warnings = train_model(folder, choice, ready.store, ready.corpus, ready.start, plan.fingerprint, progress, ranks)
         outputs = {workspace.relative(folder / name): file_hash(folder / name) for name in (WEIGHTS, CARD)}
         workspace.record(plan, ready.started, outputs, metrics)
-        return TrainingResult(ready.decision, str(folder), metrics, warnings)
+        page = workspace.reports / "train-ctc.html"
+        write_report(page, folder, metrics, warnings)
+        return TrainingResult(ready.decision, str(folder), metrics, warnings, report=str(page))
 
 
 @dataclass(frozen=True)

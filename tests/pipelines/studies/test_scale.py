@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from asl.pipelines.studies.power_laws import fit
 from asl.pipelines.studies.scale import published_top_1, recommendation, vocabulary_sizes
+from asl.pipelines.studies.scale_report import accuracy_figure, costs_figure, data_figure
 from asl.pipelines.workspace.errors import BadInput
 
 
@@ -58,3 +59,18 @@ def test_published_figures_need_the_official_test_clips():
     assert published_top_1(official, "given", "test")["Pose-GRU"] == {100: 46.5}
     assert published_top_1(official, "group", "test") == {}
     assert published_top_1([{"size": 100, "test_clips": 774}], "given", "test") == {}
+
+
+def test_axes_of_the_plots_start_where_they_should():
+    size_rows = [
+        {"size": size, "top_1": top_1, "top_5": 90, "top_10": 95, "top_1_interval": [top_1, top_1], "scores": [top_1],
+         "train_seconds": seconds, "memory_mb": 900 + size, "clips_a_gloss": size // 10}
+        for size, top_1, seconds in ((10, 80.0, 2.0), (100, 60.0, 50.0))
+    ]  # fmt: skip
+    results = {"vocabulary": size_rows, "data": size_rows, "laws": {}, "published": {}}
+    accuracy, error = accuracy_figure(results).axes[0], data_figure(results).axes[0]
+    seconds, memory = costs_figure(results).axes
+    assert all(axes.get_xscale() == "log" for axes in (accuracy, error, seconds, memory))
+    assert all(axes.get_ylim()[0] == 0 for axes in (accuracy, error, memory))
+    assert seconds.get_yscale() == "log", "it grows 25 times"
+    assert [text.get_text() for text in accuracy.get_xticklabels()] == ["10", "100"]
