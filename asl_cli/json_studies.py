@@ -179,7 +179,7 @@ class ComparisonJson(TypedDict):
 
 
 class AblateResults(TypedDict):
-    """Results of an ablation. With `--dry-run` only `to_run`."""
+    """Results of an ablation. With `--dry-run` only `to_run` and `estimated_seconds`."""
 
     metric: NotRequired[Annotated[MetricJson, "The score that is compared."]]
     imported: NotRequired[Annotated[str, "With `--import`: the file."]]
@@ -196,6 +196,9 @@ class AblateResults(TypedDict):
     synthetic: NotRequired[Annotated[bool, "Whether test clips are synthetic."]]
     failed: NotRequired[Annotated[list[str], "Runs that failed, with reasons."]]
     to_run: NotRequired[Annotated[list[str], "With `--dry-run`: the runs that would be made."]]
+    estimated_seconds: NotRequired[
+        Annotated[float | None, "With `--dry-run`: about how long their training takes; null if nothing similar was measured."]
+    ]
 
 
 class Modality(TypedDict):
@@ -276,7 +279,7 @@ class PowerLawJson(TypedDict):
 
 
 class ScaleResults(TypedDict):
-    """Results of a scaling study. `--dry-run` gives only `to_run`."""
+    """Results of a scaling study. `--dry-run` gives only `to_run` and `estimated_seconds`."""
 
     vocabulary: NotRequired[Annotated[list[Size], "Each size of the vocabulary."]]
     data: NotRequired[Annotated[list[Size], "Each number of clips per gloss."]]
@@ -290,6 +293,9 @@ class ScaleResults(TypedDict):
     synthetic: NotRequired[Annotated[bool, "Whether test clips are synthetic."]]
     failed: NotRequired[Annotated[list[str], "Runs that failed, with reasons."]]
     to_run: NotRequired[Annotated[list[str], "With `--dry-run`: the runs that would be made."]]
+    estimated_seconds: NotRequired[
+        Annotated[float | None, "With `--dry-run`: about how long their training takes; null if nothing similar was measured."]
+    ]
 
 
 class ScaleOutput(StudyOutput):

@@ -11,12 +11,23 @@ from asl.pipelines.workspace.errors import SomeFailed
 PANEL = PANELS["study"]
 
 
+def planned(study) -> str:
+    """The runs that a study would make, and about how long they would take."""
+    from asl.pipelines.studies.study import duration_note
+
+    runs = study.results["to_run"]
+    if not runs:
+        return f"all {study.kept} runs are complete; only the report would be written"
+    lines = [f"{study.kept} runs are complete; these {len(runs)} would run:", *runs]
+    return "\n".join([*lines, duration_note(study.results["estimated_seconds"])])
+
+
 def finish(name: str, call: Call, progress: TerminalProgress, study, show: Callable[[Mapping[str, Any]], None]) -> None:
     """Prints the results of a study or, with --dry-run, the runs it would make. Raises SomeFailed if any run failed."""
     if call.as_json:
         print_json(name, {"ran": study.ran, "kept": study.kept, "report": study.report, "results": study.results})
     elif call.dry_run:
-        progress.say("\n".join([f"{study.kept} runs are complete; these would run:", *study.results["to_run"]]))
+        progress.say(planned(study))
     else:
         show(study.results)
         progress.say(f"{study.ran} new runs, {study.kept} reused; report: {study.report}")

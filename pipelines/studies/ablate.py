@@ -66,7 +66,7 @@ def run_ablate(
         check_matched(workspace, study_design, variants, split)
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return runs.dry_run()
+            return runs.dry_run(study_workers(workspace, flags, jobs))
         outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress)
         results = analyse(study_design, outcomes, runs.group_names, metric)
         study = name or slug(study_design)

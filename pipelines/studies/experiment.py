@@ -24,7 +24,9 @@ from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
 from asl.pipelines.studies.evaluation import measure
 from asl.pipelines.training.clip_selection import ClipSelection, select_clips
 from asl.pipelines.training.model_stage import begin, plan_of
+from asl.pipelines.training.recogniser_training import STAGE as TRAINING
 from asl.pipelines.training.recogniser_training import Choice, train_model
+from asl.pipelines.training.stage1_model import STAGE as PRETRAINING
 from asl.pipelines.training.stage1_model import pretrain_model
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.code_versions import versions_of
@@ -209,6 +211,22 @@ def _corpus(experiment: Experiment, clips: Sequence[Clip]) -> ClipSelection:
     return narrowed(
         select_clips(clips, experiment.choice.train.min_clips), clips, experiment.variant, experiment.choice.train.seed
     )
+
+
+def trainings(experiment: Experiment, clips: Sequence[Clip]) -> dict[Path, tuple[str, int]]:
+    """The trainings that a run still needs: folder → (stage, passes over a training clip: epochs × clips × members).
+
+    Early stopping may end them before. Raises BadInput as `narrowed` does.
+    """
+    corpus, train = _corpus(experiment, clips), experiment.choice.train
+    needed = {experiment.folder: (TRAINING, train.epochs * len(corpus.train) * train.members)}
+    if experiment.stage_1:
+        unlabelled = sum(clip.split == "train" for clip in clips)
+        folder = _stage_1_folder(experiment, len(corpus.alphabet))
+        needed[folder] = (PRETRAINING, experiment.pretrain.epochs * unlabelled)
+    if (experiment.folder / CARD).is_file():
+        return {}
+    return {folder: work for folder, work in needed.items() if not (folder / CARD).is_file()}
 
 
 def _stage_1_folder(experiment: Experiment, glosses: int) -> Path:

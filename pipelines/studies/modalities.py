@@ -76,7 +76,7 @@ def run_modalities(
         variants = {parts: Variant(common | {"parts": parts}) for parts in CHAIN}
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return runs.dry_run()
+            return runs.dry_run(study_workers(workspace, flags, jobs))
         outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress)
         finished = common_seeds(outcomes, CHAIN)
         outcomes = {(parts, seed): outcomes[parts, seed] for parts in CHAIN for seed in finished}

@@ -90,7 +90,7 @@ def run_scale(
         variants = {point.name: _variant(point, common, pretrain) for point in points}
         runs = Runs(workspace, variants, range(first, first + seeds), split)
         if dry_run:
-            return runs.dry_run()
+            return runs.dry_run(study_workers(workspace, flags, jobs))
         outcomes = runs.carry_out(study_workers(workspace, flags, jobs), progress, fresh=True)
         by_point = [{key: outcome for key, outcome in outcomes.items() if key[0] == point.name} for point in points]
         groups = runs.group_names

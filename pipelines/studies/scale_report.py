@@ -65,9 +65,17 @@ def costs_figure(results: Mapping[str, Any]):
         values = [row[key] for row in rows]
         log = min(values) > 0 and max(values) >= MIN_RATIO_FOR_LOG * min(values)
         _set_scale(axes, "glosses", title, [row["size"] for row in rows], log=log)
+        if not log:
+            _limit_height(axes, values, results["laws"].get(key))
         axes.tick_params(labelsize=7, which="both")
     figure.tight_layout()
     return figure
+
+
+def _limit_height(axes, values: Sequence[float], law: Mapping[str, Any] | None) -> None:
+    """Cuts off the intervals of uncertain predictions, which would press the measured values flat."""
+    highest = max([*values, law["doubled"][1]] if law else values)
+    axes.set_ylim(0, min(axes.get_ylim()[1], 1.5 * highest) if highest else None)
 
 
 def data_figure(results: Mapping[str, Any]):
@@ -82,6 +90,7 @@ def data_figure(results: Mapping[str, Any]):
     axes.plot(counts, [100 - row["top_1"] for row in rows], color="#084594", linewidth=1)
     _plot_law(axes, results["laws"].get("error"), counts)
     _set_scale(axes, f"training clips per gloss, {rows[0]['size']} glosses", "top-1 error, %", counts)
+    axes.set_ylim(0, 101)
     return axes.figure
 
 

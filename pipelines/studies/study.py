@@ -1,6 +1,8 @@
 """Shared by all studies: runs by name and seed, their execution over processes or a cluster, and the report."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +14,8 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.jobs.processes import Workers, fan_out
 from asl.pipelines.recogniser.intervals import Groups, group_name, groups_named
-from asl.pipelines.studies.experiment import Variant, run_experiment, set_up
+from asl.pipelines.recogniser.model import CARD
+from asl.pipelines.studies.experiment import Experiment, Variant, run_experiment, set_up, trainings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -62,9 +65,11 @@ class Runs:
         self.missing = {key: experiment for key, experiment in self.planned.items() if experiment.outcome is None}
         self.failed: list[str] = []
 
-    def dry_run(self) -> Study:
-        """The runs that would be carried out."""
-        return Study({"to_run": [f"{name}, seed {seed}" for name, seed in self.missing]}, kept=self._kept)
+    def dry_run(self, workers: Workers) -> Study:
+        """The runs that would be carried out, and about how long they would take."""
+        to_run = [f"{name}, seed {seed}" for name, seed in self.missing]
+        seconds = remaining_seconds(self.workspace, list(self.missing.values()), workers)
+        return Study({"to_run": to_run, "estimated_seconds": seconds and round(seconds)}, kept=self._kept)
 
     def carry_out(self, workers: Workers, progress: Progress, *, fresh: bool = False) -> Outcomes:
         """Carries out the missing runs in parallel, and returns every outcome that exists afterwards.
@@ -72,8 +77,12 @@ class Runs:
         fresh: use a new process for each run, so that its peak memory can be measured. Raises BadInput at once if settings or
         clips are wrong; any other failure is added to `failed`.
         """
+        seconds = remaining_seconds(self.workspace, list(self.missing.values()), workers)
+        if self.missing:
+            progress.say(f"{len(self.missing)} runs to carry out: {duration_note(seconds)}")
         self._make_features(workers, progress)
         progress.start("runs", len(self.missing))
+        left = {experiment.fingerprint: experiment for experiment in self.missing.values()}
         names = {experiment.fingerprint: f"{name}, seed {seed}" for (name, seed), experiment in self.missing.items()}
         for experiment, future in fan_out(run_experiment, list(self.missing.values()), workers, fresh=fresh):
             error, name = future.exception(), names[experiment.fingerprint]
@@ -84,6 +93,9 @@ class Runs:
                 self.failed.append(f"{name}: {message}")
                 progress.warn(self.failed[-1])
             progress.advance(1, name)
+            left.pop(experiment.fingerprint)
+            if seconds is None and left and (seconds := remaining_seconds(self.workspace, list(left.values()), workers)):
+                progress.say(f"{len(left)} runs are left: {duration_note(seconds)}")
         return {key: outcome for key, experiment in self.planned.items() if (outcome := experiment.outcome)}
 
     def _make_features(self, workers: Workers, progress: Progress) -> None:
@@ -129,6 +141,62 @@ class Runs:
     @property
     def _kept(self) -> int:
         return len(self.planned) - len(self.missing)
+
+
+# Durations -----------------------------------------------------------------------------------------------------------
+#: What a run takes apart from its training: a process, the libraries, a test.
+SECONDS_PER_RUN = 10.0
+
+
+def remaining_seconds(workspace: Workspace, experiments: Sequence[Experiment], workers: Workers) -> float | None:
+    """About how long these runs take together, or None if none of their kind was measured.
+
+    Each is estimated by its epochs and clips, and by the time that earlier trainings took for a clip in an epoch.
+    """
+    clips = read_clips(workspace.clips_file) if experiments else []
+    needed = {folder: work for experiment in experiments for folder, work in trainings(experiment, clips).items()}
+    rates = _seconds_per_clip(workspace)
+    if any(stage not in rates for stage, _ in needed.values()):
+        return None
+    seconds = [passes * rates[stage] for stage, passes in needed.values()] + [SECONDS_PER_RUN] * len(experiments)
+    parallel = 1 if workers.cluster else max(1, min(workers.processes or os.cpu_count() or 1, len(experiments)))
+    return max([sum(seconds) / parallel, *seconds])
+
+
+def _seconds_per_clip(workspace: Workspace) -> dict[str, float]:
+    """Stage → median seconds for a clip in an epoch. Runs of studies count before models, which use more threads."""
+    rates: dict[str, list[float]] = {}
+    for stage, rate in _measured(workspace.experiments):
+        rates.setdefault(stage, []).append(rate)
+    of_models: dict[str, list[float]] = {}
+    for stage, rate in _measured(workspace.models):
+        of_models.setdefault(stage, []).append(rate)
+    return {stage: float(np.median(values)) for stage, values in (of_models | rates).items()}
+
+
+def _measured(folder: Path) -> Iterator[tuple[str, float]]:
+    """Stage and seconds for a clip in an epoch, of each finished training in a folder."""
+    for file in folder.glob(f"*/{CARD}"):
+        card = json.loads(file.read_text(encoding="utf-8"))
+        figures = card.get("metrics", {})
+        if all(figures.get(key) for key in ("seconds", "epochs", "train_clips")):
+            passes = figures["epochs"] * figures["train_clips"] * (figures.get("members") or 1)
+            yield card["stage"], figures["seconds"] / passes
+
+
+def duration_note(seconds: float | None) -> str:
+    """What to tell before a study begins."""
+    if seconds is None:
+        return "how long they take is said after the first; this workspace has no finished training to go by"
+    return f"about {duration(seconds)} going by earlier trainings of this workspace; computing features comes on top"
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: 40 s, 12 min, 3 h 20 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 # Metrics -------------------------------------------------------------------------------------------------------------

@@ -103,6 +103,7 @@ def test_a_dry_run_says_what_would_run(workspace):
     said = run_asl("ablate", "-w", workspace, "--seeds", "2", "--dry-run", check=0).stderr
     assert "pre-trained, seed 1" in said
     assert "0 runs are complete" in said
+    assert "how long they take is said after the first" in said, "no pre-training of this workspace was measured"
     assert not (workspace / "experiments").exists()
 
 
