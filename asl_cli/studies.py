@@ -17,7 +17,7 @@ def planned(study) -> str:
 
     runs = study.results["to_run"]
     if not runs:
-        return f"all {study.kept} runs are complete; only the report would be written"
+        return f"complete runs: {study.kept}; none is missing, only the report would be written"
     lines = [f"{study.kept} runs are complete; these {len(runs)} would run:", *runs]
     return "\n".join([*lines, duration_note(study.results["estimated_seconds"])])
 

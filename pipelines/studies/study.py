@@ -79,7 +79,7 @@ class Runs:
         """
         seconds = remaining_seconds(self.workspace, list(self.missing.values()), workers)
         if self.missing:
-            progress.say(f"{len(self.missing)} runs to carry out: {duration_note(seconds)}")
+            progress.say(f"runs to carry out: {len(self.missing)}; {duration_note(seconds)}")
         self._make_features(workers, progress)
         progress.start("runs", len(self.missing))
         left = {experiment.fingerprint: experiment for experiment in self.missing.values()}
@@ -95,7 +95,7 @@ class Runs:
             progress.advance(1, name)
             left.pop(experiment.fingerprint)
             if seconds is None and left and (seconds := remaining_seconds(self.workspace, list(left.values()), workers)):
-                progress.say(f"{len(left)} runs are left: {duration_note(seconds)}")
+                progress.say(f"runs left: {len(left)}; {duration_note(seconds)}")
         return {key: outcome for key, experiment in self.planned.items() if (outcome := experiment.outcome)}
 
     def _make_features(self, workers: Workers, progress: Progress) -> None:
@@ -187,7 +187,7 @@ def _measured(folder: Path) -> Iterator[tuple[str, float]]:
 def duration_note(seconds: float | None) -> str:
     """What to tell before a study begins."""
     if seconds is None:
-        return "how long they take is said after the first; this workspace has no finished training to go by"
+        return "how long they take is said after the first; this workspace has no finished training of the kind to go by"
     return f"about {duration(seconds)} going by earlier trainings of this workspace; computing features comes on top"
 
 

@@ -63,5 +63,5 @@ def test_a_study_says_before_it_starts_how_long_it_takes(trained, tmp_path):
     )
     assert result(run_asl(*words, "--dry-run", "--format", "json", check=0))["results"]["estimated_seconds"] > 0
     said = run_asl(*words, check=0).stderr
-    assert said.index("1 runs to carry out: about") < said.index("runs: 1/1")
-    assert "all 1 runs are complete" in run_asl(*words, "--dry-run", check=0).stderr
+    assert said.index("runs to carry out: 1; about") < said.index("1 new runs")
+    assert "complete runs: 1; none is missing" in run_asl(*words, "--dry-run", check=0).stderr
