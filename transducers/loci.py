@@ -96,11 +96,26 @@ def fuse_cues(likelihoods: np.ndarray, transition: np.ndarray, temperatures: np.
     """The posterior (m,) of the referents from C cues, such as pointing, eye line, brow and mouthing (SPEC §8).
 
     likelihoods: (C, m) log p(cue | r), NaN where a cue is absent. transition: (m,) log p(r | previous referent). temperatures:
-    (C,) by which the log-likelihoods of each cue are divided, from calibration; None for 1.
+    (C,) by which the log-likelihoods of each cue are divided, from calibration; None for 1. A cue that is absent for a referent
+    leaves its posterior as it is: a likelihood of 1 instead would favour it over referents whose cue was seen and fits. Cues that
+    all referents have come first, so that this is the posterior given all of those.
     """
-    present = np.nan_to_num(likelihoods, nan=0.0)
-    scale = np.ones(len(present)) if temperatures is None else np.asarray(temperatures)
-    return special.softmax((present / scale[:, None]).sum(axis=0) + transition)
+    scaled = likelihoods if temperatures is None else likelihoods / np.asarray(temperatures)[:, None]
+    present = ~np.isnan(scaled)
+    log_posterior = special.log_softmax(transition)
+    for cue in np.argsort(~present.all(axis=1), kind="stable"):
+        log_posterior = _with_cue(log_posterior, scaled[cue], present[cue])
+    return np.exp(log_posterior)
+
+
+def _with_cue(log_posterior: np.ndarray, cue: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The log-posterior (m,) after a cue: the referents for which it is present share anew what they had together."""
+    if not present.any():
+        return log_posterior
+    weighed = log_posterior[present] + cue[present]
+    updated = log_posterior.copy()
+    updated[present] = special.log_softmax(weighed) + special.logsumexp(log_posterior[present])
+    return updated
 
 
 # Measurement of loci -------------------------------------------------------------------------------------------------

@@ -78,6 +78,18 @@ def test_cues_are_combined_and_absent_ones_have_no_effect():
     assert flattened == pytest.approx([0.6, 0.4])
 
 
+def test_a_cue_that_is_absent_for_a_referent_leaves_its_posterior_as_it_is():
+    prior, pointing = np.log([0.5, 0.3, 0.2]), np.log([0.2, 0.5, 0.3])
+    eyes = np.log([np.nan, 0.1, 0.4])
+    assert fuse_cues(eyes[None], prior) == pytest.approx([0.5, 0.5 * 3 / 11, 0.5 * 8 / 11])
+    for order in (np.stack([pointing, eyes]), np.stack([eyes, pointing])):
+        without, fused = fuse_cues(pointing[None], prior), fuse_cues(order, prior)
+        assert fused.sum() == pytest.approx(1)
+        assert fused[0] == pytest.approx(without[0])
+        assert fused[2] / fused[1] == pytest.approx(4 * without[2] / without[1])
+    assert fuse_cues(np.log([[np.nan, np.nan, 0.01]]), prior) == pytest.approx([0.5, 0.3, 0.2])
+
+
 @pytest.mark.parametrize(("loci", "tau"), [(2, 0.2), (3, 0.1), (5, 0.15), (8, SMALLEST_TAU)])
 def test_the_uniqueness_bound_holds(loci, tau):
     rng = np.random.default_rng(0)
