@@ -15,11 +15,11 @@ CODEBOOK_SIZES = {"H": 64, "L": 128, "O": 32, "M": 64, "N": 32}
 ABSENT = -1
 #: Decay of the running sums per update.
 EMA = 0.99
-#: An entry with less than this share of the mean number of frames is dead, and is re-seeded.
-DEAD_SHARE = 0.15
 #: Weight of the commitment loss (SPEC §4).
 COMMITMENT = 0.25
 _KMEANS_ROUNDS = 12
+#: Below this running count an entry stays where it is: its mean is no longer known accurately.
+_MIN_COUNT = 1e-6
 #: Distances are computed for this many frames at a time, to bound memory.
 _CHUNK = 8192
 
@@ -40,17 +40,22 @@ class CodebookFigures:
 
 
 class Codebook(nn.Module):
-    """K entries of D dimensions, learned as running means of the vectors nearest to each (van den Oord et al., 2017)."""
+    """K entries of D dimensions, learned as running means of the vectors nearest to each (van den Oord et al., 2017).
+
+    used: (K,) which entries have been the nearest of a vector since `reseed_dead`. It is not saved with the weights.
+    """
 
     entries: Tensor
     counts: Tensor
     sums: Tensor
+    used: Tensor
 
     def __init__(self, size: int, dimensions: int):
         super().__init__()
         self.register_buffer("entries", torch.zeros(size, dimensions))
         self.register_buffer("counts", torch.zeros(size))
         self.register_buffer("sums", torch.zeros(size, dimensions))
+        self.register_buffer("used", torch.zeros(size, dtype=torch.bool), persistent=False)
 
     def nearest(self, values: Tensor) -> Tensor:
         """The code of each vector: (F, D) → (F,) index of the nearest entry, the first of equally near ones."""
@@ -81,11 +86,12 @@ class Codebook(nn.Module):
         self.counts.fill_(len(values) / len(entries))
         self.sums.copy_(entries * self.counts[:, None])
         for _ in range(_KMEANS_ROUNDS):
-            self.update(values, generator, keep=0.0)
+            self.update(values, keep=0.0)
+            self.reseed_dead(values, generator)
 
     @torch.no_grad()
-    def update(self, values: Tensor, generator: torch.Generator, keep: float = EMA) -> None:
-        """Moves the entries towards the means of their vectors (F, D), and re-seeds dead ones from the vectors."""
+    def update(self, values: Tensor, keep: float = EMA) -> None:
+        """Moves the entries towards the means of their vectors (F, D). keep: decay of the running sums."""
         if not len(values):
             return
         codes = self.nearest(values)
@@ -93,13 +99,24 @@ class Codebook(nn.Module):
         sums = torch.zeros_like(self.sums).index_add_(0, codes, values)
         self.counts.mul_(keep).add_(counts, alpha=1 - keep)
         self.sums.mul_(keep).add_(sums, alpha=1 - keep)
-        mean_count = self.counts.sum() / len(self.counts)
-        dead = torch.nonzero(self.counts < DEAD_SHARE * mean_count)[:, 0]
-        if len(dead):
+        self.used |= counts > 0
+        known = self.counts > _MIN_COUNT
+        self.entries[known] = self.sums[known] / self.counts[known][:, None]
+
+    @torch.no_grad()
+    def reseed_dead(self, values: Tensor, generator: torch.Generator) -> None:
+        """Moves the dead entries to random vectors of (F, D): those that no vector has used since the last call.
+
+        A rarely used entry is kept: a rare handshape is what distinguishes its signs.
+        """
+        dead = torch.nonzero(~self.used)[:, 0]
+        if len(dead) and len(values):
             seeds = values[torch.randint(len(values), (len(dead),), generator=generator)]
+            mean_count = self.counts.mean()
             self.counts[dead] = mean_count
             self.sums[dead] = seeds * mean_count
-        self.entries.copy_(self.sums / self.counts[:, None].clamp_min(1e-6))
+            self.entries[dead] = seeds
+        self.used.zero_()
 
 
 def commitment(values: Tensor, entries: Tensor) -> Tensor:
@@ -139,10 +156,15 @@ class ProductQuantiser(nn.Module):
             if len(vectors := _seen_vectors(part, values, seen)):
                 self.codebook(part).seed(vectors, generator)
 
-    def update(self, values: Tensor, seen: Tensor, generator: torch.Generator) -> None:
+    def update(self, values: Tensor, seen: Tensor) -> None:
         """Updates every codebook with (F, 36) frames."""
         for part in self.books:
-            self.codebook(part).update(_seen_vectors(part, values, seen), generator)
+            self.codebook(part).update(_seen_vectors(part, values, seen))
+
+    def reseed_dead(self, values: Tensor, seen: Tensor, generator: torch.Generator) -> None:
+        """Re-seeds from (F, 36) frames the entries of every codebook that no frame has used since the last call."""
+        for part in self.books:
+            self.codebook(part).reseed_dead(_seen_vectors(part, values, seen), generator)
 
     def figures(self, values: Tensor, seen: Tensor) -> dict[str, CodebookFigures]:
         """Part → the statistics of its codebook, over those of the (F, 36) frames in which the part is seen."""

@@ -1,4 +1,7 @@
-"""The training loop of stage 1: two views per clip, EMA codebook updates, resumable after any epoch (SPEC §4, §6)."""
+"""The training loop of stage 1: two views per clip, EMA codebook updates, resumable after any epoch (SPEC §4, §6).
+
+An entry of a codebook that no frame has used for a whole epoch is dead, and is re-seeded.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -80,9 +83,11 @@ class PretrainRun(ResumableRun):
             loss = self._total(parts, batch)
             self.scaler.scale(loss).backward()
             self.step((number + clips_seen / len(self.data.train)) / settings.epochs)
-            self._update_codebooks(first, generator)
+            self._update_codebooks(first)
             clips_seen += len(batch)
             losses.append(({name: float(part.detach()) for name, part in parts.items()}, len(batch)))
+        if number + 1 < settings.epochs:  # the heads would not learn an entry that is re-seeded at the end
+            self.model.quantiser.reseed_dead(*self.sample, generator)
         figures = {"epoch": number, **self._means(losses)} | self._validate()
         codebooks = {part: asdict(codebook) for part, codebook in self.codebooks().items()}
         return figures | {"codebooks": codebooks, "seconds": round(time.monotonic() - started, 3)}
@@ -154,10 +159,10 @@ class PretrainRun(ResumableRun):
         return parts["time"] + parts["view"] + self.settings.phonology * (parts["codes"] + parts["phonology"])
 
     @torch.no_grad()
-    def _update_codebooks(self, view: View, generator: torch.Generator) -> None:
+    def _update_codebooks(self, view: View) -> None:
         """Updates the codebooks with the frames of a view."""
         real = real_frames(view.clean, view.lengths)
-        self.model.quantiser.update(view.clean[real], view.seen[real], generator)
+        self.model.quantiser.update(view.clean[real], view.seen[real])
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:

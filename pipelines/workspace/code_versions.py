@@ -14,10 +14,10 @@ VERSIONS = {
     "landmarks": 1,  # of sources that are landmarks already: how they are read
     "extract": 2,  # which clips there are, their labels and splits
     "features": 2,
-    "pretrain": 3,
+    "pretrain": 4,
     "train-ctc": 6,
     "decode": 2,
-    "build-fst": 3,
+    "build-fst": 4,
     "train-stage3": 2,
     "evaluate": 1,
     "experiment": 3,

