@@ -7,6 +7,7 @@ from asl.transducers.cascade import linear_acceptor
 from asl.transducers.levels.grammar import grammar
 from asl.transducers.levels.ngram import from_arpa, to_arpa, train_ngram
 from tests.automata import cost_with_failure_arcs
+from tests.transducers.test_ngram import WITHOUT_BACKOFF
 
 TEXTS = st.lists(st.lists(st.sampled_from("ABCDE"), max_size=6), min_size=1, max_size=12)
 
@@ -21,6 +22,14 @@ def test_a_sentence_costs_its_probability_in_the_model(sentences, order, read):
     assert cost_with_failure_arcs(fst, labels, len(words) + 1) == pytest.approx(-model.score(read), abs=1e-4)
     again = grammar(from_arpa(to_arpa(model)), words)
     assert again.num_states() == fst.num_states()
+
+
+@pytest.mark.parametrize("read", ["AB", "BAC", "AC", "B", "CAB", ""])
+def test_ngrams_after_a_history_without_a_backoff_weight_are_kept(read):
+    words = tuple("ABC")
+    model = from_arpa(WITHOUT_BACKOFF)
+    labels = [words.index(word) + 1 for word in read]
+    assert cost_with_failure_arcs(grammar(model, words), labels, 4) == pytest.approx(-model.score(read), abs=1e-4)
 
 
 @settings(max_examples=30, deadline=None)

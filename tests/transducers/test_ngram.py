@@ -1,4 +1,7 @@
 import math
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -70,6 +73,40 @@ def test_an_arpa_file_has_the_same_probabilities(sentences, order):
         assert again.score(words) == pytest.approx(model.score(words), abs=1e-4)
 
 
+WITHOUT_BACKOFF = """
+\\data\\
+ngram 1=5
+ngram 2=3
+ngram 3=1
+
+\\1-grams:
+-99 <s>
+-0.6 A
+-0.6 B
+-0.9 C
+-0.7 </s>
+
+\\2-grams:
+-0.3 <s> A
+-0.1 A B
+-0.2 B </s>
+
+\\3-grams:
+-0.05 B A C
+
+\\end\\
+"""
+
+
+def test_a_history_without_a_backoff_weight_has_log_weight_0():
+    model = from_arpa(WITHOUT_BACKOFF)
+    assert model.backoffs[("A",)] == 0
+    assert model.log_prob("B", ["A"]) == pytest.approx(-0.1 * math.log(10))
+    assert model.score(["A", "B"]) == pytest.approx(-(0.3 + 0.1 + 0.2) * math.log(10))
+    assert model.log_prob("C", ["B", "A"]) == pytest.approx(-0.05 * math.log(10))
+    assert model.log_prob("A", ["B"]) == pytest.approx(-0.6 * math.log(10)), "as before it was added as a history"
+
+
 def test_a_higher_order_helps_on_ordered_text():
     text = [["IX", "WANT", "FOOD"], ["IX", "WANT", "WATER"], ["MOM", "LIKE", "FOOD"], ["MOM", "WANT", "WATER"]] * 3
     perplexities = [train_ngram(text, order).perplexity(text) for order in (1, 2, 3)]
@@ -120,6 +157,25 @@ def test_an_interpolation_is_a_distribution_and_the_mean_for_counted_ngrams(firs
     for gram in {*first.log_probs, *second.log_probs}:
         mean = sum(w * math.exp(m.log_prob(gram[-1], gram[:-1])) for w, m in ((share, first), (1 - share, second)))
         assert math.exp(model.log_prob(gram[-1], gram[:-1])) == pytest.approx(mean, abs=1e-9)
+
+
+INTERPOLATED = """
+from asl.transducers.levels.ngram import interpolate, to_arpa, train_ngram
+texts = [[list("ABCDE"), list("BAD"), list("CAB")], [list("EDCBA"), list("DAB"), list("ACE")]]
+model = interpolate(*(train_ngram(text, 3, "ABCDEFGH") for text in texts), 0.3)
+print([(gram, value.hex()) for values in (model.log_probs, model.backoffs) for gram, value in values.items()])
+"""
+
+
+def test_an_interpolation_does_not_depend_on_the_hash_seed():
+    models = [
+        subprocess.run(
+            [sys.executable, "-c", INTERPOLATED], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    ]
+    assert models[0]
+    assert len(set(models)) == 1
 
 
 def test_models_of_different_words_cannot_be_interpolated():

@@ -108,7 +108,8 @@ def interpolate(first: NGram, second: NGram, share: float) -> NGram:
     if first.words != second.words:
         raise ValueError("models of different words cannot be mixed")
     probs: dict[Gram, float] = {}
-    for gram in sorted({*first.log_probs, *second.log_probs}, key=len):
+    # In a fixed order, because sums of floating-point numbers depend on it.
+    for gram in sorted({*first.log_probs, *second.log_probs}, key=lambda gram: (len(gram), gram)):
         parts = (math.exp(model.log_prob(gram[-1], gram[:-1])) for model in (first, second))
         probs[gram] = sum(weight * p for weight, p in zip((share, 1 - share), parts, strict=True))
     continuations: dict[Gram, list[Gram]] = defaultdict(list)
@@ -211,7 +212,25 @@ def from_arpa(text: str) -> NGram:
     log_probs = contents.log_probs
     log_probs.setdefault((UNKNOWN,), NEVER * math.log(10))
     words = tuple(sorted(gram[0] for gram in log_probs if len(gram) == 1 and gram[0] not in (END, UNKNOWN)))
-    return NGram(max(contents.announced), words, log_probs, contents.backoffs)
+    model = NGram(max(contents.announced), words, log_probs, contents.backoffs)
+    _add_implied_histories(model, log_probs, contents.backoffs)
+    return model
+
+
+def _add_implied_histories(model: NGram, log_probs: dict[Gram, float], backoffs: dict[Gram, float]) -> None:
+    """Adds the histories that an ARPA file implies; no probability of the model changes.
+
+    A history without a backoff weight has log weight 0. One that is not listed itself, as pruning may leave it, has the
+    probability that backing off gives it. log_probs, backoffs: of the model.
+    """
+    for gram in list(log_probs):
+        for size in range(len(gram) - 1, 0, -1):
+            history = gram[:size]
+            if history in backoffs and history in log_probs:
+                break
+            backoffs.setdefault(history, 0.0)
+            if size > 1 and all((word,) in log_probs for word in history[history[0] == START :]):
+                log_probs.setdefault(history, model.log_prob(history[-1], history[:-1]))
 
 
 def _read_arpa(text: str) -> _ArpaContents:
