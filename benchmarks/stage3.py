@@ -3,11 +3,12 @@
     python benchmarks/stage3.py WORKSPACE [--seeds 3] [--train "--epochs 40"] [--graph "…"] [--stage3 "…"] [--control] [--jobs 1]
 
 WORKSPACE has clips that are split by signer; each seed works in a copy of it. For each seed, trains a recogniser, builds its
-cascade, trains both with stage 3, and reads the test clips before and after. Prints word error rates, their paired difference
+cascade, trains both with stage 3, and reads the test clips before and after. For every arm, "before" included, the weights of
+encoder and codes are searched in the same way on the same validation clips. Prints word error rates, their paired difference
 over signers and their clips, correct points back, agreement verbs and fused signs, boundary F1, and the seconds per epoch of each
 stage.
---control: also trains for as many epochs on the same augmented clips with the loss of stage 2 alone, and tunes the weights of
-encoder and codes on the same validation clips. The gain of stage 3 over this control is due to its criterion.
+--control: also trains for as many epochs on the same augmented clips with the loss of stage 2 alone. The gain of stage 3 over
+this control is due to its criterion.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from twenty import copied, run_asl
 
 from asl.models.features.feature_sets import encoder_input
 from asl.models.features.tiers import BOUNDARY, GLOSS_TIER
+from asl.pipelines.cascade.graph_folder import load_graph
+from asl.pipelines.cascade.units.alignments import usable_clips
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.corpus.labels import BOUNDARY_REACH, boundaries
@@ -37,6 +40,9 @@ from asl.pipelines.recogniser.measures import WordErrors, word_errors
 from asl.pipelines.recogniser.model import find_model
 from asl.pipelines.recogniser.reading import read_features
 from asl.pipelines.recogniser.torch_model import load_model
+from asl.pipelines.stage3.loop import with_score_weights
+from asl.pipelines.stage3.train_stage3 import write_graph
+from asl.pipelines.stage3.validation import Validator, halves
 from asl.pipelines.translation.reader import reader_for
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
@@ -52,18 +58,29 @@ class TestResult:
     boundary_f1: float
 
 
-def read(folder: Path, name: str) -> TestResult:
-    """Reads the test sentences with the model and the graph of this name."""
+def search_weights(folder: Path, name: str, new: str) -> None:
+    """Writes graphs/<new>: graphs/<name> with the score weights that stage 3 would find before its first epoch."""
     workspace = open_workspace(folder)
     model = load_model(find_model(workspace, name))
-    reader = reader_for(workspace, model, workspace.settings("decode", {"decoder": "cascade"}), name)
+    graph = load_graph(workspace.graphs / name, model)
+    store = open_features(workspace, read_clips(workspace.clips_file), model.features, Silent())
+    tuning, _ = halves(usable_clips(store.clips, model, "validation"))
+    _, weights = Validator(store, tuning, workspace.settings("decode", {})).best_weights(model, graph)
+    write_graph(with_score_weights(graph, weights), workspace.graphs / new, model)
+
+
+def read(folder: Path, name: str, graph: str) -> TestResult:
+    """Reads the test sentences with the model and the graph of these names."""
+    workspace = open_workspace(folder)
+    model = load_model(find_model(workspace, name))
+    reader = reader_for(workspace, model, workspace.settings("decode", {"decoder": "cascade"}), graph)
     clips = read_clips(workspace.clips_file)
     store = open_features(workspace, clips, model.features, Silent())
     indices = [i for i, clip in enumerate(clips) if clip.split == "test" and len(clip.glosses) > 1]
     words = [reader.words(read_features(model, store[i], mirror=True)) for i in indices]
     errors = word_errors([clips[i].glosses for i in indices], words)
     groups, f1 = groups_of([clips[i] for i in indices]), boundary_f1(model, store, [(i, clips[i]) for i in indices])
-    return TestResult(errors, groups, figures(workspace, name, name), f1)
+    return TestResult(errors, groups, figures(workspace, graph, name), f1)
 
 
 @torch.inference_mode()
@@ -101,13 +118,14 @@ def run(source: Path, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     names = ("before", *arms)
     lines = {name: (folder / "models" / name / "metrics.jsonl").read_text().splitlines() for name in names}
     seconds = {name: json.loads(lines[name][-1])["seconds"] for name in names}
-    tests = {name: read(folder, name) for name in names}
+    search_weights(folder, "before", "before-searched")
+    tests = {name: read(folder, name, "before-searched" if name == "before" else name) for name in names}
     shutil.rmtree(folder.parent)
     rates = [f"{name} {100 * test.errors.rate().value:.1f} %, {seconds[name]:.1f} s per epoch" for name, test in tests.items()]
     print(f"seed {seed}: WER " + "; ".join(rates))
     for name, result in results.items():
         before, after, better = (result["metrics"].get(key) for key in ("validation_wer_before", "validation_wer", "better"))
-        print(f"seed {seed}: {name} on validation clips {before} -> {after}, better: {better}", flush=True)
+        print(f"seed {seed}: {name} on measured validation clips {before} -> {after}, kept: {better}", flush=True)
     return {"read": tests, "seconds": seconds}
 
 

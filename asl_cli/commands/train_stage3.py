@@ -67,10 +67,10 @@ def _show(call: Call, result, progress) -> None:
             [tuple(vars(clip).values()) for clip in result.refused[:MAX_LISTED_CLIPS]],
         )
     if result.decision.run:
-        if "better" not in result.metrics:
-            progress.warn("there are no validation clips, so it is unknown whether stage 3 helped")
-        elif not result.metrics["better"]:
-            progress.warn("stage 3 increased the error rate on the validation clips; the model and cascade are unchanged")
+        if "less" not in result.metrics:
+            progress.warn("there are no validation clips to measure on, so it is unknown whether stage 3 helped")
+        if not result.metrics.get("better", True):
+            progress.warn("stage 3 increased the error rate on the tuning clips; the model is unchanged")
         progress.say(f"model: {result.folder}")
         progress.say(f"graph: {result.graph}")
         progress.say(f"report: {result.report}")

@@ -46,8 +46,8 @@ Weights = tuple[float, float, float]
 class Stage3Data:
     """Data of a run.
 
-    cases: the training clips. graph: the cascade of stage 2. validate: for recognisers and a graph, the word error rate on the
-    validation clips, and the weights of encoder, codes and densities that give it; None without validation clips.
+    cases: the training clips. graph: the cascade of stage 2. tune: for recognisers and a graph, the lowest word error rate on the
+    tuning clips, and the weights of encoder, codes and densities that give it; None without tuning clips.
     """
 
     feature_set: FeatureSet
@@ -55,7 +55,7 @@ class Stage3Data:
     deviation: np.ndarray
     cases: Sequence[Case]
     graph: Graph
-    validate: Callable[[Sequence[RecogniserNetwork], Graph], tuple[float, Weights]] | None
+    tune: Callable[[Sequence[RecogniserNetwork], Graph], tuple[float, Weights]] | None
 
 
 class Stage3Run(ResumableRun):
@@ -76,28 +76,32 @@ class Stage3Run(ResumableRun):
         self.gloss, self.peak, self.forms = (
             torch.from_numpy(array.copy()).to(device) for array in (graph.gloss, graph.peak, graph.label_forms)
         )
-        # The running mean of the weights, which is validated and saved, and the initial weights.
+        # The running mean of the weights, which is tuned and saved, and the initial weights.
         self.mean_weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
         self.initial_weights = {name: tensor.clone() for name, tensor in self.mean_weights.items()}
-        # The word error rate on the validation clips before training, and the best score weights of the last validation.
-        self.wer_before: float | None = None
+        # The lowest word error rate on the tuning clips before training, with its score weights; the best score weights now.
+        self.before: tuple[float, Weights] | None = None
         self.score_weights: Weights | None = None
 
     def run(self, progress: Progress) -> bool:
-        """Trains. Returns False, and restores the initial weights, if the validation word error rate has increased.
+        """Trains. Returns False, and restores what was before, if the word error rate on the tuning clips has increased.
 
         The last epoch is kept and not the best one, because a few hundred words cannot distinguish epochs reliably.
         """
         self.train("stage 3", progress)
-        better = self.wer_before is None or self.history[-1]["validation_wer"] <= self.wer_before
-        if not better:
-            self.mean_weights, self.score_weights = self.initial_weights, None
-        return better
+        if self.before is None or self.history[-1]["tuning_wer"] <= self.before[0]:
+            return True
+        self.mean_weights, self.score_weights = self.initial_weights, self.before[1]
+        return False
+
+    def graph_before(self) -> Graph:
+        """The graph before training, with the score weights that were searched as they are after each epoch."""
+        return self.data.graph if self.before is None else with_score_weights(self.data.graph, self.before[1])
 
     # One epoch -------------------------------------------------------------------------------------------------------
     def epoch(self, number: int) -> dict[str, Any]:
-        if number == 0 and self.data.validate:
-            self.wer_before = self._validate()
+        if number == 0 and self.data.tune:
+            self.before = self._tune()
         rng, size, started = self.randomness(number), self.settings.batch_size, time.monotonic()
         recorded: dict[str, list[float]] = defaultdict(list)
         searched: list[AugmentedCase] = []
@@ -117,15 +121,15 @@ class Stage3Run(ResumableRun):
         figures |= {f"weight_{name}": weight for name, weight in self.balance.weights.items() if recorded.get(name)}
         weights = (*self.model.cascade().tolist(), self.model.cascade.gate.item())
         figures |= dict(zip(SCORE_WEIGHTS, weights, strict=True))
-        if self.data.validate:
-            figures["validation_wer"] = self._validate()
+        if self.data.tune:
+            figures["tuning_wer"] = self._tune()[0]
         return figures | {"seconds": round(time.monotonic() - started, 3)}
 
-    def _validate(self) -> float:
-        """The word error rate on the validation clips, with the score weights that are best there."""
+    def _tune(self) -> tuple[float, Weights]:
+        """The lowest word error rate on the tuning clips, and the score weights that give it, which it sets."""
         self.score_weights = None
-        wer, self.score_weights = self.data.validate(*self.result())
-        return wer
+        wer, self.score_weights = self.data.tune(*self.result())
+        return wer, self.score_weights
 
     @torch.no_grad()
     def _after_step(self) -> None:
@@ -145,12 +149,9 @@ class Stage3Run(ResumableRun):
         model = copy.deepcopy(self.model).cpu().eval()
         model.load_state_dict(self.mean_weights)
         with torch.no_grad():
-            encoder, codes, densities = self.score_weights or model.cascade().tolist()
-            graph = replace(
-                self.data.graph, encoder_weight=encoder, code_weight=codes, density_weight=densities,
-                gate_weight=model.cascade.gate.item(), bias=model.cascade.bias.detach().numpy(),
-            )  # fmt: skip
-        return list(model.members), graph
+            graph = with_score_weights(self.data.graph, self.score_weights or model.cascade().tolist())
+            gate, bias = model.cascade.gate.item(), model.cascade.bias.detach().numpy()
+        return list(model.members), replace(graph, gate_weight=gate, bias=bias)
 
     def temperature(self, number: int) -> float:
         """The divisor of the gate's scores in an epoch."""
@@ -310,19 +311,26 @@ class Stage3Run(ResumableRun):
 
     # Resume ----------------------------------------------------------------------------------------------------------
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        record = {"before": self.wer_before, "found": self.score_weights}
+        record = {"before": self.before, "found": self.score_weights}
         record |= {"weights": self.balance.weights, "first": self.balance.first_losses}
         return {f"mean.{name}": tensor for name, tensor in self.mean_weights.items()}, record
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        self.wer_before, self.score_weights = record["before"], record["found"]
+        self.before, self.score_weights = record["before"], record["found"]
         self.balance.weights, self.balance.first_losses = record["weights"], record["first"]
         self.mean_weights = {name: tensor.to(self.device) for name, tensor in with_prefix(tensors, "mean.").items()}
 
     def progress_note(self, figures: Mapping[str, Any]) -> str:
         text = f"loss {figures['criterion']:.3f}"
-        wer = figures.get("validation_wer")
-        return text if wer is None else f"{text}  validation WER {100 * wer:.1f} % (before: {100 * (self.wer_before or 0):.1f} %)"
+        if self.before is None:
+            return text
+        return f"{text}  WER on tuning clips {100 * figures['tuning_wer']:.1f} % (before: {100 * self.before[0]:.1f} %)"
+
+
+def with_score_weights(graph: Graph, weights: Sequence[float]) -> Graph:
+    """The graph with these weights of encoder, codes and densities."""
+    encoder, codes, densities = weights
+    return replace(graph, encoder_weight=encoder, code_weight=codes, density_weight=densities)
 
 
 def _mean_of(log_values: Sequence[Tensor]) -> Tensor:

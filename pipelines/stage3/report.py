@@ -16,16 +16,16 @@ PLOTTED_LOSSES = ("competition", "ctc", *LOSS_NAMES[1:])
 
 def write_report(
     path: Path, metrics: Mapping[str, Any], history: Sequence[Mapping[str, Any]], changes: Sequence[Any], refused: Sequence[Any],
-    command: str,
+    command: str, wer_before: float | None,
 ) -> None:  # fmt: skip
     """Writes the page.
 
-    history: figures of each epoch. changes: the ReadingChange of each validation clip. refused: RefusedClips. command: the
-    command line.
+    history: figures of each epoch. changes: the ReadingChange of each clip that measures. refused: RefusedClips. command: the
+    command line. wer_before: on the tuning clips.
     """
     ordered = sorted(changes, key=_more_errors)
     write_page(
-        path, "stage3.html", metrics=metrics, curves=figure_uri(curves_figure(history, _wer_before(changes))), command=command,
+        path, "stage3.html", metrics=metrics, curves=figure_uri(curves_figure(history, wer_before)), command=command,
         better=[clip for clip in ordered if _more_errors(clip) < 0],
         worse=[clip for clip in reversed(ordered) if _more_errors(clip) > 0],
         same=sum(not _more_errors(clip) for clip in changes), refused=refused, shown=MAX_SENTENCES, last=history[-1],
@@ -36,13 +36,8 @@ def _more_errors(change: Any) -> int:
     return change.errors_after - change.errors_before
 
 
-def _wer_before(changes: Sequence[Any]) -> float | None:
-    words = sum(len(clip.reference.split()) for clip in changes)
-    return sum(clip.errors_before for clip in changes) / words if words else None
-
-
 def curves_figure(history: Sequence[Mapping[str, Any]], wer_before: float | None):
-    """Curves by epoch: each loss, the validation word error rate, and the weights of losses and scores."""
+    """Curves by epoch: each loss, the word error rate on the tuning clips, and the weights of losses and scores."""
     from matplotlib.figure import Figure
 
     losses = [name for name in PLOTTED_LOSSES if name in history[0]]
@@ -53,10 +48,10 @@ def curves_figure(history: Sequence[Mapping[str, Any]], wer_before: float | None
         loss_axes.plot(epochs, [figures.get(name) for figures in history])
         loss_axes.set_title(f"loss: {name}", fontsize=9)
     wer, reference, loss_weights, score_weights = axes[1][:4]
-    if "validation_wer" in history[0]:
-        wer.plot([0, *epochs], [100 * wer_before, *(100 * figures["validation_wer"] for figures in history)], marker=".")
+    if wer_before is not None:
+        wer.plot([0, *epochs], [100 * wer_before, *(100 * figures["tuning_wer"] for figures in history)], marker=".")
         wer.axhline(100 * wer_before, color="black", linewidth=0.7, linestyle=":")
-    wer.set_title("validation WER, %", fontsize=9)
+    wer.set_title("WER on tuning clips, %", fontsize=9)
     reference.plot(epochs, [100 * figures.get("reference_ahead", 0) for figures in history])
     reference.set_title("clips whose reference scores best, %", fontsize=9)
     for name in (name for name in history[0] if name.startswith("weight_")):

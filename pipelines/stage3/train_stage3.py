@@ -34,7 +34,7 @@ from asl.pipelines.stage3.cases import Case, RefusedClip, make_cases
 from asl.pipelines.stage3.competitor_search import search_workers
 from asl.pipelines.stage3.loop import Stage3Data, Stage3Run, Weights
 from asl.pipelines.stage3.report import write_report
-from asl.pipelines.stage3.validation import ReadingChange, Validator
+from asl.pipelines.stage3.validation import ReadingChange, Validator, halves
 from asl.pipelines.training.initialisation import choose_device
 from asl.pipelines.training.model_stage import begin, decide, forget
 from asl.pipelines.workspace.errors import BadInput
@@ -47,8 +47,6 @@ from asl.pipelines.workspace.settings.training import Stage3Settings
 from asl.transducers.level_names import FULL_CASCADE, file_name
 
 STAGE = "train-stage3"
-#: Maximum number of validation clips that are decoded after each epoch.
-MAX_VALIDATION_CLIPS = 400
 
 
 @dataclass
@@ -91,11 +89,11 @@ def run_train_stage3(
         begin(folder, plan, anew=force)
         started = datetime.now().astimezone()
         store = open_features(workspace, clips, trained.features, progress)
-        result, history, changes = train(
+        result, history, changes, wer_before = train(
             folder, graph_folder, settings, decode, trained, initial_graph, store, device, where, plan.fingerprint, progress
         )
         page = workspace.reports / "train-stage3.html"
-        write_report(page, result.metrics, history, changes, result.refused, command)
+        write_report(page, result.metrics, history, changes, result.refused, command, wer_before)
         files = [page, folder / WEIGHTS, folder / CARD]
         files += [graph_folder / file for file in (GRAPH_CARD, TABLES, file_name(FULL_CASCADE))]
         workspace.record(plan, started, {workspace.relative(file): file_hash(file) for file in files}, result.metrics)
@@ -113,55 +111,64 @@ def _plan(workspace: Workspace, settings: Stage3Settings, decode: DecodeSettings
 def train(
     folder: Path, graph_folder: Path, settings: Stage3Settings, decode: DecodeSettings, trained: TrainedModel,
     initial_graph: Graph, store: FeatureStore, device: torch.device, where: Workers, fingerprint: str, progress: Progress,
-) -> tuple[Stage3Result, list[dict[str, Any]], list[ReadingChange]]:  # fmt: skip
-    """Trains, and writes model and graph. Returns the result, the figures of each epoch, and the changes on validation clips."""
+) -> tuple[Stage3Result, list[dict[str, Any]], list[ReadingChange], float | None]:  # fmt: skip
+    """Trains, and writes model and graph.
+
+    Returns the result, the figures of each epoch, the changes on the clips that measure, and the word error rate on the tuning
+    clips before training.
+    """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    validation = usable_clips(store.clips, trained, "validation")
-    validator = Validator(store, validation[:: max(1, -(-len(validation) // MAX_VALIDATION_CLIPS))], decode)
-    run, better, refused = _run(folder, settings, trained, initial_graph, validator, device, where, progress)
+    tuning, measuring = (Validator(store, half, decode) for half in halves(usable_clips(store.clips, trained, "validation")))
+    run, better, refused = _run(folder, settings, trained, initial_graph, tuning, device, where, progress)
     members, graph = run.result()
     card = {key: trained.card[key] for key in ("training", "metrics") if key in trained.card}
     card |= {"stage": STAGE, "fingerprint": fingerprint, "from": trained.folder.name, "stage3": settings_of(settings)}
     save_model(folder, members, trained.alphabet, trained.features, trained.mean, trained.deviation, card)
     finished = load_model(folder)
     final_graph = write_graph(graph, graph_folder, finished)
-    changes = validator.changes((trained, initial_graph), (finished, final_graph)) if validation else []
+    changes = measuring.changes((trained, run.graph_before()), (finished, final_graph)) if measuring.indices else []
     forget(folder)
     metrics = {"model": folder.name, "graph": graph_folder.name, "from": trained.folder.name, "criterion": settings.criterion}
     metrics |= {"train_clips": len(run.data.cases), "refused_clips": len(refused), "epochs": len(run.history)}
-    # Without validation clips, no claim about improvement is made.
-    metrics |= {"better": better} | validator.word_error_rates(changes) if changes else {}
-    metrics |= _score_weights(initial_graph, final_graph)
+    metrics |= {"tuning_clips": len(tuning.indices), "better": better} if tuning.indices else {}
+    # Without clips to measure on, no claim about improvement is made.
+    metrics |= measuring.word_error_rates(changes) if changes else {}
+    metrics |= _score_weights(run.graph_before(), final_graph)
     metrics |= {"seconds": round(sum(figures["seconds"] for figures in run.history), 1)}
-    return Stage3Result(Decision(True, ""), str(folder), str(graph_folder), metrics, refused), run.history, changes
+    return (
+        Stage3Result(Decision(True, ""), str(folder), str(graph_folder), metrics, refused),
+        run.history,
+        changes,
+        run.before and run.before[0],
+    )
 
 
 def _run(
-    folder: Path, settings: Stage3Settings, trained: TrainedModel, initial_graph: Graph, validator: Validator,
+    folder: Path, settings: Stage3Settings, trained: TrainedModel, initial_graph: Graph, tuning: Validator,
     device: torch.device, where: Workers, progress: Progress,
 ) -> tuple[Stage3Run, bool, list[RefusedClip]]:  # fmt: skip
     """A finished run, whether it is no worse than the initial model, and the clips that the cascade does not accept."""
-    store = validator.store
+    store = tuning.store
     indices = usable_clips(store.clips, trained, "train")
     if not indices:
         raise BadInput(
             "no training clip has only glosses of the model's vocabulary", "run this in the workspace that the model comes from"
         )
 
-    def validate(members: Sequence[RecogniserNetwork], graph: Graph) -> tuple[float, Weights]:
-        return validator.best_weights(replace(trained, recognisers=tuple(members)), graph)
+    def tune(members: Sequence[RecogniserNetwork], graph: Graph) -> tuple[float, Weights]:
+        return tuning.best_weights(replace(trained, recognisers=tuple(members)), graph)
 
     graph = initial_graph.folder / COMPETITORS
     graph = graph if graph.is_file() else initial_graph.folder / file_name(FULL_CASCADE)
-    beam = max(validator.decode.graph_beam, settings.lattice_beam)
+    beam = max(tuning.decode.graph_beam, settings.lattice_beam)
     with search_workers(graph, beam, settings.lattice_beam, settings.n_best, where) as workers:
         cases, refused = make_cases(store, indices, trained, initial_graph, workers)
         if len(refused) == len(cases):
             example = f"{refused[0].name}: {refused[0].reason}"
             raise BadInput(f"the cascade accepts none of the training clips, e.g. {example}", "build another: asl build-fst")
-        validation = validate if validator.indices else None
-        data = Stage3Data(store.feature_set, trained.mean, trained.deviation, cases, initial_graph, validation)
+        tune_graph = tune if tuning.indices else None
+        data = Stage3Data(store.feature_set, trained.mean, trained.deviation, cases, initial_graph, tune_graph)
         torch.manual_seed(settings.seed)
         model = Stage3Model(members_of(trained, settings.dropout, cases), cascade_weights(initial_graph))
         run = Stage3Run(model, data, settings, folder, device, workers)

@@ -1,4 +1,8 @@
-"""Decoding of the validation clips with a recogniser and its cascade, before and after stage 3 (SPEC §11)."""
+"""Decoding of the validation clips with a recogniser and its cascade, before and after stage 3 (SPEC §11).
+
+One half of them tunes the weights of the scores, before training and after every epoch alike. The other half, which no choice
+depends on, measures both.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -17,6 +21,14 @@ from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 #: Factors by which the score weights are varied; the first wins a tie.
 WEIGHT_FACTORS = (1.0, 0.7, 1.4)
+#: Maximum number of clips that tune, which are decoded after each epoch, and of clips that measure.
+MAX_CLIPS = 400
+
+
+def halves(validation: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """The validation clips that tune and those that measure, alternately; of many, MAX_CLIPS each, evenly spread."""
+    step = max(1, -(-len(validation) // (2 * MAX_CLIPS)))
+    return validation[:: 2 * step], validation[step :: 2 * step]
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Validator:
     def best_weights(self, model: TrainedModel, graph: Graph) -> tuple[float, Weights]:
         """The lowest word error rate, and the weights of encoder, codes and densities that give it.
 
-        Training changes the encoder's confidence on the training clips. Weights tuned on the validation clips correct for that.
+        Training changes the encoder's confidence on the training clips. Weights tuned on other clips correct for that.
         """
         parts = [
             (graph.encoder_part(reading), graph.code_part(reading) if graph.code_weight else 0.0, graph.remaining_part(reading))

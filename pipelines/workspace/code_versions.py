@@ -18,7 +18,7 @@ VERSIONS = {
     "train-ctc": 6,
     "decode": 2,
     "build-fst": 4,
-    "train-stage3": 2,
+    "train-stage3": 3,
     "evaluate": 1,
     "experiment": 3,
     "ablate": 1,

@@ -3,7 +3,7 @@
 LABELS = {
     "a_hand_seen": "at least one hand seen",
     "alpha": "α",
-    "better": "validation WER no worse than before",
+    "better": "WER on tuning clips no worse than before",
     "blank_share": "share of blanks",
     "cascade_less_ctc_beam": "WER, cascade − CTC beam search",
     "changes": "changes in context",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from asl.pipelines.corpus.clips import read_clips
 from tests.running_asl import result, run_asl
 
 SHORT = ("--epochs", "3", "--threads", "1", "--workers", "1", "--name", "better")
@@ -32,7 +33,11 @@ def test_what_is_confused_is_learned_and_a_killed_run_goes_on(signed, tmp_path):
     assert history[-1]["criterion"] < history[0]["criterion"]
     assert history[-1]["fusion"] < history[0]["fusion"]
     assert all(one["competitors"] > 0 for one in history)
+    validation = sum(clip.split == "validation" for clip in read_clips(signed / "clips.jsonl"))
+    assert metrics["tuning_clips"] + metrics["validation_clips"] <= validation
+    assert abs(metrics["tuning_clips"] - metrics["validation_clips"]) <= 1
     page = (signed / "reports" / "train-stage3.html").read_text()
+    assert f"searched on {metrics['tuning_clips']} other validation clips" in page
     assert "Sentences with fewer errors" in page
     assert "validation WER before" in page
     found = result(run_asl("evaluate", "-w", signed, "--decoder", "cascade", "--format", "json", check=0))["results"]
@@ -59,6 +64,28 @@ def test_a_control_learns_without_competitors(signed):
     assert one["criterion"] == one["ctc"]
     assert "competitors" not in one
     assert "A control" in (signed / "reports" / "train-stage3.html").read_text()
+
+
+@pytest.mark.slow
+def test_training_that_changes_nothing_gains_nothing(signed):
+    """The weights of the scores are searched before training too, so the search alone is no gain."""
+    words = (
+        "--learning-rate",
+        "0",
+        "--criterion",
+        "ctc",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+        "--workers",
+        "1",
+        "--format",
+        "json",
+    )
+    metrics = result(run_asl("train-stage3", "-w", signed, *words, check=0))["metrics"]
+    assert metrics["validation_wer"] == metrics["validation_wer_before"]
+    assert metrics["less"].startswith("0.0 %")
 
 
 @pytest.mark.slow

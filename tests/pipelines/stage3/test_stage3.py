@@ -15,6 +15,7 @@ from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.labels import form_frames
 from asl.pipelines.stage3.cases import point_retrievals
 from asl.pipelines.stage3.competitor_search import Competitors
+from asl.pipelines.stage3.validation import MAX_CLIPS, halves
 from asl.transducers.alphabet import Alphabet
 from asl.transducers.hypotheses import NBestSearch
 from asl.transducers.levels.lexicon import Pronunciation
@@ -114,3 +115,11 @@ def test_the_gate_has_labels_only_where_the_forms_are_known():
 
 def with_segments(segments: tuple[Segment, ...]) -> Clip:
     return Clip("c", "c.pose", "", "c", "pose", (), "", "", "train", 10.0, 24, (1.0, 1.0, 1.0, 1.0), segments=segments)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 799, 5000])
+def test_no_clip_both_tunes_and_measures(count):
+    tuning, measuring = halves(range(100, 100 + count))
+    assert not set(tuning) & set(measuring)
+    assert len(tuning) - len(measuring) in (0, 1)
+    assert min(count, 2 * MAX_CLIPS) / 2 <= len(tuning) + len(measuring) <= 2 * MAX_CLIPS
