@@ -29,7 +29,7 @@ from asl.pipelines.corpus.labels import label_table
 from asl.pipelines.training.clip_selection import select_clips
 from asl.pipelines.training.ctc_loop import CtcRun
 from asl.pipelines.training.examples import TrainingData, examples_of
-from asl.pipelines.training.initialisation import build, choose_device
+from asl.pipelines.training.initialisation import build, choose_device, cpu_threads
 from asl.pipelines.workspace.folder import open_workspace
 from asl.pipelines.workspace.progress import Silent
 
@@ -95,10 +95,11 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=0)
     parser.add_argument("--features", default="phon36")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=0, help="as of asl train-ctc")
     parser.add_argument("--extract", default="", help="further options of asl extract")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    flags = {key: getattr(args, key) for key in ("recipe", "batch_size", "hidden", "features")}
+    flags = {key: getattr(args, key) for key in ("recipe", "batch_size", "hidden", "features", "threads")}
     with tempfile.TemporaryDirectory() as name:
         workspace = Path(name) / "ws"
         run_asl("init", str(workspace))
@@ -108,15 +109,17 @@ def main() -> None:
         device = choose_device(args.device)
         runs = {variant: training_run(variant, data, glosses, encoder, train, Path(name), device) for variant in variants}
         speeds = {variant: [] for variant in variants}
-        for number in range(args.runs + 1):
-            for variant, run in runs.items():
-                started = time.perf_counter()
-                run.epoch(0)
-                if number:  # the first epoch is for warming up
-                    speeds[variant].append(len(data.train) / (time.perf_counter() - started))
+        with cpu_threads(train.threads, runs["asl"].model):
+            threads = torch.get_num_threads()
+            for number in range(args.runs + 1):
+                for variant, run in runs.items():
+                    started = time.perf_counter()
+                    run.epoch(0)
+                    if number:  # the first epoch is for warming up
+                        speeds[variant].append(len(data.train) / (time.perf_counter() - started))
     ratios = {variant: median(a / b for a, b in zip(speeds["asl"], speeds[variant], strict=True)) for variant in variants}
     frames = [len(example.features) for example in data.train]
-    print(f"{len(frames)} clips of {min(frames)} to {max(frames)} frames, {torch.get_num_threads()} threads, {args.device}")
+    print(f"{len(frames)} clips of {min(frames)} to {max(frames)} frames, {threads} threads, {args.device}")
     for variant, values in speeds.items():
         print(f"{variant:20} {median(values):7.0f} clips/s  asl is {ratios[variant]:.2f} times as fast")
     if args.json:

@@ -35,7 +35,7 @@ from asl.pipelines.stage3.competitor_search import search_workers
 from asl.pipelines.stage3.loop import Stage3Data, Stage3Run, Weights
 from asl.pipelines.stage3.report import write_report
 from asl.pipelines.stage3.validation import ReadingChange, Validator, halves
-from asl.pipelines.training.initialisation import choose_device
+from asl.pipelines.training.initialisation import choose_device, cpu_threads
 from asl.pipelines.training.model_stage import begin, decide, forget
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash
@@ -117,8 +117,6 @@ def train(
     Returns the result, the figures of each epoch, the changes on the clips that measure, and the word error rate on the tuning
     clips before training.
     """
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     tuning, measuring = (Validator(store, half, decode) for half in halves(usable_clips(store.clips, trained, "validation")))
     run, better, refused = _run(folder, settings, trained, initial_graph, tuning, device, where, progress)
     members, graph = run.result()
@@ -172,7 +170,9 @@ def _run(
         torch.manual_seed(settings.seed)
         model = Stage3Model(members_of(trained, settings.dropout, cases), cascade_weights(initial_graph))
         run = Stage3Run(model, data, settings, folder, device, workers)
-        better, names = run.run(progress), {case.example.id: case.example.name for case in cases}
+        with cpu_threads(settings.threads, model.members[0]):
+            better = run.run(progress)
+        names = {case.example.id: case.example.name for case in cases}
         known = {clip.id for clip in refused}
         failed = [RefusedClip(id, names[id], reason) for id, reason in workers.failed.items() if id not in known]
         return run, better, refused + failed

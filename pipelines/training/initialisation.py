@@ -1,10 +1,12 @@
-"""Initialisation of a recogniser: size, weights, standardisation and device."""
+"""Initialisation of a recogniser: size, weights, standardisation, device and CPU threads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from asl.models.features.feature_sets import FeatureSet
 from asl.models.networks.encoders import EncoderSpec, size_for
@@ -13,6 +15,26 @@ from asl.pipelines.recogniser.model import WEIGHTS, read_card
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.training import EncoderSettings, TrainSettings
 from asl.pipelines.workspace.tensor_files import load_tensors, with_prefix
+
+#: Networks with fewer parameters train with one CPU thread unless told otherwise (benchmarks/threads.py).
+SMALL_NETWORK = 1_000_000
+
+
+@contextmanager
+def cpu_threads(requested: int, network: nn.Module) -> Iterator[None]:
+    """Sets the number of torch's CPU threads for the training of a network.
+
+    requested: 0 chooses one thread for a network of fewer than SMALL_NETWORK parameters, and torch's default otherwise. The
+    operations of a small network take less time than two threads need to wait for each other. Where other processes want the
+    same cores, a waiting thread keeps a core busy while its partner has none, and training takes tens of times as long.
+    """
+    before = torch.get_num_threads()
+    small = sum(parameter.numel() for parameter in network.parameters()) < SMALL_NETWORK
+    torch.set_num_threads(requested or (1 if small else before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def choose_device(requested: str) -> torch.device:

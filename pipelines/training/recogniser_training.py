@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.corpus.feature_store import FeatureStore
@@ -16,7 +15,7 @@ from asl.pipelines.training.clip_selection import ClipSelection
 from asl.pipelines.training.ctc_loop import CtcRun, TrainingOutcome
 from asl.pipelines.training.distributed import SINGLE_PROCESS, Ranks
 from asl.pipelines.training.examples import examples_of
-from asl.pipelines.training.initialisation import build, choose_device, load_encoder, standardisation_of
+from asl.pipelines.training.initialisation import build, choose_device, cpu_threads, load_encoder, standardisation_of
 from asl.pipelines.training.model_stage import forget
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import settings_of
@@ -64,8 +63,6 @@ def train_model(
     start: folder of a model whose encoder weights are the starting point. Returns metrics and warnings, empty except on rank 0.
     """
     train, clips = choice.train, store.clips
-    if train.threads and ranks.size == 1:
-        torch.set_num_threads(train.threads)
     table = label_table([clips[i] for i in corpus.train], choice.phonology.asl_lex)
     data = examples_of(store, corpus, table, standardisation_of(start))
     outcomes = []
@@ -77,7 +74,8 @@ def train_model(
         member_folder = folder / f"member{number}" if number else folder
         member_folder.mkdir(exist_ok=True)
         device = ranks.device(choose_device(train.device))
-        outcomes.append(CtcRun(recogniser, data, settings, member_folder, device, ranks).run(progress))
+        with cpu_threads(train.threads, recogniser):
+            outcomes.append(CtcRun(recogniser, data, settings, member_folder, device, ranks).run(progress))
     if ranks.rank:
         return {}, []
     metrics = _metrics(corpus, clips, outcomes, folder)

@@ -22,7 +22,7 @@ from asl.pipelines.corpus.labels import LabelTable, label_table
 from asl.pipelines.recogniser.model import CARD, WEIGHTS, read_card
 from asl.pipelines.recogniser.torch_model import FORMAT_VERSION
 from asl.pipelines.training.examples import standardise
-from asl.pipelines.training.initialisation import choose_device, encoder_spec
+from asl.pipelines.training.initialisation import choose_device, cpu_threads, encoder_spec
 from asl.pipelines.training.model_stage import forget
 from asl.pipelines.training.stage1_loop import PretrainData, PretrainExample, PretrainRun
 from asl.pipelines.workspace.errors import BadInput
@@ -66,8 +66,6 @@ def pretrain_model(
     train split has fewer than two clips.
     """
     clips = store.clips
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     train = [i for i, clip in enumerate(clips) if clip.split == "train"]
     if len(train) < 2:
         raise BadInput(
@@ -81,8 +79,9 @@ def pretrain_model(
     model = Pretrainer(spec, table.tiers)
     examples = _examples(store, train, table), _examples(store, validation, table)
     data = PretrainData(store.feature_set, *examples, *standardise(store, train))
-    run = PretrainRun(model, data, settings, folder, choose_device(settings.device))
-    run.train("pretrain", progress)
+    with cpu_threads(settings.threads, model):
+        run = PretrainRun(model, data, settings, folder, choose_device(settings.device))
+        run.train("pretrain", progress)
     codebooks = run.codebooks()
     model.cpu().eval()
     metrics = _metrics(clips, train, run, codebooks, folder) | probe(model, data, clips, train, validation)

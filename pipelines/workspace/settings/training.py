@@ -8,6 +8,8 @@ from asl.pipelines.workspace.settings.fields import redefault, setting
 if TYPE_CHECKING:
     from asl.models.features.augmentation import Augmentation
 
+THREADS_HELP = "Number of CPU threads; 0: one for a network of under a million parameters, else torch's default."
+
 
 @dataclass(frozen=True)
 class EncoderSettings:
@@ -87,7 +89,7 @@ class PretrainSettings(AugmentationSettings):
     phonology: float = setting(1.0, "Weight of the phonological losses: prototypes of masked frames, and labels.", low=0)
     seed: int = setting(0, "Seed of the weights, the order of clips and the views.", low=0)
     device: str = setting("auto", "Device to train on.", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(0, "Number of CPU threads; 0 uses torch's default.", low=0)
+    threads: int = setting(0, THREADS_HELP, low=0)
     speed: float = redefault(AugmentationSettings, "speed", 0.2)
     noise: float = redefault(AugmentationSettings, "noise", 0.05)
     part_mask: float = redefault(AugmentationSettings, "part_mask", 0.3)
@@ -167,7 +169,7 @@ class TrainSettings(AugmentationSettings):
     min_clips: int = setting(1, "Minimum training clips per gloss; glosses with fewer are left out of the vocabulary.", low=1)
     seed: int = setting(0, "Seed of the weights, the order of clips and the augmentation.", low=0)
     device: str = setting("auto", "Device to train on.", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(0, "Number of CPU threads; 0 uses torch's default.", low=0)
+    threads: int = setting(0, THREADS_HELP, low=0)
     devices: int = setting(
         1,
         "Processes per machine that train together, each with a batch of its own per step; with CUDA, each on its own GPU.",
@@ -224,7 +226,7 @@ class Stage3Settings(AugmentationSettings):
     workers: int = setting(0, "Processes that search for competitors; 0 uses one per core.", low=0, high=1024)
     seed: int = setting(0, "Seed of the order of clips, dropout and augmentation.", low=0)
     device: str = setting("auto", "Device to train on.", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(0, "Number of CPU threads; 0 uses torch's default.", low=0)
+    threads: int = setting(0, THREADS_HELP, low=0)
     noise: float = redefault(AugmentationSettings, "noise", 0.2)
     frame_mask: float = redefault(AugmentationSettings, "frame_mask", 0.2)
     part_mask: float = redefault(AugmentationSettings, "part_mask", 0.2)
