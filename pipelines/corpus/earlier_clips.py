@@ -1,4 +1,4 @@
-"""What `asl extract --add` takes over from the run before: its clips, and the settings of its split."""
+"""What `asl extract --add` takes over from the run before, its clips and the settings of its split, and what is lost without."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from asl.pipelines.corpus.landmark_summary import Summaries, read_summary
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import value_hash
 from asl.pipelines.workspace.folder import Workspace
-from asl.pipelines.workspace.settings.clips import SplitSettings
+from asl.pipelines.workspace.settings.clips import SOURCE_KINDS, SourceSettings, SplitSettings
 
 #: Not taken over: whoever allows copies across splits has seen those of one run only.
 ALLOWED_ONCE = "allow_duplicates"
@@ -39,6 +39,18 @@ def add_earlier(summaries: Summaries, workspace: Workspace, clips: Sequence[Clip
         except BadClip as bad:
             message = f"the landmarks of {clip.name}, extracted earlier, are missing or damaged ({clip.pose}): {bad.message}"
             raise AslError(message, "extract all clips again, without --add") from bad
+
+
+def replacement_warnings(workspace: Workspace, sources: SourceSettings, kept: Collection[str]) -> list[str]:
+    """A warning if clips of other sources are about to leave the list of clips. kept: ids of the clips that will be in it."""
+    last = workspace.state("extract").get("settings", {})
+    if not workspace.clips_file.is_file() or all(
+        getattr(sources, kind) == last.get(kind) for kind in SOURCE_KINDS if kind in last
+    ):
+        return []
+    clips = read_clips(workspace.clips_file)
+    leaving = sum(clip.id not in kept for clip in clips)
+    return [f"{leaving} of the {len(clips)} clips of the workspace are replaced; use --add to keep them"] if leaving else []
 
 
 def _with_given_split(clip: Clip, record: Mapping[str, Any]) -> Clip:

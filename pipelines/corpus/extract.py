@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.corpus import extract_clip
+from asl.pipelines.corpus.clip_ranges import cut_short_warnings, is_cut_short
 from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, is_synthetic, read_clips, write_clips
 from asl.pipelines.corpus.copies_across_splits import handle_copies
 from asl.pipelines.corpus.earlier_clips import (
@@ -20,6 +21,7 @@ from asl.pipelines.corpus.earlier_clips import (
     earlier_clips,
     flags_of_last_run,
     moved_warnings,
+    replacement_warnings,
     split_settings,
 )
 from asl.pipelines.corpus.landmark_summary import LandmarkSummary, Summaries, read_summary
@@ -34,7 +36,7 @@ from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSettings, SyntheticSettings
+from asl.pipelines.workspace.settings.clips import SOURCE_KINDS, LandmarkSettings, SourceSettings, SyntheticSettings
 
 STAGE = "extract"
 #: The settings that determine the landmarks of a video.
@@ -105,12 +107,16 @@ def run_extract(
         decision = _decide(workspace, plan, force)
         if not decision.run:
             return _recorded_result(workspace, decision)
+        for warning in [] if add else replacement_warnings(workspace, sources, {job.id for job in jobs}):
+            progress.warn(warning)
         if dry_run:
             todo = sum(force or not job.pose.is_file() for job in jobs)
             metrics = {"clips": len(jobs), "to_extract": todo, "already_extracted": len(jobs) - todo}
             return ExtractionResult(decision, metrics, missing=gathered.missing, notes=gathered.notes)
         started, clock = datetime.now().astimezone(), time.monotonic()
-        failures = unreadable + [Failure(name, "bad-annotation", reason) for name, reason in gathered.broken]
+        failures = unreadable + _failed_sources(gathered)
+        if failures and fail_fast:
+            raise SomeFailed(f"{failures[0].name}: {failures[0].message}", "leave out --fail-fast to skip bad clips")
         summaries = Summaries()
         failed, frames = _extract(workspace, jobs, landmarks, workers, progress, summaries, force=force, fail_fast=fail_fast)
         failures += failed
@@ -125,8 +131,11 @@ def run_extract(
         write_clips(workspace.clips_file, assigned.clips)
         _list_failures(workspace, failures, gathered.missing)
         metrics = summary(assigned.clips, failures, gathered.missing) | {"split_by": assigned.method} | duplicates
+        short = _cut_short(jobs, assigned.clips)
+        metrics |= {key: count for key, count in (("contradictory", gathered.contradictory), ("cut_short", len(short))) if count}
         metrics |= {"seconds": round(seconds, 1), "frames_per_second": round(frames / seconds, 1)} if frames else {}
         notes = gathered.notes + warnings + assigned.warnings + moved_warnings(earlier, assigned.clips)
+        notes += cut_short_warnings(short)
         notes += _unrestricted_files(workspace, assigned.clips, landmarks)
         result = ExtractionResult(decision, metrics, failures, gathered.missing, notes)
         result.report = _report(workspace, assigned.clips, summaries, result)
@@ -136,12 +145,11 @@ def run_extract(
 
 def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
     """The sources: those on the command line, else those in asl.toml, else those of the last run."""
-    kinds = ("videos", "manifest", "wlasl", "poses", "landmarks", "synthetic")
-    if any(flags.get(kind) for kind in kinds):
-        no_sources = {kind: False if kind == "synthetic" else [] for kind in kinds}
+    if any(flags.get(kind) for kind in SOURCE_KINDS):
+        no_sources = {kind: False if kind == "synthetic" else [] for kind in SOURCE_KINDS}
         return workspace.settings("sources", no_sources | {k: v for k, v in flags.items() if v is not None})
     sources = workspace.settings("sources", flags)
-    if any(getattr(sources, kind) for kind in kinds):
+    if any(getattr(sources, kind) for kind in SOURCE_KINDS):
         return sources
     unset = {name for name, setting in workspace.setting_origins("sources").items() if setting.origin == "default"}
     last = {name: value for name, value in flags_of_last_run(workspace).items() if name in unset}
@@ -169,6 +177,19 @@ def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkS
         jobs.append(_Job(clip, id, workspace.landmarks / id[-2:] / f"{id}.pose"))
     hashes.save()
     return jobs, failures
+
+
+def _failed_sources(gathered: Gathered) -> list[Failure]:
+    """Annotation files that cannot be read, and clips of manifests that do not exist."""
+    broken = [Failure(name, "bad-annotation", reason) for name, reason in gathered.broken]
+    return broken + [Failure(name, "missing", "the file does not exist") for name in gathered.lost]
+
+
+def _cut_short(jobs: Sequence[_Job], clips: Sequence[Clip]) -> list[tuple[Clip, ClipSource]]:
+    """The clips whose file ends before their range does."""
+    sources = {job.id: job.source for job in jobs}
+    ranges = [(clip, sources[clip.id]) for clip in clips if clip.id in sources]
+    return [(clip, source) for clip, source in ranges if is_cut_short(source, clip.frames / clip.fps)]
 
 
 def _plan(gathered: Gathered, jobs, earlier, sources: SourceSettings, synthetic: SyntheticSettings, landmarks, split) -> Plan:

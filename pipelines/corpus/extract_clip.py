@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from asl.models.features.holistic import Landmarks
+from asl.pipelines.corpus.clip_ranges import effective_range
 from asl.pipelines.corpus.clips import ClipSource, is_synthetic
 from asl.pipelines.corpus.landmark_summary import LandmarkSummary, summary_of
 from asl.pipelines.corpus.sources import arrays
@@ -22,7 +23,6 @@ from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
-RANGE_TOLERANCE_SECONDS = 0.25
 #: Longer gaps between frames are errors of the time stamps: there is nothing to interpolate landmarks from.
 MAX_GAP_SECONDS = 10.0
 #: MediaPipe leaks native memory over hundreds of clips; a new process costs two seconds.
@@ -141,12 +141,6 @@ def _bounded(decoded: Iterator[Frame], settings: LandmarkSettings) -> Iterator[F
 
 def _maximum(settings: LandmarkSettings) -> str:
     return f"the maximum is {settings.max_minutes:g} (landmarks.max_minutes)"
-
-
-def effective_range(source: ClipSource, seconds: float) -> tuple[float, float | None]:
-    """Start and end within a file of this duration; the whole file if it has already been cut to the range."""
-    reached = source.end is None or source.end <= seconds + RANGE_TOLERANCE_SECONDS
-    return (0.0, None) if source.range_if_reached and not reached else (source.start, source.end)
 
 
 def _landmark_file(task: Task, settings: LandmarkSettings) -> LandmarkSummary:

@@ -8,6 +8,8 @@ LABELS = {
     "cascade_less_ctc_beam": "WER, cascade − CTC beam search",
     "changes": "changes in context",
     "cold_start_seconds": "cold start (s)",
+    "contradictory": "files with several labels",
+    "cut_short": "clips cut short by the end of their file",
     "delays_p50_ms": "frame delay, p50 (ms)",
     "delays_p95_ms": "frame delay, p95 (ms)",
     "from": "source model",

@@ -1,5 +1,6 @@
 """Gathering the clips of all sources in the settings."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from asl.transducers.glossing import normalise_gloss
 class Gathered:
     """The clips of the sources.
 
-    missing: clips that a source lists but whose files do not exist. notes: messages for the user.
+    missing: clips that a source lists but whose files do not exist. lost: those of them that a manifest lists; of WLASL, many
+    videos can no longer be had. notes: warnings for the user. contradictory: number of files that have several glosses.
     broken: (file, reason) of annotation files that cannot be read; their clips are used without them.
     """
 
@@ -24,6 +26,8 @@ class Gathered:
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    contradictory: int = 0
 
 
 def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Path) -> Gathered:
@@ -33,7 +37,7 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
     """
     kinds: list[tuple[list[str], Callable[[Path], Gathered]]] = [
         (settings.videos, lambda path: Gathered(videos.read(path))),
-        (settings.manifest, lambda path: Gathered(*manifest.read(path))),
+        (settings.manifest, _manifest),
         (settings.wlasl, lambda path: Gathered(*wlasl.read(path, settings))),
         (settings.poses, lambda path: Gathered(poses.read(path, settings.pattern))),
         (settings.landmarks, lambda path: Gathered(arrays.read(path, settings.layout))),
@@ -50,14 +54,38 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
             gathered.clips += source.clips
             gathered.missing += source.missing
             gathered.notes += source.notes
+            gathered.lost += source.lost
     if settings.synthetic:
         gathered.clips += _synthetic(synthetic, rendered)
     if settings.annotations:
         _annotate(gathered, settings)
     if not gathered.clips:
         raise BadInput("the sources contain no clips", _hint_if_empty(gathered))
+    gathered.contradictory, notes = _contradictions(gathered.clips)
+    gathered.notes += notes
     gathered.clips = _unique(gathered.clips)
     return gathered
+
+
+def _manifest(path: Path) -> Gathered:
+    clips, missing = manifest.read(path)
+    total = len(clips) + len(missing)
+    notes = [f"{len(missing)} of {total} clips in {path} have no file, such as {missing[0]}"] if missing else []
+    return Gathered(clips, missing, notes, lost=list(missing))
+
+
+def _contradictions(clips: list[ClipSource]) -> tuple[int, list[str]]:
+    """The number of files or ranges of files that are listed with different glosses, and a warning about them."""
+    labels: dict[tuple, dict[tuple[str, ...], None]] = {}
+    for clip in clips:
+        key = (os.path.abspath(clip.path), clip.start, clip.end, clip.row, clip.layout)
+        labels.setdefault(key, {})[clip.glosses] = None
+    several = [(key[0], list(glosses)) for key, glosses in labels.items() if len(glosses) > 1]
+    if not several:
+        return 0, []
+    path, glosses = several[0]
+    listed = " and as ".join(f"'{' '.join(label)}'" if label else "without gloss" for label in glosses[:3])
+    return len(several), [f"{len(several)} files are listed with different glosses, such as {path} as {listed}; all are used"]
 
 
 def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:

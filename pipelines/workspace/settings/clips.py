@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from asl.pipelines.workspace.settings.fields import setting
 
+#: The settings that name sources of clips.
+SOURCE_KINDS = ("videos", "manifest", "wlasl", "poses", "landmarks", "synthetic")
+
 
 @dataclass(frozen=True)
 class SourceSettings:

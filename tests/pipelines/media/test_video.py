@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from asl.pipelines.corpus import extract_clip
+from asl.pipelines.corpus.clip_ranges import effective_range
 from asl.pipelines.corpus.clips import ClipSource
-from asl.pipelines.corpus.extract_clip import clip_frames, effective_range
+from asl.pipelines.corpus.extract_clip import clip_frames
 from asl.pipelines.corpus.sources.videos import read
 from asl.pipelines.media import video
 from asl.pipelines.media.tracker import _at_constant_rate, _MiddlePicture

@@ -1,0 +1,71 @@
+"""What `asl extract` says of lists that do not fit their files."""
+
+import pytest
+
+from asl.pipelines.media.pose_files import write_pose
+from tests.made_up_signing import signing, write_corpus
+from tests.running_asl import result
+
+
+@pytest.fixture
+def workspace(tmp_path, asl):
+    asl("init", tmp_path / "ws", check=0)
+    for name in ("a", "b"):
+        write_pose(tmp_path / f"{name}.pose", signing(0, seconds=2.0))
+    return tmp_path / "ws"
+
+
+def table(workspace, *rows: str):
+    file = workspace.parent / "m.csv"
+    file.write_text("\n".join(("path,gloss,start,end", *rows)) + "\n")
+    return ("extract", "-w", workspace, "--manifest", file, "--format", "json")
+
+
+def test_clips_that_do_not_exist_are_lost(workspace, asl):
+    words = table(workspace, "a.pose,BOOK,,", "gone.pose,MILK,,", "gone too.pose,MILK,,")
+    done = asl(*words, check=3)
+    assert "warning: 2 of 3 clips in" in done.stderr
+    assert "have no file, such as gone.pose" in done.stderr
+    found = result(done)
+    assert found["missing"] == ["gone.pose", "gone too.pose"]
+    assert found["metrics"]["failed_by_reason"] == {"missing": 2}
+    assert [failure["reason"] for failure in found["failures"]] == ["missing", "missing"]
+    assert (workspace / "missing.txt").read_text() == "gone.pose\ngone too.pose\n"
+    assert not result(asl(*words, check=3))["ran"], "they are still lost when nothing has changed"
+    assert "the file does not exist" in asl(*words, "--force", "--fail-fast", check=3).stderr
+
+
+def test_a_file_with_two_glosses_is_a_warning(workspace, asl):
+    done = asl(
+        *table(workspace, "a.pose,BOOK,,", "./a.pose,MILK,,", "b.pose,BOOK,,", "b.pose,BOOK,0,1"),
+        "--split-by",
+        "random",
+        "--allow-duplicates",
+        check=0,
+    )
+    assert "warning: 1 files are listed with different glosses, such as" in done.stderr
+    assert "as 'BOOK' and as 'MILK'" in done.stderr
+    assert result(done)["metrics"]["contradictory"] == 1
+    assert result(done)["metrics"]["clips"] == 4
+
+
+def test_a_range_that_reaches_beyond_its_file_is_a_warning(workspace, asl):
+    done = asl(*table(workspace, "a.pose,BOOK,1,5", "b.pose,MILK,0.5,1.5"), "--allow-duplicates", check=0)
+    assert (
+        "warning: 1 clips end before their range does, because their file is shorter: a.pose@1 has 1.0 s of 4.0 s" in done.stderr
+    )
+    assert result(done)["metrics"]["cut_short"] == 1
+    lost = asl(*table(workspace, "a.pose,BOOK,3,5", "b.pose,MILK,0.5,1.5"), check=3)
+    assert result(lost)["failures"][0]["reason"] == "empty-range"
+
+
+def test_replacing_the_list_of_clips_is_said(workspace, asl, tmp_path):
+    first, second = (write_corpus(tmp_path / name, glosses=2, clips=clips) for name, clips in (("p", 3), ("q", 2)))
+    assert "replaced" not in asl("extract", "-w", workspace, "--poses", first, check=0).stderr
+    assert "replaced" not in asl("extract", "-w", workspace, "--poses", first, "--force", check=0).stderr
+    words = ("extract", "-w", workspace, "--poses", second, "--pattern", "{signer}__{gloss}__{clip}")
+    (second / "signer0__sign0__0.pose").rename(second / "signer7__sign0__0.pose")
+    for more in (("--dry-run",), ()):
+        done = asl(*words, *more, check=0)
+        assert "warning: 3 of the 6 clips of the workspace are replaced; use --add to keep them" in done.stderr
+    assert "replaced" not in asl("extract", "-w", workspace, "--poses", first, "--add", "--allow-duplicates", check=0).stderr
