@@ -30,6 +30,10 @@ def evaluate(
         str | None,
         typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest."),
     ] = None,
+    aliases: Annotated[
+        str | None,
+        typer.Option("--aliases", help="CSV file with the columns alias,gloss. Default: those of extract."),
+    ] = None,
 ) -> None:
     """Evaluate a model: accuracy on single signs, word error rate on sentences, with confidence intervals."""
     workspace = call.find_workspace()
@@ -38,8 +42,9 @@ def evaluate(
 
     with call.progress() as progress:
         result = run_evaluate(
-            workspace, call.flags, progress, split=split.value, model=model, graph=graph, force=call.force, dry_run=call.dry_run
-        )
+            workspace, call.flags, progress, split=split.value, model=model, graph=graph, aliases=aliases, force=call.force,
+            dry_run=call.dry_run,
+        )  # fmt: skip
     if call.as_json:
         ran = result.decision.run and not call.dry_run
         return print_json(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.corpus import extract_clip
+from asl.pipelines.corpus.aliases import keep_aliases
 from asl.pipelines.corpus.clip_ranges import cut_short_warnings, is_cut_short
 from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, is_synthetic, read_clips, write_clips
 from asl.pipelines.corpus.copies_across_splits import handle_copies
@@ -129,6 +130,7 @@ def run_extract(
         assigned = assign_splits(clips, split)
         duplicates = handle_copies(workspace, assigned, summaries, split)
         write_clips(workspace.clips_file, assigned.clips)
+        keep_aliases(gathered.aliases, workspace.aliases)
         _list_failures(workspace, failures, gathered.missing)
         metrics = summary(assigned.clips, failures, gathered.missing) | {"split_by": assigned.method} | duplicates
         short = _cut_short(jobs, assigned.clips)

@@ -37,7 +37,7 @@ def _clip(path: Path) -> ClipSource:
 
 def check_sources(flags: Mapping[str, Any]) -> None:
     """Raises BadInput if a source given on the command line does not exist."""
-    for option in ("videos", "manifest", "wlasl", "video_root", "poses", "landmarks", "annotations"):
+    for option in ("videos", "manifest", "wlasl", "video_root", "poses", "landmarks", "annotations", "aliases"):
         value = flags.get(option) or []
         for name in [value] if isinstance(value, str) else value:
             if not Path(name).exists():

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from asl.pipelines.cascade.graph_folder import CARD
+from asl.pipelines.corpus.aliases import Aliases, read_aliases
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.recogniser.model import WEIGHTS, find_model, stage_of
 from asl.pipelines.recogniser.torch_model import load_model
@@ -39,6 +40,7 @@ def run_evaluate(
     split: str = "test",
     model: str | None = None,
     graph: str | None = None,
+    aliases: str | None = None,
     force: bool = False,
     dry_run: bool = False,
 ) -> Evaluation:
@@ -46,9 +48,11 @@ def run_evaluate(
 
     One-sign clips give top-1, top-5 and top-10 accuracy. Sentences give word error rates: greedy, prefix beam search and, if
     requested, the cascade `graph`. One-sign clips outside the model's vocabulary are left out and counted; in sentences,
-    words outside it count as errors. Raises StageMissing if there is no model, BadInput if the split has no usable clip.
+    words outside it count as errors. aliases: a table of aliases; None: that of the settings, else of the last extraction.
+    Raises StageMissing if there is no model, BadInput if the split has no usable clip.
     """
     decode = workspace.settings("decode", flags)
+    table = read_aliases(_aliases_file(workspace) if aliases is None else aliases)
     with workspace.locked("asl evaluate"):
         clips = read_clips(workspace.clips_file)
         folder = find_model(workspace, model)
@@ -56,7 +60,7 @@ def run_evaluate(
             raise StageMissing(f"the model in {folder} no longer exists", "asl train-ctc")
         loaded = load_model(folder)
         reader = reader_for(workspace, loaded, decode, graph)
-        plan = _plan(workspace, folder, split, reader)
+        plan = _plan(workspace, folder, split, reader, table)
         page = workspace.reports / f"evaluate-{split}.html"
         decision = workspace.decide(plan, force=force)
         if not decision.run:
@@ -64,7 +68,7 @@ def run_evaluate(
         if dry_run:
             return Evaluation(decision)
         started = datetime.now().astimezone()
-        results = measure(workspace, reader, clips, split, progress)
+        results = measure(workspace, reader, clips, split, progress, table)
         results |= {
             "model": folder.name,
             "split": split,
@@ -79,8 +83,14 @@ def run_evaluate(
         return Evaluation(decision, results, str(page))
 
 
-def _plan(workspace: Workspace, folder, split: str, reader: Reader) -> Plan:
+def _aliases_file(workspace: Workspace) -> str:
+    """The table of aliases in the settings, else that of the last extraction."""
+    return workspace.settings("sources").aliases or (str(workspace.aliases) if workspace.aliases.is_file() else "")
+
+
+def _plan(workspace: Workspace, folder, split: str, reader: Reader, aliases: Aliases) -> Plan:
     inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(folder / WEIGHTS)}
+    inputs |= {"aliases": aliases.digest} if aliases.glosses else {}
     inputs |= {"graph": file_hash(reader.graph.folder / CARD)} if reader.graph else {}
     steps = (STAGE, stage_of(folder), *(["build-fst"] if reader.graph else []))
     return Plan(STAGE, {"split": split, **settings_of(reader.settings)}, inputs, steps)

@@ -3,15 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from asl.pipelines.corpus.aliases import NO_ALIASES, Aliases
 from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.recogniser.intervals import bootstrap_means, groups_of, note_of
 from asl.pipelines.recogniser.measures import calibrated_log_loss, ranks, top_k, word_errors
+from asl.pipelines.recogniser.merged_glosses import MergedGlosses
 from asl.pipelines.recogniser.reading import Reading, read_features, sign_log_posteriors
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import BadInput
@@ -22,9 +24,20 @@ TOP = (1, 5, 10)
 WORD_ERROR_RATES = ("wer_greedy", "wer_ctc_beam", "wer_cascade", "cascade_less_ctc_beam")
 
 
-def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: str, progress: Progress) -> dict[str, Any]:
-    """All measures of a model on a split. Raises BadInput if the split has no labelled clip with a known gloss."""
-    model = reader.model
+def measure(
+    workspace: Workspace,
+    reader: Reader,
+    clips: Sequence[Clip],
+    split: str,
+    progress: Progress,
+    aliases: Aliases = NO_ALIASES,
+) -> dict[str, Any]:
+    """All measures of a model on a split. Raises BadInput if the split has no labelled clip with a known gloss.
+
+    aliases: taken for their gloss in the clips and among the model's glosses.
+    """
+    model, glosses = reader.model, MergedGlosses(reader.model.alphabet.glosses, aliases)
+    clips = [replace(clip, glosses=aliases.all(clip.glosses)) for clip in clips]
     labelled = [i for i, clip in enumerate(clips) if clip.split == split and clip.glosses]
     if not labelled:
         raise BadInput(
@@ -39,25 +52,25 @@ def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: 
     for i in labelled:
         progress.advance()
         words = clips[i].glosses
-        unknown.update(word for word in words if word not in model.alphabet)
-        if len(words) == 1 and words[0] not in model.alphabet:
+        unknown.update(word for word in words if word not in glosses)
+        if len(words) == 1 and words[0] not in glosses:
             continue
         reading = read_features(model, store[i], mirror=reader.settings.mirror_average)
         # Per-frame log-probabilities are not kept: with a large vocabulary and many clips they would fill the memory.
         if len(words) == 1:
-            signs.append(read_sign(reader, clips[i], reading))
+            signs.append(read_sign(reader, clips[i], reading, glosses))
         else:
-            sentences.append(read_sentence(reader, clips[i], reading))
+            sentences.append(read_sentence(reader, clips[i], reading, aliases))
     if not signs and not sentences:
         raise BadInput(
             f"no clip of the {split} split has a gloss of the model's vocabulary",
-            f"use a model trained on these glosses; this one has {len(model.alphabet)}",
+            f"use a model trained on these glosses; this one has {len(model.alphabet)}, or name aliases with --aliases",
         )
     clips_read = [item.clip for item in [*signs, *sentences]]
     results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common()), "intervals": note_of(groups_of(clips_read))}
     synthetic = sum(clip.synthetic for clip in clips_read)
     results |= {"synthetic": synthetic} if synthetic else {}
-    results |= isolated(reader, signs) if signs else {}
+    results |= isolated(glosses, signs) if signs else {}
     results |= continuous(reader, sentences) if sentences else {}
     return results
 
@@ -66,8 +79,8 @@ def measure(workspace: Workspace, reader: Reader, clips: Sequence[Clip], split: 
 class ReadSign:
     """The result for a one-sign clip.
 
-    scores: (V,) log posteriors of the glosses. exact: whether unconstrained decoding outputs exactly the one gloss. seconds:
-    time of that decoding, for `frames` frames.
+    scores: (W,) log posteriors of the glosses, merged by aliases. exact: whether unconstrained decoding outputs exactly the one
+    gloss. seconds: time of that decoding, for `frames` frames.
     """
 
     clip: Clip
@@ -85,27 +98,27 @@ class ReadSentence:
     words: Mapping[str, Sequence[str]]
 
 
-def read_sign(reader: Reader, clip: Clip, reading: Reading) -> ReadSign:
+def read_sign(reader: Reader, clip: Clip, reading: Reading, glosses: MergedGlosses) -> ReadSign:
     started = time.perf_counter()
-    exact = reader.words(reading) == list(clip.glosses)
+    words = reader.words(reading)
     seconds = time.perf_counter() - started
-    return ReadSign(clip, sign_log_posteriors(reading), exact, seconds, len(reading))
+    exact = glosses.aliases.all(words) == clip.glosses
+    return ReadSign(clip, glosses.merged(sign_log_posteriors(reading)), exact, seconds, len(reading))
 
 
-def read_sentence(reader: Reader, clip: Clip, reading: Reading) -> ReadSentence:
+def read_sentence(reader: Reader, clip: Clip, reading: Reading, aliases: Aliases) -> ReadSentence:
     """Decodes a sentence greedily, by prefix beam search and, if the reader has one, with its cascade."""
     readers = {name: reader.with_decoder(name) for name in ("greedy", "ctc-beam")}
     readers |= {"cascade": reader} if reader.graph else {}
-    return ReadSentence(clip, {name: decoder.words(reading) for name, decoder in readers.items()})
+    return ReadSentence(clip, {name: aliases.all(decoder.words(reading)) for name, decoder in readers.items()})
 
 
-def isolated(reader: Reader, signs: Sequence[ReadSign]) -> dict[str, Any]:
+def isolated(glosses: MergedGlosses, signs: Sequence[ReadSign]) -> dict[str, Any]:
     """Top-k accuracy with intervals, per-gloss figures and confusions of one-sign clips."""
-    model = reader.model
-    truth = np.array([model.alphabet.label(sign.clip.glosses[0]) - 1 for sign in signs])
+    truth = np.array([glosses.index(sign.clip.glosses[0]) for sign in signs])
     scores = np.stack([sign.scores for sign in signs])
     rank = ranks(scores, truth)
-    names, best, losses = model.alphabet.glosses, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
+    names, best, losses = glosses.names, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
     exact = np.array([sign.exact for sign in signs])
     seconds, frames = sum(sign.seconds for sign in signs), sum(sign.frames for sign in signs)

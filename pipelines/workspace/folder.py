@@ -97,6 +97,11 @@ class Workspace:
     def private(self) -> Path:
         return self.folder / PRIVATE
 
+    @property
+    def aliases(self) -> Path:
+        """The table of aliases with which the labels of the clips were read, if there was one."""
+        return self.private / "aliases.csv"
+
     def relative(self, path: Path) -> str:
         """A path inside the workspace, relative to it."""
         return path.relative_to(self.folder).as_posix()

@@ -304,3 +304,35 @@ def test_a_wrong_model_is_answered_with_the_models_that_there_are(copy, asl, tmp
     assert f"there is: {name}" in asl("evaluate", "-w", copy, "--model", "gone", check=2).stderr
     assert "that folder holds no model" in asl("evaluate", "-w", copy, "--model", tmp_path, check=2).stderr
     assert "there is: shipped" in asl("translate", tmp_path / "a.pose", "--model", "gone", cwd=tmp_path, check=2).stderr
+
+
+def test_aliases_name_the_same_glosses_in_labels_and_models(copy, asl, tmp_path):
+    """Half of the test clips are labelled by another name, which the model does not know."""
+    evaluate = ("evaluate", "-w", copy, "--format", "json")
+    before = result(asl(*evaluate, check=0))["results"]
+    clips = (copy / "clips.jsonl").read_text()
+    (copy / "clips.jsonl").write_text(clips.replace('["SIGN0"]', '["FIRST"]'))
+    assert result(asl(*evaluate, check=0))["results"]["outside_vocabulary"] == {"FIRST": 2}
+    table = tmp_path / "aliases.csv"
+    table.write_text("alias,gloss\nsign0,first\n")
+    named = result(asl(*evaluate, "--aliases", table, check=0))
+    assert "aliases changed" in named["why"]
+    assert named["results"]["outside_vocabulary"] == {}
+    assert named["results"]["top_1"] == before["top_1"]
+    assert {row["gloss"] for row in named["results"]["by_gloss"]} == {"FIRST", "SIGN1", "SIGN2", "SIGN3"}
+    table.write_text("alias,gloss\nsign0,sign1\n")
+    merged = result(asl(*evaluate, "--aliases", table, check=0))["results"]
+    assert merged["vocabulary"] == 3
+    assert merged["outside_vocabulary"] == {"FIRST": 2}
+    table.write_text("alias,gloss\na,b\nb,a\n")
+    assert "in a circle" in asl(*evaluate, "--aliases", table, check=2).stderr
+
+
+def test_aliases_of_the_extraction_count_in_the_evaluation(copy, asl, tmp_path):
+    (tmp_path / "aliases.csv").write_text("alias,gloss\nsign0,first\nsign1,first\n")
+    words = ("--test-groups", "signer2", "--format", "json")
+    done = asl("extract", "-w", copy, "--aliases", "aliases.csv", *words, cwd=tmp_path, check=0)
+    assert result(done)["metrics"]["glosses"] == 3
+    assert (copy / ".asl" / "aliases.csv").read_text() == "alias,gloss\nSIGN0,FIRST\nSIGN1,FIRST\n"
+    found = result(asl("evaluate", "-w", copy, "--format", "json", check=0))["results"]
+    assert (found["vocabulary"], found["outside_vocabulary"]) == (3, {})

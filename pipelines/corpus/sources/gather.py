@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from asl.models.features.tiers import GLOSS_TIER
+from asl.pipelines.corpus.aliases import NO_ALIASES, Aliases, read_aliases
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
 from asl.pipelines.corpus.sources.elan_signs import TierNames
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
-from asl.transducers.glossing import normalise_gloss
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Gathered:
     broken: list[tuple[str, str]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     contradictory: int = 0
+    aliases: Aliases = NO_ALIASES
 
 
 def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Path) -> Gathered:
@@ -57,10 +59,12 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
             gathered.lost += source.lost
     if settings.synthetic:
         gathered.clips += _synthetic(synthetic, rendered)
+    aliases = gathered.aliases = read_aliases(settings.aliases)
     if settings.annotations:
-        _annotate(gathered, settings)
+        _annotate(gathered, settings, aliases)
     if not gathered.clips:
         raise BadInput("the sources contain no clips", _hint_if_empty(gathered))
+    gathered.clips = [_without_aliases(clip, aliases) for clip in gathered.clips]
     gathered.contradictory, notes = _contradictions(gathered.clips)
     gathered.notes += notes
     gathered.clips = _unique(gathered.clips)
@@ -94,12 +98,20 @@ def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
     return list(clips(settings, rendered))
 
 
-def _annotate(gathered: Gathered, settings: SourceSettings) -> None:
-    names = TierNames(settings.gloss_tier, settings.utterance_tier, normalise_gloss)
+def _annotate(gathered: Gathered, settings: SourceSettings, aliases: Aliases) -> None:
+    names = TierNames(settings.gloss_tier, settings.utterance_tier, aliases.spelled)
     annotated = elan.annotate(gathered.clips, Path(settings.annotations), names)
     gathered.clips = annotated.clips
     gathered.broken = [(str(file), reason) for file, reason in annotated.broken.items()]
     gathered.notes += annotated.notes
+
+
+def _without_aliases(clip: ClipSource, aliases: Aliases) -> ClipSource:
+    glosses = aliases.all(clip.glosses)
+    if glosses == clip.glosses:
+        return clip
+    segments = [replace(s, value=aliases.gloss(s.value)) if s.tier == GLOSS_TIER else s for s in clip.segments]
+    return replace(clip, glosses=glosses, segments=tuple(segments))
 
 
 def _hint_if_empty(gathered: Gathered) -> str:

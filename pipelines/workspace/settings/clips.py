@@ -41,6 +41,10 @@ class SourceSettings:
         "ELAN tiers whose annotations cut a recording into clips; case is ignored. Empty: a recording is one clip.",
         single=True,
     )
+    aliases: str = setting(
+        "",
+        "CSV file with the columns alias,gloss: other spellings of glosses, which labels and evaluations take for the gloss.",
+    )
 
 
 @dataclass(frozen=True)
