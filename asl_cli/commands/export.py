@@ -1,5 +1,6 @@
 """asl export"""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -75,9 +76,9 @@ def export(
     if ran:
         _show(result)
         progress.say(f"the bundle is in {result.folder}; its card is {Path(result.folder) / 'README.md'}")
-        progress.say(f"next: asl translate VIDEO --model {result.folder}")
+        progress.say(f"next: asl translate VIDEO --model {shlex.quote(result.folder)}")
     if web:
-        progress.say(f"the web page is in {web}; try it with: python -m http.server -d {web}")
+        progress.say(f"the web page is in {web}; try it with: python -m http.server -d {shlex.quote(str(web))}")
 
 
 def _show(result) -> None:

@@ -1,5 +1,6 @@
 """asl init"""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -33,4 +34,4 @@ def init(
 
 def _workspace_option(folder: Path) -> str:
     """The option that selects the workspace; empty if it is the current folder."""
-    return "" if folder.resolve() == Path.cwd() else f" -w {folder}"
+    return "" if folder.resolve() == Path.cwd() else f" -w {shlex.quote(str(folder))}"

@@ -1,5 +1,6 @@
 """asl pretrain"""
 
+import shlex
 from typing import Annotated
 
 from asl.cli.options import Call, command, name_option
@@ -30,4 +31,4 @@ def pretrain(
         progress.say(f"pretrain: {result.decision.reason}, nothing to do (use --force to run it again)")
     print_pairs({key: value for key, value in result.metrics.items() if value is not None})
     progress.say(f"report: {result.report}")
-    progress.say(f"next: asl train-ctc --pretrained {result.metrics.get('model', 'NAME')}")
+    progress.say(f"next: asl train-ctc --pretrained {shlex.quote(str(result.metrics.get('model', 'NAME')))}")

@@ -1,5 +1,6 @@
 """The folder of a built cascade: transducers as OpenFst files, tables and codebooks in safetensors, the rest in graph.json."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -216,8 +217,8 @@ def load_graph(folder: Path, model: Model) -> Graph:
             raise BadInput(f"{file} was written by an earlier asl (version {card['version']})", REBUILD_HINT)
         if card["model"] != model.weights_hash:
             raise BadInput(
-                f"the graph {folder.name} was built for another model than {model.folder.name}: their labels do not match",
-                f"build one for it: asl build-fst --model {model.folder.name}",
+                f"the graph {folder.name} was built for another model than {model.folder.name}",
+                f"build one for it: asl build-fst --model {shlex.quote(model.folder.name)}",
             )
         _check_files(folder, card.get("files", {}))
         return _graph(folder, card, len(model.alphabet))

@@ -1,6 +1,7 @@
 """`asl export`: writes a model and its cascade as a bundle that runs without torch, after checks (SPEC §15)."""
 
 import json
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def run_export(
                 if cascade:
                     progress.warn(
                         "the bundle has no cascade, because it was built for the model before pruning; "
-                        f"build one: asl build-fst --model {target.name}"
+                        f"build one: asl build-fst --model {shlex.quote(target.name)}"
                     )
                 cascade = None
             split_by = workspace.state("extract").get("metrics", {}).get("split_by", "?")
@@ -126,7 +127,9 @@ def _graph_of(workspace: Workspace, model: TrainedModel, given: str | None) -> P
     folder = find_graph(workspace, given)
     matches = json.loads((folder / GRAPH_CARD).read_text(encoding="utf-8")).get("model") == model.weights_hash
     if given and not matches:
-        raise BadInput(f"the graph {folder.name} was built for another model", f"asl build-fst --model {model.folder.name}")
+        raise BadInput(
+            f"the graph {folder.name} was built for another model", f"asl build-fst --model {shlex.quote(model.folder.name)}"
+        )
     return folder if matches else None
 
 

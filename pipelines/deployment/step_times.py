@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -199,7 +200,7 @@ def cold_start(video: Path, model: Path) -> float:
         first_line = process.stdout.readline()
         seconds = time.perf_counter() - started
     if process.returncode or not first_line:
-        raise AslError("the cold start failed", f"see why: asl translate {video} --model {model}")
+        raise AslError("the cold start failed", f"see why: {shlex.join(['asl', 'translate', str(video), '--model', str(model)])}")
     return round(seconds, 3)
 
 

@@ -1,6 +1,7 @@
 """A trained model in a folder: weights and standardisation in model.safetensors, everything else in model.json."""
 
 import copy
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -115,7 +116,9 @@ def load_model(folder: Path) -> TrainedModel:
     """Loads a model. Raises BadInput if the folder holds no model, a damaged one, or one written by a newer asl."""
     card = read_card(folder)
     if card.get("stage") == "pretrain":
-        raise BadInput(f"{folder} is a pre-trained encoder without glosses", f"asl train-ctc --pretrained {folder.name}")
+        raise BadInput(
+            f"{folder} is a pre-trained encoder without glosses", f"asl train-ctc --pretrained {shlex.quote(folder.name)}"
+        )
     try:
         features, spec = FeatureSettings(**card["features"]), EncoderSpec(**card["encoder"])
         if spec.inputs != FEATURE_SETS[features.features].inputs:

@@ -42,7 +42,7 @@ def measure(
     if not labelled:
         raise BadInput(
             f"the {split} split has no labelled clips",
-            f"the splits have {_split_counts(clips)} clips; see asl extract --help, Split",
+            f"clips in each split: {_split_counts(clips)}; name another one with --split, or divide them anew with asl extract",
         )
     store = open_features(workspace, clips, model.features, progress)
     progress.start("evaluate", len(labelled))

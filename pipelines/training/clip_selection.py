@@ -26,10 +26,16 @@ def select_clips(clips: Sequence[Clip], min_clips: int) -> ClipSelection:
     """
     labelled = [i for i, clip in enumerate(clips) if clip.glosses]
     if not labelled:
-        raise BadInput("no clip has a gloss", "label the clips by folders, a --pattern, a manifest or annotations")
+        raise BadInput(
+            "no clip has a gloss",
+            "name the glosses in folders, file names (--pattern), a manifest or ELAN files, and run asl extract again",
+        )
     train = [i for i in labelled if clips[i].split == "train"]
     if not train:
-        raise BadInput("no labelled clip is in the train split", "run asl status to see the splits; asl extract changes them")
+        raise BadInput(
+            "no labelled clip is in the train split",
+            "hold fewer groups out: asl extract --test-groups, --validation-groups or --split-by random",
+        )
     counts = Counter(word for i in train for word in clips[i].glosses)
     alphabet = Alphabet(tuple(sorted(word for word, count in counts.items() if count >= min_clips)))
     if len(alphabet) < 2:

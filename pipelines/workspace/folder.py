@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -218,7 +219,7 @@ def create_workspace(folder: Path) -> Workspace:
     """Creates a workspace: a folder with a commented asl.toml. Raises BadInput if it already exists."""
     file = folder / FILE_NAME
     if file.exists():
-        raise BadInput(f"{file} already exists", f"show the workspace with: asl status -w {folder}")
+        raise BadInput(f"{file} already exists", f"show the workspace with: asl status -w {shlex.quote(str(folder))}")
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file, not a folder", "name a folder")
     try:
@@ -247,7 +248,9 @@ def open_workspace(folder: Path) -> Workspace:
     """Opens a workspace. Raises BadInput if asl.toml is missing, not valid TOML, has an unknown section, or is of a newer asl."""
     file = folder / FILE_NAME
     if not file.is_file():
-        raise BadInput(f"{folder} is not a workspace: it has no {FILE_NAME}", f"create one with: asl init {folder}")
+        raise BadInput(
+            f"{folder} is not a workspace: it has no {FILE_NAME}", f"create one with: asl init {shlex.quote(str(folder))}"
+        )
     document = _read_toml(file, tomli.loads)
     version = document.get("version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION:

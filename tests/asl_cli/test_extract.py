@@ -69,3 +69,10 @@ def test_replacing_the_list_of_clips_is_said(workspace, asl, tmp_path):
         done = asl(*words, *more, check=0)
         assert "warning: 3 of the 6 clips of the workspace are replaced; use --add to keep them" in done.stderr
     assert "replaced" not in asl("extract", "-w", workspace, "--poses", first, "--add", "--allow-duplicates", check=0).stderr
+
+
+def test_hints_with_blanks_in_them_can_be_pasted(asl, tmp_path):
+    folder = tmp_path / "my workspace"
+    assert f"next: asl extract -w '{folder}' --videos DIR" in asl("init", folder, check=0).stderr
+    assert f"asl status -w '{folder}'" in asl("init", folder, check=2).stderr
+    assert f"asl init '{tmp_path / 'no workspace'}'" in asl("extract", "-w", tmp_path / "no workspace", check=2).stderr
