@@ -297,6 +297,7 @@ def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequenc
         "clips": len(clips),
         **({"synthetic": synthetic} if synthetic else {}),
         "glosses": len({word for clip in clips for word in clip.glosses}),
+        **({"without_gloss": without} if (without := sum(not clip.glosses for clip in clips)) else {}),
         "groups": len({clip.group for clip in clips if clip.group}),
         "frames": int(frames.sum()),
         "minutes": round(sum(clip.frames / clip.fps for clip in clips) / 60, 2),

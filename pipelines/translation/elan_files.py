@@ -56,13 +56,17 @@ def _bytes(document: Element) -> bytes:
 
 
 def check_unchanged(path: Path) -> None:
-    """Raises BadInput if a person has changed a tier that asl wrote into this file, or if it is not an ELAN file."""
+    """Raises BadInput if a person has changed a tier that asl wrote into this file, or built on it, or if it is not an ELAN file.
+
+    A batch asks before it begins, so that it does not stop halfway.
+    """
     changed = changed_tiers(path)
     if changed:
         raise BadInput(
             f"{path}: the tier '{changed[0]}' was changed by hand since asl wrote it",
             "rename it in ELAN to keep it, write to another file, or use --overwrite to replace it",
         )
+    _remove_tiers(_parsed(path), path)
 
 
 def changed_tiers(path: Path) -> list[str]:

@@ -47,6 +47,7 @@ LABELS = {
     "validation_wer_before": "validation WER before",
     "web": "web page",
     "web_megabytes": "size of the web page (MB)",
+    "without_gloss": "clips without gloss",
     "wer_cascade": "WER, cascade",
     "wer_ctc_beam": "WER, CTC beam search",
     "wer_greedy": "WER, greedy",

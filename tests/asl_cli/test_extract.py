@@ -35,6 +35,11 @@ def test_clips_that_do_not_exist_are_lost(workspace, asl):
     assert "the file does not exist" in asl(*words, "--force", "--fail-fast", check=3).stderr
 
 
+def test_clips_without_gloss_are_counted(workspace, asl):
+    assert result(asl(*table(workspace, "a.pose,BOOK,0,1", "b.pose,,1,2"), check=0))["metrics"]["without_gloss"] == 1
+    assert "without_gloss" not in result(asl(*table(workspace, "a.pose,BOOK,0,1"), check=0))["metrics"]
+
+
 def test_a_file_with_two_glosses_is_a_warning(workspace, asl):
     done = asl(
         *table(workspace, "a.pose,BOOK,,", "./a.pose,MILK,,", "b.pose,BOOK,,", "b.pose,BOOK,0,1"),

@@ -227,6 +227,8 @@ def test_annotations_that_depend_on_a_tier_of_asl_are_not_orphaned(tmp_path):
         document.add_ref_annotation("note", "asl:gloss", 500, "unclear")
 
     by_hand(file, note)
+    with pytest.raises(BadInput, match="'note' depend"):
+        check_unchanged(file)
     for overwrite in (False, True):
         with pytest.raises(BadInput, match="'note' depend"):
             write_eaf(file, tmp_path / "a.mp4", OTHER, overwrite=overwrite)
