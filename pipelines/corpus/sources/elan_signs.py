@@ -4,7 +4,7 @@ Corpora gloss each hand on a tier of its own, for each signer: "RH-IDgloss" and 
 "GlossL S1" (NGT), "Lexem_Gebärde_r_A" and "Lexem_Gebärde_l_A" (DGS). A sign of two hands is glossed on both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from asl.models.features.tiers import GLOSS_TIER, Segment
@@ -62,14 +62,18 @@ def merge_hands(tiers: Sequence[Sequence[Segment]]) -> list[Segment]:
     only is a sign of its own, whatever the other hand does.
     """
     merged: list[Segment] = []
+    signs: dict[str, list[Segment]] = {}
     for segments in tiers:
         # Compared with the earlier tiers only: BOOK BOOK on one tier is two signs.
-        merged += [segment for segment in segments if segment.value and not any(_same_sign(segment, other) for other in merged)]
+        new = [segment for segment in segments if segment.value and not _overlaps(segment, signs.get(segment.value, ()))]
+        for segment in new:
+            signs.setdefault(segment.value, []).append(segment)
+        merged += new
     return sorted(merged, key=lambda segment: segment.start)
 
 
-def _same_sign(segment: Segment, other: Segment) -> bool:
-    return segment.value == other.value and segment.start < other.end and other.start < segment.end
+def _overlaps(segment: Segment, others: Iterable[Segment]) -> bool:
+    return any(segment.start < other.end and other.start < segment.end for other in others)
 
 
 def _named(tiers: Sequence[Tier], names: Sequence[str]) -> list[Tier]:
@@ -81,10 +85,6 @@ def _of_signer(tiers: Sequence[Tier], signer: str) -> list[Tier]:
     if signer not in {tier.participant for tier in tiers}:
         return list(tiers)
     return [tier for tier in tiers if tier.participant in (signer, "")]
-
-
-def _inside(segment: Segment, clip: ClipSource) -> bool:
-    return clip.start <= (segment.start + segment.end) / 2 < (float("inf") if clip.end is None else clip.end)
 
 
 def _cut(clip: ClipSource, utterance: Segment, signer: str) -> ClipSource:
@@ -114,7 +114,7 @@ def _labelled(clip: ClipSource, tiers: Sequence[Tier], names: TierNames) -> Clip
 
 def _within(tier: Tier, clip: ClipSource) -> list[Segment]:
     """The annotations whose middle is within the clip."""
-    return [segment for segment in tier.segments if _inside(segment, clip)]
+    return tier.within(clip.start, float("inf") if clip.end is None else clip.end)
 
 
 def _spelled(segments: Sequence[Segment], names: TierNames) -> list[Segment]:

@@ -1,7 +1,9 @@
 """The tiers of an ELAN file: names, participants and annotations with their times."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,22 @@ class Tier:
     name: str
     participant: str
     segments: tuple[Segment, ...]
+
+    def within(self, start: float, end: float) -> list[Segment]:
+        """The annotations whose middle is in [start, end), in order of start."""
+        middles, segments = self._by_middle
+        inside = segments[bisect_left(middles, start) : bisect_left(middles, end)]
+        return sorted(inside, key=lambda segment: (segment.start, segment.end))
+
+    @cached_property
+    def _by_middle(self) -> tuple[list[float], list[Segment]]:
+        """The middles of the annotations, sorted, and the annotations: a recording is cut into thousands of utterances."""
+        segments = sorted(self.segments, key=_middle)
+        return [_middle(segment) for segment in segments], segments
+
+
+def _middle(segment: Segment) -> float:
+    return (segment.start + segment.end) / 2
 
 
 def read_tiers(file: Path) -> list[Tier]:
