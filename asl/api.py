@@ -13,6 +13,7 @@ from asl.models.features.holistic import Landmarks
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract_clip import clip_frames, usable_landmarks
 from asl.pipelines.corpus.feature_store import compute_features
+from asl.pipelines.corpus.input_files import check_exists
 from asl.pipelines.media import pose_files
 from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker import Extractor, check_mediapipe
@@ -193,8 +194,7 @@ def features(landmarks: Landmarks, name: str = "phon36", *, fps: float = 25.0) -
 
 
 def _existing(path: str | Path) -> Path:
-    if not Path(path).exists():
-        raise BadInput(f"{path} does not exist", "check the path")
+    check_exists(path)
     return Path(path)
 
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from asl.cli.options import Call
+from asl.pipelines.corpus.input_files import check_exists
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.metric_labels import metric_label
 
@@ -22,6 +23,8 @@ def translate_live(
     """
     if [str(name) for name in formats] not in (["text"], ["json"]):
         raise BadInput("live words are written one by one, which only text and json allow", "use --format text or --format json")
+    for path in inputs:
+        check_exists(path)
     from asl.cli.live_view import LiveView, write_word
     from asl.cli.model_choice import describe_model, reader_and_landmarks
 

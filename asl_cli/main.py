@@ -1,5 +1,6 @@
 """The `asl` executable: its commands, and the mapping of exceptions to exit codes."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -33,6 +34,9 @@ def root(
 ) -> None:
     """American Sign Language: from video to glosses.
 
+        $ asl demo
+        $ asl translate clip.mp4
+
     [bold]asl translate[/] reads videos with the built-in model. [bold]asl demo[/] runs the whole pipeline on a synthetic
     signer. To train on your own clips, create a workspace with [bold]asl init[/], then run [bold]asl extract[/],
     [bold]asl train-ctc[/] and [bold]asl evaluate[/]. [bold]asl status[/] shows what is done and what to run next.
@@ -49,7 +53,7 @@ def main() -> None:
         print(f"asl {__version__}")
         sys.exit(DONE)
     try:
-        code = _run()
+        code = _complete() if os.environ.get("_ASL_COMPLETE", "").startswith("complete_") else _run()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # everything is written: there is nothing left to save
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -62,14 +66,16 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="asl", standalone_mode=False)
         if code == INTERRUPTED:
             _report_interruption()
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except TyperException as error:
-        if message := error.format_message().strip():  # without arguments, typer shows the help and raises an empty error
-            print_error(message, f"{_command()} --help")
+        if error.format_message().strip():  # without arguments, typer shows the help and raises an empty error
+            from asl.cli.usage_errors import explanation
+
+            print_error(*explanation(error, _command()))
         return error.exit_code
     except AslError as error:
         print_error(error.message, error.hint)
@@ -82,6 +88,15 @@ def _run() -> int:
         return FAILED
     except Exception as error:
         return _report_exception(error)
+
+
+def _complete() -> int:
+    """Offers words to the shell. A terminal in the middle of a command line is no place for messages, so there are none."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        try:
+            return app(prog_name="asl", standalone_mode=False) or DONE  # ends with SystemExit
+        except Exception:
+            return FAILED
 
 
 def _report_interruption() -> None:

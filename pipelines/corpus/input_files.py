@@ -1,5 +1,6 @@
 """Checks of the files and folders given to a command, before heavy libraries are imported."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, hidden
 from asl.pipelines.synthetic.lexicon import BUILT_IN_LEXICONS
 from asl.pipelines.workspace.errors import BadInput
 
+DOWNLOAD = "download it first, for example with yt-dlp or ffmpeg, and name the file"
+
 
 def collect(paths: list[Path]) -> list[ClipSource]:
     """The clips to translate: the given files, and the videos and .pose files in the given folders.
@@ -17,10 +20,18 @@ def collect(paths: list[Path]) -> list[ClipSource]:
     """
     clips: list[ClipSource] = []
     for path in paths:
-        if not path.exists():
-            raise BadInput(f"{path} does not exist", "check the path")
+        check_exists(path)
         clips += _in_folder(path) if path.is_dir() else [_clip(path)]
     return list({clip.path: clip for clip in clips}.values())
+
+
+def check_exists(path: str | Path, option: str = "") -> None:
+    """Raises BadInput if there is no such file or folder. option: for the message, such as "--videos: "."""
+    if Path(path).exists():
+        return
+    if address := re.match(r"([a-z][a-z0-9+.-]+):/+(.*)", str(path), re.IGNORECASE):  # a Path has lost one of its slashes
+        raise BadInput(f"{option}{address[1]}://{address[2]} is an address, not a file", DOWNLOAD)
+    raise BadInput(f"{option}{path} does not exist", "check the path")
 
 
 def _in_folder(folder: Path) -> list[ClipSource]:
@@ -40,8 +51,7 @@ def check_sources(flags: Mapping[str, Any]) -> None:
     for option in ("videos", "manifest", "wlasl", "video_root", "poses", "landmarks", "annotations", "aliases"):
         value = flags.get(option) or []
         for name in [value] if isinstance(value, str) else value:
-            if not Path(name).exists():
-                raise BadInput(f"--{option.replace('_', '-')}: {name} does not exist", "check the path")
+            check_exists(name, f"--{option.replace('_', '-')}: ")
     lexicon = flags.get("lexicon") or BUILT_IN_LEXICONS[0]
     if lexicon not in BUILT_IN_LEXICONS and not Path(lexicon).exists():
         raise BadInput(f"--lexicon: {lexicon} does not exist", f"name a CSV file of signs, or {' or '.join(BUILT_IN_LEXICONS)}")

@@ -154,7 +154,7 @@ def _type_name(kind: Any) -> str:
     """The type of a setting for error messages, with its article."""
     if get_origin(kind) is list:
         return "a list of strings"
-    return {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}[kind]
 
 
 def _has_type(value: Any, kind: Any) -> bool:

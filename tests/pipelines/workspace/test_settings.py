@@ -28,8 +28,8 @@ def test_precedence_is_flag_environment_file_default():
     [
         ("train", {"epoch": 3}, "no setting 'epoch'", "'epochs'"),
         ("train", {"epochs": 0}, "epochs is 0", "at least 1"),
-        ("train", {"epochs": "many"}, "must be an integer", "60"),
-        ("train", {"epochs": True}, "must be an integer", "60"),
+        ("train", {"epochs": "many"}, "must be a whole number", "60"),
+        ("train", {"epochs": True}, "must be a whole number", "60"),
         ("train", {"dropout": 2}, "dropout is 2", "between 0 and 0.95"),
         ("train", {"device": "gpu"}, "cannot be 'gpu'", "cpu"),
         ("features", {"features": "phon"}, "cannot be 'phon'", "phon36"),
