@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -27,24 +29,73 @@ SUMMARIES = {
 #: Modules whose name is not that of their command.
 _MODULES = {"profile": "profiling"}
 MARKUP = "rich"
+#: What stands for the value of an option in its help, by type.
+METAVARS = {str: "TEXT", int: "N", float: "N", Path: "PATH"}
+#: Longer lists of choices stand in the description of their option, characters.
+MAX_CHOICES = 24
 CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+def command_function(name: str) -> Callable[..., Any]:
+    """The function behind a command. Its attribute `sections` names the section of each setting that the command takes."""
+    word = name.replace("-", "_")
+    return getattr(import_module(f"asl.cli.commands.{_MODULES.get(name, word)}"), word)
 
 
 def load_command(name: str) -> TyperCommand:
     """The command with its options and its whole help."""
-    word = name.replace("-", "_")
-    function: Callable[..., Any] = getattr(import_module(f"asl.cli.commands.{_MODULES.get(name, word)}"), word)
+    function = command_function(name)
     app = typer.Typer(add_completion=False, rich_markup_mode=MARKUP, context_settings=CONTEXT)
-    app.command(name, help=help_text(function))(function)
+    app.command(name, cls=Command, help=help_text(function))(function)
     return typer.main.get_command(app)
 
 
 def help_text(function: Callable) -> str:
-    """The docstring of a command with each paragraph on one line, so that typer wraps it to the width of the terminal."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in (function.__doc__ or "").split("\n\n"))
+    """The docstring of a command with each paragraph on one line, so that typer wraps it to the width of the terminal.
+
+    Examples, which begin with $, keep their lines. The markup around them keeps their indentation.
+    """
+    paragraphs = []
+    for text in cleandoc(function.__doc__ or "").split("\n\n"):
+        lines = "\n".join(f"[bold]    {line}[/]" for line in _examples(text))
+        paragraphs.append(lines or " ".join(text.split()))
+    return "\n\n".join(paragraphs)
 
 
-class LazyCommands(TyperGroup):
+def examples(function: Callable) -> list[str]:
+    """The examples in the docstring of a command, one line each."""
+    return _examples(function.__doc__ or "")
+
+
+def _examples(text: str) -> list[str]:
+    return [line.strip().removeprefix("$ ") for line in text.splitlines() if line.strip().startswith("$ ")]
+
+
+class PlainTypes:
+    """Shows the values of options as N, TEXT, PATH or their choices, and none for switches."""
+
+    def get_params(self, ctx):
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            if parameter.param_type_name == "option" and parameter.metavar is None:
+                parameter.metavar = _metavar(parameter)
+        return parameters
+
+
+def _metavar(option: Any) -> str:
+    if option.is_flag:
+        return ""
+    choices = "|".join(str(choice) for choice in option.type_descriptor.choices or ())
+    kind = option.type_descriptor.annotation
+    kind = (get_args(kind) or (kind,))[0]
+    return choices if 0 < len(choices) <= MAX_CHOICES else METAVARS.get(kind, "NAME")
+
+
+class Command(PlainTypes, TyperCommand):
+    """A command of `asl`."""
+
+
+class LazyCommands(PlainTypes, TyperGroup):
     """A group whose commands are summaries until one of them is called or completed."""
 
     def __init__(self, **attributes: Any):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asl.cli import completion
 from asl.cli.terminal import TerminalProgress
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.fields import default_of, option_name, section_fields
@@ -31,6 +32,8 @@ PANELS = {
     "decode": "Decoding",
     "export": "Export",
 }
+#: Help panel of options that few users need. It is the last one.
+RARE = "Rarely needed"
 
 
 class Format(StrEnum):
@@ -66,8 +69,8 @@ class Call:
 
 
 _WORKSPACE = "Workspace folder. Default: $ASL_WORKSPACE, else the current folder or the nearest parent with an asl.toml."
+_WORKSPACE_OPTION = {"workspace": (str | None, None, typer.Option("--workspace", "-w", help=_WORKSPACE))}
 _SHARED = {
-    "workspace": (str | None, None, typer.Option("--workspace", "-w", help=_WORKSPACE)),
     "quiet": (bool, False, typer.Option("--quiet", "-q", help="Show only results, warnings and errors.")),
     "verbose": (bool, False, typer.Option("--verbose", "-v", help="Show the traceback of an error.")),
 }
@@ -89,12 +92,28 @@ def _checked_name(value: str | None) -> str | None:
     return check_name(value or None)
 
 
-def command(*sections: str, stage: bool = False, study: bool = False, format: bool = True) -> Callable:
-    """Turns a function whose first argument is a Call into a command, with the shared options and those of the sections."""
+def command(
+    *sections: str,
+    stage: bool = False,
+    study: bool = False,
+    format: bool = True,
+    workspace: bool = True,
+    rare: tuple[str, ...] = (),
+) -> Callable:
+    """Turns a function whose first argument is a Call into a command, with the shared options and those of the sections.
+
+    rare: sections of which this command seldom needs any setting.
+    """
 
     def decorate(function: Callable) -> Callable:
-        shared = _SHARED | (_FORMAT if format else {}) | (_STAGE if stage else _DRY if study else {})
-        settings = {spec.name: _option(section, spec) for section in sections for spec in section_fields(SECTIONS[section])}
+        shared = (
+            (_WORKSPACE_OPTION if workspace else {})
+            | _SHARED
+            | (_FORMAT if format else {})
+            | (_STAGE if stage else _DRY if study else {})
+        )
+        section_of = {spec.name: (section, spec) for section in sections for spec in section_fields(SECTIONS[section])}
+        settings = {name: _option(section, spec, section in rare) for name, (section, spec) in section_of.items()}
 
         @functools.wraps(function)
         def run(**values: Any):
@@ -102,30 +121,40 @@ def command(*sections: str, stage: bool = False, study: bool = False, format: bo
             _refuse_empty(values, without_default)
             flags = {name: _flag_value(values.pop(name)) for name in settings}
             shared_values = {name: values.pop(name) for name in shared if name in values}
-            return function(Call(**shared_values, flags=flags), **values)
+            return function(Call(**({"workspace": None} | shared_values), flags=flags), **values)
 
         function_parameters = list(inspect.signature(function).parameters.values())[1:]
         without_default = {"workspace", *(parameter.name for parameter in function_parameters if parameter.default is None)}
         added = [_parameter(name, *spec) for name, spec in (settings | shared).items()]
-        run.__signature__ = inspect.Signature([*(p.replace(kind=p.KEYWORD_ONLY) for p in function_parameters), *added])
+        parameters = [*(p.replace(kind=p.KEYWORD_ONLY) for p in function_parameters), *added]
+        run.__signature__ = inspect.Signature(sorted(parameters, key=_is_rare))
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}
         run.__doc__ = function.__doc__
+        run.sections = {name: section for name, (section, _) in section_of.items()}
         del run.__wrapped__
         return run
 
     return decorate
 
 
-def _option(section: str, spec) -> tuple[Any, Any, Any]:
+def _option(section: str, spec, rare: bool) -> tuple[Any, Any, Any]:
     name, choices = option_name(spec), spec.metadata["choices"]
     names = [f"{name}/--no-{name[2:]}"] if spec.type is bool else [name]
     listed_choices = f" One of: {', '.join(map(str, choices))}." if len(choices) > 1 else ""
     default = default_of(spec)
-    shown_default = "" if default in ("", []) else f" [dim]\\[default: {default}][/]"
-    option = typer.Option(
-        *names, help=spec.metadata["help"] + listed_choices + shown_default, rich_help_panel=PANELS[section], show_default=False
-    )
+    shown_default = "" if default in ("", []) else f" [dim]\\[default: {default_text(default)}][/]"
+    panel = RARE if rare or spec.metadata["rare"] else PANELS[section]
+    help = spec.metadata["help"] + listed_choices + shown_default
+    complete = completion.choices(choices) if choices else None
+    option = typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, autocompletion=complete)
     return spec.type | None, None, option
+
+
+def default_text(value: Any) -> str:
+    """The value of a setting in a help text."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _parameter(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
@@ -137,6 +166,10 @@ def _refuse_empty(values: Mapping[str, Any], names: Collection[str]) -> None:
     for name in names:
         if isinstance(values.get(name), str) and not values[name].strip():
             raise BadInput(f"--{name.replace('_', '-')} is empty", "give it a value, or leave the option out")
+
+
+def _is_rare(parameter: inspect.Parameter) -> bool:
+    return parameter.annotation.__metadata__[-1].rich_help_panel == RARE
 
 
 def _flag_value(value: Any) -> Any:

@@ -17,9 +17,14 @@ SCHEMA_VERSION = 1
 SECONDS_BETWEEN_LINES = 5.0
 
 
+def print_warning(message: str) -> None:
+    """Prints a warning, one line, on stderr."""
+    _messages().print(f"warning: {message}", markup=False)
+
+
 def print_error(message: str, hint: str = "") -> None:
     """Prints an error and a hint, one line each, on stderr."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _messages()
     console.print("[bold red]error:[/] ", end="")
     console.print(" ".join(message.split()), markup=False)
     if hint:
@@ -65,6 +70,10 @@ def format_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(format_value, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _messages() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def command_line() -> str:

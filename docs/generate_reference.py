@@ -8,10 +8,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from asl.cli.command_list import SUMMARIES, load_command
+from asl.cli.command_list import SUMMARIES, command_function, examples, load_command
 from asl.cli.json_schema import OUTPUTS
 from asl.cli.main import DONE, INTERRUPTED
-from asl.cli.options import PANELS
+from asl.cli.options import PANELS, default_text
 from asl.pipelines.translation.json_schema import LiveWordOutput, TranslateOutput
 from asl.pipelines.workspace.errors import AslError, BadInput, SomeFailed, StageMissing
 from asl.pipelines.workspace.settings.fields import default_of, option_name, section_fields
@@ -122,24 +122,28 @@ def command_page(name: str, command: Any) -> str:
     arguments = [parameter for parameter in command.params if type(parameter).__name__ == "TyperArgument"]
     shown = [f"[{argument.name.upper()}]" + ("..." if argument.nargs < 0 else "") for argument in arguments]
     usage = " ".join(["asl", name, "[OPTIONS]", *shown])
-    lines = [f"# asl {name}\n", f"```\n{usage}\n```\n", *(f"{escaped(paragraph)}\n" for paragraph in paragraphs(command))]
+    summary, *further = paragraphs(name)
+    shown_examples = "\n".join(examples(command_function(name)))
+    lines = [f"# asl {name}\n", f"```\n{usage}\n```\n", f"{escaped(summary)}\n", f"```sh\n{shown_examples}\n```\n"]
+    lines += [f"{escaped(paragraph)}\n" for paragraph in further]
     if arguments:
         rows = [f"| `{argument.name.upper()}` | {escaped(argument.help)} |" for argument in arguments]
         lines += ["## Arguments\n", *table("argument", "meaning"), *rows, ""]
     for panel, parameters in by_panel(command).items():
         lines += [
             f"## {panel}\n",
-            *section_link(panel, parameters),
+            *section_link(name, panel),
             *table("option", "default", "meaning"),
-            *map(option_row, parameters),
+            *(option_row(name, parameter) for parameter in parameters),
             "",
         ]
     return "\n".join(lines)
 
 
-def paragraphs(command: Any) -> list[str]:
-    """The help text of a command."""
-    return [" ".join(paragraph.split()) for paragraph in command.help.split("\n\n")]
+def paragraphs(name: str) -> list[str]:
+    """The help text of a command without its examples."""
+    texts = (command_function(name).__doc__ or "").strip().split("\n\n")
+    return [" ".join(text.split()) for text in texts if not text.strip().startswith("$ ")]
 
 
 def by_panel(command: Any) -> dict[str, list[Any]]:
@@ -151,15 +155,14 @@ def by_panel(command: Any) -> dict[str, list[Any]]:
     return dict(sorted(groups.items(), key=lambda group: group[0] != "Options"))
 
 
-def section_link(panel: str, parameters: list[Any]) -> list[str]:
-    sections = [section for section, title in PANELS.items() if title == panel]
-    if not all(map(setting_of, parameters)):
-        return []
+def section_link(name: str, panel: str) -> list[str]:
+    used = set(command_function(name).sections.values())
+    sections = [section for section, title in PANELS.items() if title == panel and section in used]
     return [f"Settings of [`[{section}]`](../settings.md#{section}).\n" for section in sections]
 
 
-def option_row(parameter: Any) -> str:
-    spec = setting_of(parameter)
+def option_row(name: str, parameter: Any) -> str:
+    spec = setting_of(name, parameter)
     kind = spec.type if spec else parameter.type_descriptor.annotation
     choices = choices_of(spec, kind)
     names = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
@@ -169,14 +172,11 @@ def option_row(parameter: Any) -> str:
     return f"| {names}{metavar} | {default} | {meaning}{choices} |"
 
 
-def setting_of(parameter: Any) -> Any:
-    """The field of the settings that an option sets, None if it is the command's own."""
-    for section, title in PANELS.items():
-        if title == parameter.rich_help_panel:
-            for spec in section_fields(SECTIONS[section]):
-                if spec.name == parameter.name and option_name(spec) in parameter.opts:
-                    return spec
-    return None
+def setting_of(name: str, parameter: Any) -> Any:
+    """The field of the settings that an option of a command sets, None if it is the command's own."""
+    section = command_function(name).sections.get(parameter.name)
+    specs = section_fields(SECTIONS[section]) if section else []
+    return next((spec for spec in specs if spec.name == parameter.name), None)
 
 
 def metavar_of(kind: Any) -> str:
@@ -198,8 +198,8 @@ def shown_default(value: Any) -> str:
     if value in ("", None) or value == []:
         return "–"
     if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"`{value.value if isinstance(value, Enum) else value}`"
+        return default_text(value)
+    return f"`{value.value if isinstance(value, Enum) else default_text(value)}`"
 
 
 # Settings ------------------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def settings_page(commands: dict[str, Any]) -> str:
         "(`;` on Windows), and a truth value is `true` or `false`.\n",
     ]
     for section, kind in SECTIONS.items():
-        users = [name for name, command in commands.items() if any(setting_in(section, option) for option in command.params)]
+        users = [name for name in commands if section in command_function(name).sections.values()]
         links = ", ".join(f"[`asl {name}`](commands/{name}.md)" for name in users)
         lines += [
             f"## `[{section}]`\n",
@@ -228,11 +228,6 @@ def settings_page(commands: dict[str, Any]) -> str:
         if section == "train":
             lines += recipes()
     return "\n".join(lines)
-
-
-def setting_in(section: str, parameter: Any) -> bool:
-    spec = setting_of(parameter) if type(parameter).__name__ == "TyperOption" else None
-    return spec is not None and PANELS[section] == parameter.rich_help_panel
 
 
 def setting_entry(section: str, spec: Any) -> str:

@@ -5,13 +5,25 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command, name_option
+from asl.cli.completion import splits
+from asl.cli.options import RARE, Call, command, name_option
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.errors import BadInput
 
 
-@command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
+@command(
+    "train",
+    "encoder",
+    "features",
+    "phonology",
+    "decode",
+    "graph",
+    "study",
+    "cluster",
+    study=True,
+    rare=("features", "phonology", "graph"),
+)
 def ablate(
     call: Call,
     seeds: Annotated[
@@ -49,7 +61,9 @@ def ablate(
             "--metric", help="Metric: top_1, top_5, read_exactly or wer. Default: depends on the clips.", rich_help_panel=PANEL
         ),
     ] = "",
-    split: Annotated[str, typer.Option("--split", help="Split to test on.", rich_help_panel=PANEL)] = "test",
+    split: Annotated[
+        str, typer.Option("--split", autocompletion=splits, help="Split to test on.", rich_help_panel=PANEL)
+    ] = "test",
     jobs: Annotated[int, typer.Option("--jobs", help="Runs in parallel; 0 uses one per core.", rich_help_panel=PANEL)] = 0,
     modalities: Annotated[
         bool,
@@ -64,7 +78,7 @@ def ablate(
         typer.Option(
             "--worth",
             help="With --modalities: points of error that a modality must save per ms per frame.",
-            rich_help_panel=PANEL,
+            rich_help_panel=RARE,
             min=0,
         ),
     ] = 0.1,
@@ -77,26 +91,29 @@ def ablate(
         ),
     ] = None,
     unpaired: Annotated[
-        bool, typer.Option("--unpaired", help="With --import: do not pair scores of equal seeds.", rich_help_panel=PANEL)
+        bool, typer.Option("--unpaired", help="With --import: do not pair scores of equal seeds.", rich_help_panel=RARE)
     ] = False,
     baseline: Annotated[
         str,
         typer.Option(
-            "--baseline", help="With --import: name of the baseline. Default: the first condition.", rich_help_panel=PANEL
+            "--baseline", help="With --import: name of the baseline. Default: the first condition.", rich_help_panel=RARE
         ),
     ] = "",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="With --import: report to write, with a JSON file beside it.", rich_help_panel=PANEL),
+        typer.Option("--output", "-o", help="With --import: report to write, with a JSON file beside it.", rich_help_panel=RARE),
     ] = None,
     name: Annotated[
-        str | None, name_option("Name of the report. Default: derived from what is compared.", rich_help_panel=PANEL)
+        str | None, name_option("Name of the report. Default: derived from what is compared.", rich_help_panel=RARE)
     ] = None,
 ) -> None:
     """Compare conditions over several seeds, with statistical tests.
 
-    For example, 'asl ablate' trains with and without pre-training and reports what can be concluded. Completed runs
-    are reused: one more seed adds only its own runs, and an interrupted study resumes.
+        $ asl ablate --seeds 3
+        $ asl ablate --factor encoder=bilstm,tcn --epochs 20
+
+    Without --factor and --condition, training with pre-training is compared with training without it. Completed runs are reused:
+    one more seed adds only its own runs, and an interrupted study resumes.
     """
     check_options(import_, modalities, call, factor, condition, grid)
     with call.progress() as progress:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import choices, glosses, graphs, trained_models
 from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
@@ -13,22 +14,40 @@ from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 def build_fst(
     call: Call,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest.")
+        str | None,
+        typer.Option(
+            "--model", autocompletion=trained_models, help="Model: a name in models/, or a folder. Default: the newest."
+        ),
     ] = None,
     codes: Annotated[
         str | None,
         typer.Option(
-            "--codes", help="Pre-trained model whose codebooks distinguish units. Default: the newest, else codebooks are fitted."
+            "--codes",
+            autocompletion=trained_models,
+            help="Pre-trained model whose codebooks distinguish units. Default: the newest, else codebooks are fitted.",
         ),
     ] = None,
-    name: Annotated[str | None, name_option("Name of the graph's folder in graphs/. Default: derived from the settings.")] = None,
-    draw: Annotated[
-        str | None, typer.Option("--draw", help="Only draw a transducer (C, M, D, L, G or LG) of a built graph (--name) as SVG.")
+    name: Annotated[
+        str | None,
+        name_option("Name of the graph's folder in graphs/. Default: derived from the settings.", autocompletion=graphs),
     ] = None,
-    around: Annotated[str, typer.Option("--around", help="With --draw: only the part that concerns this gloss.")] = "",
+    draw: Annotated[
+        str | None,
+        typer.Option(
+            "--draw",
+            autocompletion=choices(("C", "M", "D", "L", "G", "LG")),
+            help="Only draw a transducer (C, M, D, L, G or LG) of a built graph (--name) as SVG.",
+        ),
+    ] = None,
+    around: Annotated[
+        str, typer.Option("--around", autocompletion=glosses, help="With --draw: only the part that concerns this gloss.")
+    ] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: output file. Default: in reports/.")] = None,
 ) -> None:
     """Build the cascade of six transducers that decodes sentences.
+
+        $ asl build-fst
+        $ asl build-fst --text sentences.txt --names names.txt
 
     The six: units, context, fusion, discourse, lexicon, grammar. Units are learned from the training clips. Weights are tuned on
     the validation clips. The language model G is estimated from --text and the clips.

@@ -11,7 +11,7 @@ from asl.cli.terminal import print_json, print_table
 SOME_FAILED = 3
 
 
-@command()
+@command(workspace=False)
 def demo(
     call: Call,
     folder: Annotated[
@@ -21,12 +21,15 @@ def demo(
 ) -> None:
     """Run the whole pipeline once on synthetic signers: train, render, track, read.
 
+        $ asl demo
+        $ asl demo results --seed 1
+
     It takes about a minute and a half on two cores and needs no recordings. All results are synthetic and say nothing about
     accuracy on ASL. If it is stopped, the same command on the same folder goes on.
     """
     from asl.pipelines.demo import run_demo
 
-    target = folder or Path(call.workspace or _temporary_folder())
+    target = folder or Path(_temporary_folder())
     with call.progress() as progress:
         result = run_demo(target, progress, seed=seed)
     if call.as_json:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import graphs, models
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
 
@@ -24,18 +25,27 @@ def evaluate(
     call: Call,
     split: Annotated[SplitName, typer.Option("--split", help="Split to evaluate on.")] = SplitName.test,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest.")
+        str | None,
+        typer.Option("--model", autocompletion=models, help="Model: a name in models/, or a folder. Default: the newest."),
     ] = None,
     graph: Annotated[
         str | None,
-        typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest."),
+        typer.Option(
+            "--graph",
+            autocompletion=graphs,
+            help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest.",
+        ),
     ] = None,
     aliases: Annotated[
         str | None,
         typer.Option("--aliases", help="CSV file with the columns alias,gloss. Default: those of extract."),
     ] = None,
 ) -> None:
-    """Evaluate a model: accuracy on single signs, word error rate on sentences, with confidence intervals."""
+    """Evaluate a model: accuracy on single signs, word error rate on sentences, with confidence intervals.
+
+    $ asl evaluate
+    $ asl evaluate --split validation --decoder greedy
+    """
     workspace = call.find_workspace()
     from asl.pipelines.studies.evaluate import run_evaluate
     from asl.pipelines.studies.evaluation_report import headline

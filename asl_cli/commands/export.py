@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import graphs, trained_models
 from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs, print_table
 
@@ -14,12 +15,17 @@ from asl.cli.terminal import print_json, print_pairs, print_table
 def export(
     call: Call,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest.")
+        str | None,
+        typer.Option(
+            "--model", autocompletion=trained_models, help="Model: a name in models/, or a folder. Default: the newest."
+        ),
     ] = None,
     graph: Annotated[
         str | None,
         typer.Option(
-            "--graph", help="Graph: a name in graphs/, or a folder. Default: the newest, if it was built for the model."
+            "--graph",
+            autocompletion=graphs,
+            help="Graph: a name in graphs/, or a folder. Default: the newest, if it was built for the model.",
         ),
     ] = None,
     name: Annotated[
@@ -41,6 +47,9 @@ def export(
     ] = None,
 ) -> None:
     """Export a model and its cascade as a bundle, which needs neither torch nor Pynini.
+
+        $ asl export
+        $ asl export --int8 --web page
 
     asl translate --model BUNDLE reads clips with it. The exported networks are compared with torch on clips of the
     workspace; a bundle with different outputs is not written.

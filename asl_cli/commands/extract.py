@@ -21,6 +21,9 @@ def extract(
 ) -> None:
     """Extract landmarks from videos, .pose files, arrays or synthetic signers, and split the clips.
 
+        $ asl extract --videos clips
+        $ asl extract --synthetic --signs 20 --sentences 40
+
     Sources can be combined. Without a source, those of the last run are used again. An interrupted run resumes where it stopped.
     """
     from asl.pipelines.corpus.input_files import check_sources

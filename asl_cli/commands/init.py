@@ -10,7 +10,7 @@ from asl.cli.options import Call, command
 from asl.cli.terminal import print_json
 
 
-@command()
+@command(workspace=False)
 def init(
     call: Call,
     folder: Annotated[
@@ -20,10 +20,14 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Create a workspace: a folder with a commented asl.toml."""
+    """Create a workspace: a folder with a commented asl.toml.
+
+    $ asl init
+    $ asl init my-signs
+    """
     from asl.pipelines.workspace.folder import create_workspace
 
-    workspace = create_workspace(folder or Path(call.workspace or "."))
+    workspace = create_workspace(folder or Path("."))
     if call.as_json:
         return print_json("init", {"workspace": str(workspace.folder), "file": str(workspace.file)})
     with call.progress() as progress:

@@ -14,6 +14,9 @@ def pretrain(
 ) -> None:
     """Pre-train an encoder and codebooks on the workspace's clips, without glosses (stage 1).
 
+        $ asl pretrain
+        $ asl pretrain --epochs 80 --name first
+
     An interrupted run resumes from the last epoch; on the CPU, the result is bit-identical.
     """
     workspace = call.find_workspace()

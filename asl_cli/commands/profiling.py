@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import graphs, models
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
 
@@ -33,13 +34,20 @@ def profile(
         typer.Option("--output", "-o", help="HTML report. Default: reports/profile.html of the workspace, if there is one."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model: a name in models/ or bundles/, or a folder. Default: the newest.")
+        str | None,
+        typer.Option(
+            "--model", autocompletion=models, help="Model: a name in models/ or bundles/, or a folder. Default: the newest."
+        ),
     ] = None,
     graph: Annotated[
-        str | None, typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder.")
+        str | None,
+        typer.Option("--graph", autocompletion=graphs, help="With --decoder cascade: the graph, a name in graphs/ or a folder."),
     ] = None,
 ) -> None:
     """Measure the time per frame of each step of a translation, against the budget of 200 ms.
+
+        $ asl profile
+        $ asl profile clip.mp4 --output times.html
 
     The steps are video, keypoints, features, encoder, decoder and post-processing. They are timed with torch, ONNX and INT8, with
     every decoder, frame by frame and on whole clips.

@@ -4,13 +4,25 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import splits
 from asl.cli.options import Call, command
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.errors import BadInput
 
 
-@command("train", "encoder", "features", "phonology", "decode", "graph", "study", "cluster", study=True)
+@command(
+    "train",
+    "encoder",
+    "features",
+    "phonology",
+    "decode",
+    "graph",
+    "study",
+    "cluster",
+    study=True,
+    rare=("features", "phonology", "graph"),
+)
 def scale(
     call: Call,
     vocab: Annotated[
@@ -36,10 +48,15 @@ def scale(
             "--pretrain/--no-pretrain", help="Start each run with its own pre-training (stage 1).", rich_help_panel=PANEL
         ),
     ] = True,
-    split: Annotated[str, typer.Option("--split", help="Split to test on.", rich_help_panel=PANEL)] = "test",
+    split: Annotated[
+        str, typer.Option("--split", autocompletion=splits, help="Split to test on.", rich_help_panel=PANEL)
+    ] = "test",
     jobs: Annotated[int, typer.Option("--jobs", help="Runs in parallel; 0 uses one per core.", rich_help_panel=PANEL)] = 0,
 ) -> None:
     """Train and test with increasing vocabulary sizes, to measure how accuracy and cost grow.
+
+        $ asl scale --seeds 5
+        $ asl scale --clips-per-gloss 1,2 --dry-run
 
     Completed runs are reused: a further size or seed adds only the new runs, and an interrupted study resumes.
     """

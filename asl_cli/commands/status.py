@@ -15,7 +15,11 @@ def status(
         bool, typer.Option("--settings", help="Show every setting with its value and its origin instead.")
     ] = False,
 ) -> None:
-    """Show the state of every stage (done, stale and why, or missing) and what to run next."""
+    """Show the state of every stage (done, stale and why, or missing) and what to run next.
+
+    $ asl status
+    $ asl status --settings --workspace my-signs
+    """
     workspace = call.find_workspace()
     if settings:
         return _show_settings(call, workspace)

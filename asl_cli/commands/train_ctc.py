@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import trained_models
 from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs
 
@@ -12,11 +13,19 @@ from asl.cli.terminal import print_json, print_pairs
 def train_ctc(
     call: Call,
     pretrained: Annotated[
-        str | None, typer.Option("--pretrained", help="Initialise the encoder from this model: a name in models/, or a folder.")
+        str | None,
+        typer.Option(
+            "--pretrained",
+            autocompletion=trained_models,
+            help="Initialise the encoder from this model: a name in models/, or a folder.",
+        ),
     ] = None,
     name: Annotated[str | None, name_option("Name of the model's folder in models/. Default: derived from the settings.")] = None,
 ) -> None:
     """Train a recogniser on the workspace's clips with CTC.
+
+        $ asl train-ctc
+        $ asl train-ctc --recipe strong --name strong
 
     An interrupted run resumes from the last epoch; on the CPU, the result is bit-identical.
     """

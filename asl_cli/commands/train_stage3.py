@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import graphs, trained_models
 from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
@@ -15,10 +16,20 @@ MAX_LISTED_CLIPS = 12
 def train_stage3(
     call: Call,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest from asl train-ctc.")
+        str | None,
+        typer.Option(
+            "--model",
+            autocompletion=trained_models,
+            help="Model: a name in models/, or a folder. Default: the newest from asl train-ctc.",
+        ),
     ] = None,
     graph: Annotated[
-        str | None, typer.Option("--graph", help="Graph: a name in graphs/, or a folder. Default: the newest from asl build-fst.")
+        str | None,
+        typer.Option(
+            "--graph",
+            autocompletion=graphs,
+            help="Graph: a name in graphs/, or a folder. Default: the newest from asl build-fst.",
+        ),
     ] = None,
     name: Annotated[
         str | None,
@@ -26,6 +37,9 @@ def train_stage3(
     ] = None,
 ) -> None:
     """Train a recogniser and its cascade discriminatively (stage 3).
+
+        $ asl train-stage3
+        $ asl train-stage3 --criterion risk --epochs 5
 
     In each epoch, the cascade decodes the training clips, and the encoder learns to distinguish the reference from the
     competitors that the cascade finds. An interrupted run resumes from the last epoch. Clips whose glosses the cascade cannot

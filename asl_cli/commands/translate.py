@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asl.cli.completion import graphs, models
 from asl.cli.model_choice import describe_model, reader_and_landmarks
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_table
@@ -63,11 +64,18 @@ def translate(
         ),
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model: a name in models/, or a folder. Default: the newest in the workspace.")
+        str | None,
+        typer.Option(
+            "--model", autocompletion=models, help="Model: a name in models/, or a folder. Default: the newest in the workspace."
+        ),
     ] = None,
     graph: Annotated[
         str | None,
-        typer.Option("--graph", help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest."),
+        typer.Option(
+            "--graph",
+            autocompletion=graphs,
+            help="With --decoder cascade: the graph, a name in graphs/ or a folder. Default: the newest.",
+        ),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Process the video in real time; words appear as they become final.")
@@ -87,6 +95,9 @@ def translate(
     ] = True,
 ) -> None:
     """Translate clips to glosses, with times, confidences and the next-best glosses.
+
+        $ asl translate clip.mp4
+        $ asl translate clips --format srt --output captions
 
     Clips that cannot be used are skipped and listed with the reason. --camera, --stream and --live need a bundle (asl export) of
     a model with a causal encoder, such as the model that is shipped with asl.

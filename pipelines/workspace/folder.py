@@ -234,13 +234,17 @@ def find_workspace(given: str | None, start: Path | None = None) -> Workspace:
 
     Raises BadInput if there is none.
     """
-    name = given or os.environ.get("ASL_WORKSPACE")
-    if name:
-        return open_workspace(Path(name))
+    return open_workspace(find_workspace_folder(given, start))
+
+
+def find_workspace_folder(given: str | None, start: Path | None = None) -> Path:
+    """The folder that `find_workspace` opens. One that is given may be no workspace."""
+    if name := given or os.environ.get("ASL_WORKSPACE"):
+        return Path(name)
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
-            return open_workspace(folder)
+            return folder
     raise BadInput("no workspace in this folder or its parents", "create one with: asl init")
 
 

@@ -64,6 +64,7 @@ def test_help_of_all_commands_imports_none_of_them():
 
 
 def test_options_are_the_settings_and_their_defaults():
+    from asl.cli.options import default_text
     from asl.pipelines.workspace.settings.fields import default_of, option_name
     from asl.pipelines.workspace.settings.sections import SECTIONS
 
@@ -76,8 +77,7 @@ def test_options_are_the_settings_and_their_defaults():
                 assert spec.metadata["help"] in option.help
                 assert not option.default, "what was not typed must not count as typed"
                 default = default_of(spec)
-                shown = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
-                assert default in ("", []) or f"default: {shown}" in option.help
+                assert default in ("", []) or f"default: {default_text(default)}" in option.help
 
 
 def test_version_and_bare_call(asl):

@@ -111,9 +111,10 @@ def test_commands_write_the_fields_of_their_types(asl, tmp_path):
         ("ablate", (*small, "--seeds", "3", "--factor", "mirror=0.5,0", "--dry-run")),
         ("scale", (*small, "--seeds", "1", "--no-pretrain", "--vocab", "2,3", "--jobs", "1")),
         ("status", ()),
+        ("models", ()),
     ]
     for name, words in calls:
-        written = result(asl(name, "-w", tmp_path, *words, "--format", "json", check=0))
+        written = result(asl(name, *words, "--format", "json", cwd=tmp_path, check=0))
         assert mismatches(written, OUTPUTS[name][0], name) == []
     settings = result(asl("status", "-w", tmp_path, "--settings", "--format", "json", check=0))
     assert mismatches(settings, SettingsOutput) == []

@@ -19,7 +19,7 @@ class SourceSettings:
     wlasl: list[str] = setting([], "WLASL metadata: the full JSON file, or an nslt_*.json with wlasl_class_list.txt beside it.")
     video_root: str = setting("", "Folder of the WLASL videos, named <video_id>.mp4.")
     vocab_size: int = setting(0, "WLASL: keep only the first N glosses; 0 keeps all.", low=0)
-    min_samples_per_gloss: int = setting(1, "WLASL: leave out glosses with fewer available videos than this.", low=1)
+    min_samples_per_gloss: int = setting(1, "WLASL: leave out glosses with fewer available videos than this.", low=1, rare=True)
     poses: list[str] = setting([], "Folders of .pose files, named by --pattern or laid out as gloss/clip.pose.")
     pattern: str = setting(
         "{group}__{gloss}__{clip}", "How .pose file names are parsed, with the fields {gloss} {group} {signer} {clip}."
@@ -58,27 +58,33 @@ class SyntheticSettings:
     clips: int = setting(8, "Clips per sign; the signers take turns.", low=0, high=100_000)
     sentences: int = setting(0, "Number of sentences; the signers take turns.", low=0, high=10_000_000)
     signers: int = setting(4, "Number of signers.", low=1, high=10_000)
-    first_signer: int = setting(0, "Number of the first signer; signers with other numbers are other people.", low=0)
+    first_signer: int = setting(0, "Number of the first signer; signers with other numbers are other people.", low=0, rare=True)
     video: bool = setting(False, "Render videos and track them with MediaPipe; otherwise landmarks are generated directly.")
-    noise: bool = setting(True, "Add the errors of a detector, jitter and lost hands, to the landmarks; off keeps them exact.")
-    synthetic_fps: float = setting(25.0, "Frames per second of synthetic clips.", low=5, high=120)
-    synthetic_seed: int = setting(0, "Seed of the signers, performances and sentences.", low=0)
+    noise: bool = setting(
+        True, "Add the errors of a detector, jitter and lost hands, to the landmarks; off keeps them exact.", rare=True
+    )
+    synthetic_fps: float = setting(25.0, "Frames per second of synthetic clips.", low=5, high=120, rare=True)
+    synthetic_seed: int = setting(0, "Seed of the signers, performances and sentences.", low=0, rare=True)
 
 
 @dataclass(frozen=True)
 class LandmarkSettings:
     """Landmark extraction with MediaPipe Holistic. Changing a setting that affects the landmarks runs MediaPipe again."""
 
-    complexity: int = setting(1, "Model complexity of MediaPipe; 1 is the model that ships with the package.", choices=(1,))
-    detection_confidence: float = setting(0.5, "Minimum confidence of a detection, 0-1.", low=0, high=1)
-    tracking_confidence: float = setting(0.5, "Minimum confidence to continue tracking, 0-1.", low=0, high=1)
-    max_side: int = setting(1280, "Larger frames are first scaled down to this many pixels on the longer side.", low=64)
-    max_minutes: float = setting(30.0, "Maximum length of a clip, minutes; longer clips are rejected.", low=0)
+    complexity: int = setting(
+        1, "Model complexity of MediaPipe; 1 is the model that ships with the package.", choices=(1,), rare=True
+    )
+    detection_confidence: float = setting(0.5, "Minimum confidence of a detection, 0-1.", low=0, high=1, rare=True)
+    tracking_confidence: float = setting(0.5, "Minimum confidence to continue tracking, 0-1.", low=0, high=1, rare=True)
+    max_side: int = setting(
+        1280, "Larger frames are first scaled down to this many pixels on the longer side.", low=64, rare=True
+    )
+    max_minutes: float = setting(30.0, "Maximum length of a clip, minutes; longer clips are rejected.", low=0, rare=True)
     workers: int = setting(0, "Number of worker processes; 0 uses one per core.", low=0)
     time_limit: float = setting(
-        60.0, "Time limit per clip, minutes; a clip that exceeds it is retried once, then fails. 0: no limit.", low=0
+        60.0, "Time limit per clip, minutes; a clip that exceeds it is retried once, then fails. 0: no limit.", low=0, rare=True
     )
-    face_mesh: bool = setting(True, "Store the points of the face; without them, no model can use facial signals.")
+    face_mesh: bool = setting(True, "Store the points of the face; without them, no model can use facial signals.", rare=True)
     anonymise: bool = setting(
         False,
         "Store only the points that the features need, and no pictures; signers can still be distinguished by these points.",
@@ -103,11 +109,11 @@ class SplitSettings:
     )
     test_groups: list[str] = setting([], "Groups (sources, signers) to hold out as the test split.")
     validation_groups: list[str] = setting([], "Groups to hold out as the validation split.")
-    split_seed: int = setting(0, "Seed of the split, if it is drawn.")
+    split_seed: int = setting(0, "Seed of the split, if it is drawn.", rare=True)
     drop_duplicates: bool = setting(
         False, "Leave out training clips with a copy in validation or test, and validation clips with a copy in test."
     )
-    allow_duplicates: bool = setting(False, "Continue even if a clip, or a copy of it, is in two splits.")
+    allow_duplicates: bool = setting(False, "Continue even if a clip, or a copy of it, is in two splits.", rare=True)
 
 
 @dataclass(frozen=True)
@@ -121,9 +127,11 @@ class FeatureSettings:
         "shoulders in any case.",
         choices=("hands+face+body", "hands+face", "hands+body", "face+body", "hands", "face", "body"),
     )
-    fps: float = setting(25.0, "Frames per second to which every clip is resampled.", low=5, high=120)
+    fps: float = setting(25.0, "Frames per second to which every clip is resampled.", low=5, high=120, rare=True)
     depth: bool = setting(
-        False, "Also correct the signer's rotation in depth (yaw); off corrects rotation in the image plane only (roll)."
+        False,
+        "Also correct the signer's rotation in depth (yaw); off corrects rotation in the image plane only (roll).",
+        rare=True,
     )
     causal_features: bool = setting(
         False,

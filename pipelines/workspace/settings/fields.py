@@ -14,13 +14,15 @@ def setting(
     high: float | None = None,
     flag: str = "",
     single: bool = False,
+    rare: bool = False,
 ):
     """A dataclass field of a setting.
 
     help: its meaning, unit and effect in one line. choices, low, high: the values that it may take. flag: the name of its
-    command-line option, if it is not the field's name. single: a list that may also be given as one string.
+    command-line option, if it is not the field's name. single: a list that may also be given as one string. rare: few users
+    change it, so `--help` shows it last.
     """
-    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag, "single": single}
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag, "single": single, "rare": rare}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)

@@ -20,7 +20,7 @@ class EncoderSettings:
     )
     causal: bool = setting(False, "Use no later frames in conv-attention, for streaming.")
     hidden: int = setting(
-        0, "Number of hidden units (LSTM: per direction) or channels; 0 chooses by vocabulary size.", low=0, high=4096
+        0, "Number of hidden units (LSTM: per direction) or channels; 0 chooses by vocabulary size.", low=0, high=4096, rare=True
     )
     layers: int = setting(
         0,
@@ -28,6 +28,7 @@ class EncoderSettings:
         "chooses by vocabulary size.",
         low=0,
         high=8,
+        rare=True,
     )
 
 
@@ -44,28 +45,33 @@ class PhonologySettings:
 class AugmentationSettings:
     """Data augmentation in training; each section has its own defaults."""
 
-    mirror: float = setting(0.5, "Share of clips that are mirrored, 0-1.", low=0, high=1)
-    speed: float = setting(0.25, "Clips are slowed down or sped up by up to this share.", low=0, high=0.9)
-    noise: float = setting(0.1, "Noise added to the standardised features, standard deviations.", low=0)
+    mirror: float = setting(0.5, "Share of clips that are mirrored, 0-1.", low=0, high=1, rare=True)
+    speed: float = setting(0.25, "Clips are slowed down or sped up by up to this share.", low=0, high=0.9, rare=True)
+    noise: float = setting(0.1, "Noise added to the standardised features, standard deviations.", low=0, rare=True)
     time_mask: float = setting(
-        0.2, "Maximum length of a masked interval, as a share of the clip; two intervals per clip.", low=0, high=1
+        0.2, "Maximum length of a masked interval, as a share of the clip; two intervals per clip.", low=0, high=1, rare=True
     )
     frame_mask: float = setting(
-        0.0, "Up to this share of individual frames is masked, 0-1, as detectors lose frames.", low=0, high=1
+        0.0, "Up to this share of individual frames is masked, 0-1, as detectors lose frames.", low=0, high=1, rare=True
     )
     part_mask: float = setting(
         0.0,
         "Share of clips in which a hand, the face or the body is masked for a while, 0-1, so that no part is indispensable.",
         low=0,
         high=1,
+        rare=True,
     )
     crop: float = setting(
-        0.0, "Up to this share of a clip is cropped from its ends, as recordings start anywhere.", low=0, high=0.9
+        0.0, "Up to this share of a clip is cropped from its ends, as recordings start anywhere.", low=0, high=0.9, rare=True
     )
-    rotate: float = setting(0.0, "Clips are rotated by up to this many degrees, as cameras and signers tilt.", low=0, high=90)
-    scale: float = setting(0.0, "Clips are scaled up or down by up to this share, as body sizes differ.", low=0, high=0.9)
+    rotate: float = setting(
+        0.0, "Clips are rotated by up to this many degrees, as cameras and signers tilt.", low=0, high=90, rare=True
+    )
+    scale: float = setting(
+        0.0, "Clips are scaled up or down by up to this share, as body sizes differ.", low=0, high=0.9, rare=True
+    )
     shift: float = setting(
-        0.0, "Clips are shifted by up to this many shoulder widths, as shoulder positions differ.", low=0, high=2
+        0.0, "Clips are shifted by up to this many shoulder widths, as shoulder positions differ.", low=0, high=2, rare=True
     )
 
     @property
@@ -83,13 +89,15 @@ class PretrainSettings(AugmentationSettings):
     epochs: int = setting(40, "Number of passes over the clips.", low=1)
     batch_size: int = setting(32, "Clips per batch; each is compared with all others of its batch.", low=2)
     learning_rate: float = setting(1e-3, "Peak learning rate; linear warm-up, then cosine decay.", low=0)
-    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
-    clip_gradient: float = setting(1.0, "Maximum norm of the gradient.", low=0)
-    dropout: float = setting(0.1, "Dropout before and after the encoder's body, 0-1.", low=0, high=0.95)
-    phonology: float = setting(1.0, "Weight of the phonological losses: prototypes of masked frames, and labels.", low=0)
+    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0, rare=True)
+    clip_gradient: float = setting(1.0, "Maximum norm of the gradient.", low=0, rare=True)
+    dropout: float = setting(0.1, "Dropout before and after the encoder's body, 0-1.", low=0, high=0.95, rare=True)
+    phonology: float = setting(
+        1.0, "Weight of the phonological losses: prototypes of masked frames, and labels.", low=0, rare=True
+    )
     seed: int = setting(0, "Seed of the weights, the order of clips and the views.", low=0)
     device: str = setting("auto", "Device to train on.", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(0, THREADS_HELP, low=0)
+    threads: int = setting(0, THREADS_HELP, low=0, rare=True)
     speed: float = redefault(AugmentationSettings, "speed", 0.2)
     noise: float = redefault(AugmentationSettings, "noise", 0.05)
     part_mask: float = redefault(AugmentationSettings, "part_mask", 0.3)
@@ -116,19 +124,20 @@ class TrainSettings(AugmentationSettings):
         high=32,
     )
     dropout: float = setting(
-        0.4, "Dropout before and after the encoder's body, 0-1 (half of it inside conv-attention).", low=0, high=0.95
+        0.4, "Dropout before and after the encoder's body, 0-1 (half of it inside conv-attention).", low=0, high=0.95, rare=True
     )
     late_dropout: float = setting(
         0.0,
         "Share of channels dropped before the head in the later epochs, 0-1; forces the model to use several cues for a sign.",
         low=0,
         high=0.95,
+        rare=True,
     )
     late_from: float = setting(
-        0.15, "Share of the epochs after which late dropout and adversarial weights begin, 0-1.", low=0, high=1
+        0.15, "Share of the epochs after which late dropout and adversarial weights begin, 0-1.", low=0, high=1, rare=True
     )
     drop_path: float = setting(
-        0.0, "Share of clips that skip an encoder block, 0-1: an ensemble of shallower networks.", low=0, high=0.9
+        0.0, "Share of clips that skip an encoder block, 0-1: an ensemble of shallower networks.", low=0, high=0.9, rare=True
     )
     adversarial: float = setting(
         0.0,
@@ -136,47 +145,66 @@ class TrainSettings(AugmentationSettings):
         "takes twice as long.",
         low=0,
         high=1,
+        rare=True,
     )
     average: float = setting(
-        0.0, "Average the weights over this last share of the epochs, 0-1, instead of keeping the best epoch.", low=0, high=1
+        0.0,
+        "Average the weights over this last share of the epochs, 0-1, instead of keeping the best epoch.",
+        low=0,
+        high=1,
+        rare=True,
     )
     epochs: int = setting(60, "Number of passes over the training clips.", low=1)
     batch_size: int = setting(16, "Clips per batch.", low=1)
     accumulate: int = setting(
-        1, "Batches whose gradients are summed for each step, processed one after another or distributed over the devices.", low=1
+        1,
+        "Batches whose gradients are summed for each step, processed one after another or distributed over the devices.",
+        low=1,
+        rare=True,
     )
     learning_rate: float = setting(4e-3, "Peak learning rate; linear warm-up, then cosine decay.", low=0)
-    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
-    label_smoothing: float = setting(0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1)
+    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0, rare=True)
+    label_smoothing: float = setting(
+        0.1, "Weight of the cross-entropy against the uniform distribution.", low=0, high=1, rare=True
+    )
     discriminative: float = setting(
-        0.5, "Share of the loss that ranks the correct gloss of single-sign clips against all others, 0-1.", low=0, high=1
+        0.5,
+        "Share of the loss that ranks the correct gloss of single-sign clips against all others, 0-1.",
+        low=0,
+        high=1,
+        rare=True,
     )
     label_prior: float = setting(
         0.3,
         "Exponent of the label priors that scores are divided by: prevents blank collapse and lets losses be negative. 0: off.",
         low=0,
         high=1,
+        rare=True,
     )
-    phonology: float = setting(0.3, "Loss weight of phonological classes, for clips that have them (level 2, ASL-LEX).", low=0)
-    boundaries: float = setting(0.3, "Loss weight of sign boundaries, for clips that have them (level 1).", low=0)
+    phonology: float = setting(
+        0.3, "Loss weight of phonological classes, for clips that have them (level 2, ASL-LEX).", low=0, rare=True
+    )
+    boundaries: float = setting(0.3, "Loss weight of sign boundaries, for clips that have them (level 1).", low=0, rare=True)
     frames: float = setting(
         0.0,
         "Loss weight of per-frame gloss classification beside CTC, for clips whose signs are marked in time (level 1).",
         low=0,
+        rare=True,
     )
-    clip_gradient: float = setting(1.0, "Maximum norm of the gradient.", low=0)
+    clip_gradient: float = setting(1.0, "Maximum norm of the gradient.", low=0, rare=True)
     patience: int = setting(20, "Stop after this many epochs without a better validation score; 0 never stops early.", low=0)
     min_clips: int = setting(1, "Minimum training clips per gloss; glosses with fewer are left out of the vocabulary.", low=1)
     seed: int = setting(0, "Seed of the weights, the order of clips and the augmentation.", low=0)
     device: str = setting("auto", "Device to train on.", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(0, THREADS_HELP, low=0)
+    threads: int = setting(0, THREADS_HELP, low=0, rare=True)
     devices: int = setting(
         1,
         "Processes per machine that train together, each with a batch of its own per step; with CUDA, each on its own GPU.",
         low=1,
         high=1024,
+        rare=True,
     )
-    nodes: int = setting(1, "Machines that train together; start the same command on each.", low=1, high=4096)
+    nodes: int = setting(1, "Machines that train together; start the same command on each.", low=1, high=4096, rare=True)
 
 
 @dataclass(frozen=True)
@@ -192,41 +220,45 @@ class Stage3Settings(AugmentationSettings):
     epochs: int = setting(10, "Number of passes over the training clips.", low=1)
     batch_size: int = setting(16, "Clips per batch.", low=1)
     learning_rate: float = setting(1e-3, "Peak learning rate; linear warm-up, then cosine decay.", low=0)
-    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0)
-    clip_gradient: float = setting(1.0, "Maximum norm of the gradient.", low=0)
+    weight_decay: float = setting(1e-2, "Decoupled weight decay (AdamW).", low=0, rare=True)
+    clip_gradient: float = setting(1.0, "Maximum norm of the gradient.", low=0, rare=True)
     average: float = setting(
-        0.99, "Decay of the moving average of the weights, which is the model that is kept, 0-1.", low=0, high=0.9999
+        0.99, "Decay of the moving average of the weights, which is the model that is kept, 0-1.", low=0, high=0.9999, rare=True
     )
-    dropout: float = setting(0.4, "Dropout before and after the encoder's body, 0-1.", low=0, high=0.95)
+    dropout: float = setting(0.4, "Dropout before and after the encoder's body, 0-1.", low=0, high=0.95, rare=True)
     n_best: int = setting(8, "Maximum number of competing gloss sequences per clip.", low=1, high=1000)
-    lattice_beam: float = setting(12.0, "How much worse than the best a competitor may be, nats.", low=0.1, high=1000)
-    margin: float = setting(1.0, "Boost of a competitor's score per word error, nats (boosted MMI).", low=0, high=100)
-    sharpness: float = setting(0.5, "Exponent of the hypotheses' probabilities.", low=0.01, high=10)
+    lattice_beam: float = setting(12.0, "How much worse than the best a competitor may be, nats.", low=0.1, high=1000, rare=True)
+    margin: float = setting(1.0, "Boost of a competitor's score per word error, nats (boosted MMI).", low=0, high=100, rare=True)
+    sharpness: float = setting(0.5, "Exponent of the hypotheses' probabilities.", low=0.01, high=10, rare=True)
     ctc: float = setting(
-        0.1, "Weight of the CTC loss of stage 2, which is added so that earlier training is not forgotten.", low=0
+        0.1, "Weight of the CTC loss of stage 2, which is added so that earlier training is not forgotten.", low=0, rare=True
     )
-    segmentation: float = setting(0.3, "Loss weight of sign boundaries, for clips that have them (level 1).", low=0)
-    phonology: float = setting(0.3, "Loss weight of phonological classes, for clips that have them (level 2).", low=0)
-    locus: float = setting(0.3, "Loss weight of the choice among bound loci, for points that are marked in time.", low=0)
+    segmentation: float = setting(0.3, "Loss weight of sign boundaries, for clips that have them (level 1).", low=0, rare=True)
+    phonology: float = setting(0.3, "Loss weight of phonological classes, for clips that have them (level 2).", low=0, rare=True)
+    locus: float = setting(
+        0.3, "Loss weight of the choice among bound loci, for points that are marked in time.", low=0, rare=True
+    )
     fusion: float = setting(
-        0.3, "Loss weight of the gate that distinguishes fused from plain signs, where they are marked.", low=0
+        0.3, "Loss weight of the gate that distinguishes fused from plain signs, where they are marked.", low=0, rare=True
     )
     fusion_temperature: float = setting(
         4.0,
         "Initial temperature of the gate's scores; it falls to 1 during training, since the gate has to learn first.",
         low=1,
         high=100,
+        rare=True,
     )
     balance: float = setting(
         0.5,
         "GradNorm's alpha: how strongly losses that lag behind are favoured; -1 keeps the weights as they are.",
         low=-1,
         high=10,
+        rare=True,
     )
-    workers: int = setting(0, "Processes that search for competitors; 0 uses one per core.", low=0, high=1024)
+    workers: int = setting(0, "Processes that search for competitors; 0 uses one per core.", low=0, high=1024, rare=True)
     seed: int = setting(0, "Seed of the order of clips, dropout and augmentation.", low=0)
     device: str = setting("auto", "Device to train on.", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(0, THREADS_HELP, low=0)
+    threads: int = setting(0, THREADS_HELP, low=0, rare=True)
     noise: float = redefault(AugmentationSettings, "noise", 0.2)
     frame_mask: float = redefault(AugmentationSettings, "frame_mask", 0.2)
     part_mask: float = redefault(AugmentationSettings, "part_mask", 0.2)
