@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from asl.cli import completion
+from asl.cli.environment import warn_of_unknown_variables
 from asl.cli.terminal import TerminalProgress
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.fields import default_of, option_name, section_fields
@@ -118,6 +119,7 @@ def command(
         @functools.wraps(function)
         def run(**values: Any):
             values.pop("verbose")
+            warn_of_unknown_variables()
             _refuse_empty(values, without_default)
             flags = {name: _flag_value(values.pop(name)) for name in settings}
             shared_values = {name: values.pop(name) for name in shared if name in values}

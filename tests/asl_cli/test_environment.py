@@ -1,0 +1,23 @@
+"""Misspelt environment variables."""
+
+
+def test_unknown_variables_are_named_once_a_call(asl, tmp_path):
+    asl("init", tmp_path, check=0)
+    done = asl("status", cwd=tmp_path, env={"ASL_TRAIN_EPOCS": "3", "ASL_ZZZ": "1"}, check=0)
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert warnings == [
+        "warning: the environment variable ASL_TRAIN_EPOCS is unknown and has no effect; did you mean ASL_TRAIN_EPOCHS?",
+        "warning: the environment variable ASL_ZZZ is unknown and has no effect; asl status --settings lists the settings",
+    ]
+    assert "warning" not in done.stdout
+
+
+def test_known_variables_are_not(asl, tmp_path):
+    asl("init", tmp_path, check=0)
+    known = {"ASL_TRAIN_EPOCHS": "3", "ASL_WORKSPACE": str(tmp_path), "ASL_TEST_DATA": "/nowhere"}
+    assert "warning" not in asl("status", cwd=tmp_path, env=known, check=0).stderr
+
+
+def test_only_the_first_process_of_a_distributed_training_warns(asl, tmp_path):
+    asl("init", tmp_path, check=0)
+    assert "ASL_ZZZ" not in asl("status", cwd=tmp_path, env={"ASL_ZZZ": "1", "LOCAL_RANK": "1"}, check=0).stderr
