@@ -37,8 +37,8 @@ UNNAMED = Path("clip")
 def load(model: str | Path | None = None, workspace: str | Path | None = None) -> "Recogniser":
     """A recogniser, ready to translate.
 
-    model: a bundle or model folder, or the name of one in the workspace. Default: the newest model of the workspace, else the
-    bundle that `asl` ships. workspace: its folder; its settings apply.
+    model: a bundle or model folder, the name of one in the workspace, or "shipped". Default: the default of the workspace, else
+    its newest model, else the bundle that comes with `asl`. workspace: its folder; its settings apply.
 
     Raises BadInput if there is no such model or workspace, or it is damaged.
     """

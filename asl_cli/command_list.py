@@ -14,6 +14,7 @@ SUMMARIES = {
     "demo": "Run the whole pipeline once on synthetic signers: train, render, track, read.",
     "init": "Create a workspace: a folder with a commented asl.toml.",
     "status": "Show the state of every stage (done, stale and why, or missing) and what to run next.",
+    "models": "List the models with their glosses, dates and scores, and choose the default.",
     "extract": "Extract landmarks from videos, .pose files, arrays or synthetic signers, and split the clips.",
     "pretrain": "Pre-train an encoder and codebooks on the workspace's clips, without glosses (stage 1).",
     "train-ctc": "Train a recogniser on the workspace's clips with CTC.",

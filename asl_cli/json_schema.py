@@ -5,11 +5,11 @@
 
 from typing import Annotated, Any, TypedDict
 
-from asl.cli.json_fields import CommandOutput, Figures, StageOutput
+from asl.cli.json_fields import CommandOutput, Figures, IntervalJson, StageOutput
 from asl.cli.json_studies import AblateOutput, EvaluateOutput, ScaleOutput
 
 
-# init, status, demo --------------------------------------------------------------------------------------------------
+# init, status, models, demo ------------------------------------------------------------------------------------------------
 class InitOutput(CommandOutput):
     """`asl init`"""
 
@@ -47,6 +47,41 @@ class SettingsOutput(CommandOutput):
     """`asl status --settings`"""
 
     settings: Annotated[list[SettingState], "Every setting."]
+
+
+class ScoreJson(TypedDict):
+    """The scores of a model on a split, from `asl evaluate`."""
+
+    split: Annotated[str, "`train`, `validation` or `test`."]
+    decoder: Annotated[str, "The decoder of `read_exactly`."]
+    finished: Annotated[str, "When it was evaluated (ISO 8601)."]
+    signs: Annotated[int, "Clips of one sign."]
+    sentences: Annotated[int, "Clips of sentences."]
+    synthetic: Annotated[int, "How many of these clips are synthetic; such scores are no accuracy on ASL."]
+    figures: Annotated[
+        dict[str, IntervalJson], "Shares: `top_1`, `top_5`, `read_exactly`, `wer_greedy`, …, as far as they apply."
+    ]
+
+
+class ModelJson(TypedDict):
+    """A model that can be chosen."""
+
+    name: Annotated[str, "What `--model` and `--use` call it; `shipped` is the one that comes with asl."]
+    kind: Annotated[str, "`pretrain`, `train-ctc`, `train-stage3`, `bundle`, `shipped` or `damaged`."]
+    folder: Annotated[str, "Its folder."]
+    date: Annotated[str, "When it was made (ISO 8601); empty if unknown."]
+    glosses: Annotated[int, "How many glosses it knows."]
+    synthetic: Annotated[bool, "Whether it was trained on synthetic signing only."]
+    is_default: Annotated[bool, "Whether commands use it unless another one is named."]
+    accuracy: Annotated[list[str], "What its card says of clips that were not used in training."]
+    scores: Annotated[list[ScoreJson], "One entry for each split on which it was evaluated in this workspace."]
+
+
+class ModelsOutput(CommandOutput):
+    """`asl models`"""
+
+    default: Annotated[str | None, "The model that commands use unless another one is named; null if it no longer exists."]
+    models: Annotated[list[ModelJson], "Every model of the workspace, and the one that comes with asl."]
 
 
 class DemoClipJson(TypedDict):
@@ -203,6 +238,7 @@ OUTPUTS: dict[str, tuple[type, ...]] = {
     "demo": (DemoOutput,),
     "init": (InitOutput,),
     "status": (StatusOutput, SettingsOutput),
+    "models": (ModelsOutput,),
     "extract": (ExtractOutput,),
     "pretrain": (PretrainOutput,),
     "train-ctc": (TrainCtcOutput,),

@@ -28,6 +28,13 @@ def optional_workspace(call: Call):
         return None
 
 
+def warn_of_other_default(workspace, trained: str, progress) -> None:
+    """Warns if commands do not use the model that was just trained, because the workspace has another default."""
+    default = workspace.settings("model").default
+    if default and default != trained:
+        progress.warn(f"the default of this workspace is still {default}; to change it: asl models --use {trained}")
+
+
 def describe_model(model, progress) -> None:
     """Prints what a user must know about the model to judge its output; of the one that comes with asl, once on a machine."""
     from asl.pipelines.recogniser.bundle import default_bundle

@@ -30,6 +30,7 @@ PANELS = {
     "train": "Training",
     "graph": "Cascade",
     "stage3": "Stage 3",
+    "model": "Model",
     "decode": "Decoding",
     "export": "Export",
 }

@@ -26,7 +26,11 @@ def evaluate(
     split: Annotated[SplitName, typer.Option("--split", help="Split to evaluate on.")] = SplitName.test,
     model: Annotated[
         str | None,
-        typer.Option("--model", autocompletion=models, help="Model: a name in models/, or a folder. Default: the newest."),
+        typer.Option(
+            "--model",
+            autocompletion=models,
+            help="Model: a name in models/ or bundles/, a folder, or shipped. Default: the one that asl models marks.",
+        ),
     ] = None,
     graph: Annotated[
         str | None,

@@ -17,7 +17,9 @@ def export(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", autocompletion=trained_models, help="Model: a name in models/, or a folder. Default: the newest."
+            "--model",
+            autocompletion=trained_models,
+            help="Model: a name in models/, or a folder. Default: the one that asl models marks.",
         ),
     ] = None,
     graph: Annotated[

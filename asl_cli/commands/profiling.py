@@ -36,7 +36,9 @@ def profile(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", autocompletion=models, help="Model: a name in models/ or bundles/, or a folder. Default: the newest."
+            "--model",
+            autocompletion=models,
+            help="Model: a name in models/ or bundles/, a folder, or shipped. Default: the one that asl models marks.",
         ),
     ] = None,
     graph: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import trained_models
+from asl.cli.model_choice import warn_of_other_default
 from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs
 
@@ -52,4 +53,5 @@ def train_ctc(
     print_pairs({key: value for key, value in result.metrics.items() if value is not None})
     if result.decision.run:
         progress.say(f"model: {result.folder}; report: {result.report}")
+        warn_of_other_default(workspace, result.metrics.get("model", ""), progress)
         progress.say("next: asl evaluate, or asl translate VIDEO")

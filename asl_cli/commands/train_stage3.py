@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import graphs, trained_models
+from asl.cli.model_choice import warn_of_other_default
 from asl.cli.options import Call, command, name_option
 from asl.cli.terminal import command_line, print_json, print_pairs, print_table
 
@@ -88,4 +89,5 @@ def _show(call: Call, result, progress) -> None:
         progress.say(f"model: {result.folder}")
         progress.say(f"graph: {result.graph}")
         progress.say(f"report: {result.report}")
+        warn_of_other_default(call.find_workspace(), result.metrics.get("model", ""), progress)
         progress.say("next: asl evaluate --decoder cascade")

@@ -66,7 +66,9 @@ def translate(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", autocompletion=models, help="Model: a name in models/, or a folder. Default: the newest in the workspace."
+            "--model",
+            autocompletion=models,
+            help="Model: a name in models/ or bundles/, a folder, or shipped. Default: the one that asl models marks.",
         ),
     ] = None,
     graph: Annotated[

@@ -19,7 +19,7 @@ from asl.pipelines.deployment.bundle_writer import write_bundle
 from asl.pipelines.deployment.pruned_model import prune_model
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.bundle import is_bundle
-from asl.pipelines.recogniser.model import find_model, stage_of
+from asl.pipelines.recogniser.model import SHIPPED, chosen_model, find_model, stage_of
 from asl.pipelines.recogniser.torch_model import TrainedModel, load_model
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import UNFINISHED_FOLDER, file_hash
@@ -48,13 +48,13 @@ def run_export(
     name: str | None = None, output: Path | None = None, licence: str = "", accuracy: Sequence[str] = (), force: bool = False,
     dry_run: bool = False,
 ) -> ExportResult:  # fmt: skip
-    """Writes bundles/<name>, or `output`. model: default the newest. graph: default the newest, if it was built for that model.
+    """Writes bundles/<name>, or `output`. model: default that of the workspace. graph: default the newest, if it fits.
 
     licence, accuracy: for the card. Raises AslError if the bundle deviates from the model; nothing is written then.
     """
     settings = workspace.settings("export", flags)
     with workspace.locked("asl export"):
-        trained = load_model(find_model(workspace, model))
+        trained = load_model(_model_folder(workspace, model))
         cascade = _graph_of(workspace, trained, graph)
         folder = output or workspace.bundles / (name or _name(trained, settings))
         options = {"licence": licence, "accuracy": list(accuracy), "to": _recorded_path(workspace, folder)}
@@ -97,6 +97,14 @@ def run_export(
 
 def _inside(workspace: Workspace, path: Path) -> bool:
     return path.resolve().is_relative_to(workspace.folder.resolve())
+
+
+def _model_folder(workspace: Workspace, given: str | None) -> Path:
+    """The model to export. Raises BadInput if the one that was chosen is a bundle."""
+    name = chosen_model(workspace, given)
+    if name == SHIPPED or is_bundle(workspace.bundles / name):
+        raise BadInput(f"{name} is a bundle already", "name a model to export: asl export --model NAME")
+    return find_model(workspace, name)
 
 
 def _recorded_path(workspace: Workspace, path: Path) -> str:

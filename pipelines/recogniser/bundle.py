@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.recogniser.model import CARD as MODEL_CARD
-from asl.pipelines.recogniser.model import SHIPPED, Model, Output, find_model, nothing_made
+from asl.pipelines.recogniser.model import SHIPPED, Model, Output, chosen_model, find_model, nothing_made
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash
 from asl.pipelines.workspace.folder import Workspace
@@ -161,11 +161,17 @@ def default_bundle() -> Path:
         return folder
 
 
+def model_name(folder: Path) -> str:
+    """The name by which a model or bundle is chosen."""
+    return SHIPPED if folder == default_bundle() else folder.name
+
+
 def find_model_or_bundle(workspace: Workspace | None, given: str | None) -> Path:
-    """Folder of a model or bundle: the given one, else the newest model of the workspace, else the shipped bundle.
+    """Folder of a model or bundle: the given one, else the default or newest model of the workspace, else the shipped bundle.
 
     given: a path, a name below models/ or bundles/, or SHIPPED. Raises BadInput if it does not exist.
     """
+    given = chosen_model(workspace, given)
     if given == SHIPPED:
         return default_bundle()
     if given and is_bundle(Path(given)):

@@ -1,6 +1,6 @@
 """The interface of every model, and where models are stored. Nothing here needs torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +122,12 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def stage_of(folder: Path) -> str:
     """The stage that made a model, by its card: its code version is part of what is computed with the model."""
-    stage = read_card(folder).get("stage")
+    return stage_of_card(read_card(folder))
+
+
+def stage_of_card(card: Mapping[str, Any]) -> str:
+    """The stage that made the model or bundle with this card."""
+    stage = card.get("stage")
     return stage if stage in VERSIONS else "train-ctc"
 
 
@@ -143,6 +148,11 @@ def find_model(workspace: Workspace | None, given: str | None, stages: Sequence[
     if not newest:
         raise StageMissing("no model has been trained in this workspace yet", "asl train-ctc")
     return workspace.inside(f"models/{newest}")
+
+
+def chosen_model(workspace: Workspace | None, given: str | None) -> str:
+    """The model given, else the default of the workspace; empty if the newest one is to be used."""
+    return given or (workspace.settings("model").default if workspace else "")
 
 
 def find_made_folder(parent: Path | None, given: str, card: str, kind: str, hint: str) -> Path:

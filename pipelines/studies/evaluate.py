@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from asl.pipelines.cascade.graph_folder import CARD
 from asl.pipelines.corpus.aliases import Aliases, read_aliases
 from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.recogniser.model import WEIGHTS, find_model, stage_of
-from asl.pipelines.recogniser.torch_model import load_model
+from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle, model_name
+from asl.pipelines.recogniser.model import chosen_model, find_model, stage_of_card
+from asl.pipelines.recogniser.scores import keep_score, weights_of
 from asl.pipelines.studies.evaluation import measure
 from asl.pipelines.studies.evaluation_report import headline
 from asl.pipelines.translation.reader import Reader, reader_for
@@ -55,11 +57,8 @@ def run_evaluate(
     table = read_aliases(_aliases_file(workspace) if aliases is None else aliases)
     with workspace.locked("asl evaluate"):
         clips = read_clips(workspace.clips_file)
-        folder = find_model(workspace, model)
-        if not (folder / WEIGHTS).is_file():
-            raise StageMissing(f"the model in {folder} no longer exists", "asl train-ctc")
-        loaded = load_model(folder)
-        reader = reader_for(workspace, loaded, decode, graph)
+        folder = _model_folder(workspace, model)
+        reader = reader_for(workspace, load_model_or_bundle(folder), decode, graph)
         plan = _plan(workspace, folder, split, reader, table)
         page = workspace.reports / f"evaluate-{split}.html"
         decision = workspace.decide(plan, force=force)
@@ -70,7 +69,7 @@ def run_evaluate(
         started = datetime.now().astimezone()
         results = measure(workspace, reader, clips, split, progress, table)
         results |= {
-            "model": folder.name,
+            "model": model_name(folder),
             "split": split,
             "split_by": workspace.state("extract").get("metrics", {}).get("split_by", "?"),
         }
@@ -80,6 +79,7 @@ def run_evaluate(
         write_report(page, workspace, clips, results)
         outputs = {workspace.relative(file): file_hash(file) for file in (page, page.with_suffix(".json"))}
         workspace.record(plan, started, outputs, headline(results))
+        keep_score(workspace, folder, decode.decoder, started.isoformat(timespec="seconds"), results)
         return Evaluation(decision, results, str(page))
 
 
@@ -88,9 +88,18 @@ def _aliases_file(workspace: Workspace) -> str:
     return workspace.settings("sources").aliases or (str(workspace.aliases) if workspace.aliases.is_file() else "")
 
 
-def _plan(workspace: Workspace, folder, split: str, reader: Reader, aliases: Aliases) -> Plan:
-    inputs = {"clips": file_hash(workspace.clips_file), "model": file_hash(folder / WEIGHTS)}
+def _model_folder(workspace: Workspace, given: str | None) -> Path:
+    """The model or bundle to evaluate. Raises StageMissing if the workspace has none and none is named."""
+    name = chosen_model(workspace, given)
+    folder = find_model_or_bundle(workspace, name) if name else find_model(workspace, None)
+    if not weights_of(folder):
+        raise StageMissing(f"the model in {folder} no longer exists", "asl train-ctc")
+    return folder
+
+
+def _plan(workspace: Workspace, folder: Path, split: str, reader: Reader, aliases: Aliases) -> Plan:
+    inputs = {"clips": file_hash(workspace.clips_file), "model": weights_of(folder)}
     inputs |= {"aliases": aliases.digest} if aliases.glosses else {}
     inputs |= {"graph": file_hash(reader.graph.folder / CARD)} if reader.graph else {}
-    steps = (STAGE, stage_of(folder), *(["build-fst"] if reader.graph else []))
+    steps = (STAGE, stage_of_card(reader.model.card), *(["build-fst"] if reader.graph else []))
     return Plan(STAGE, {"split": split, **settings_of(reader.settings)}, inputs, steps)

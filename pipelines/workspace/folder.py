@@ -137,6 +137,13 @@ class Workspace:
             raise BadInput(f"asl.toml: [{section}] is not a table", f"write [{section}] on a line of its own")
         return table
 
+    def set_setting(self, section: str, key: str, value: Any) -> None:
+        """Writes a setting to asl.toml, which is read again first because it may have been edited. Comments are kept."""
+        document = _read_toml(self.file, tomlkit.parse)
+        document.setdefault(section, tomlkit.table())[key] = value
+        write_atomically(self.file, tomlkit.dumps(document))
+        self.document = _read_toml(self.file, tomli.loads)
+
     # State -----------------------------------------------------------------------------------------------------------
     def state(self, stage: str) -> dict[str, Any]:
         """The record of a stage's last complete run, or {}."""

@@ -12,7 +12,7 @@ from asl.cli.command_list import SUMMARIES, load_command
 
 HEAVY = ("torch", "mediapipe", "pynini", "kaldi_decoder", "scipy", "matplotlib", "cv2", "av", "numba")
 COMMANDS = {
-    "demo": (), "init": (), "status": (), "extract": ("sources", "synthetic", "landmarks", "split"),
+    "demo": (), "init": (), "status": (), "models": (), "extract": ("sources", "synthetic", "landmarks", "split"),
     "pretrain": ("pretrain", "encoder", "features", "phonology"), "train-ctc": ("train", "encoder", "features", "phonology"),
     "build-fst": ("graph",), "train-stage3": ("stage3",), "evaluate": ("decode",),
     "ablate": ("train", "encoder", "features", "phonology", "decode"),

@@ -33,6 +33,9 @@ def test_the_whole_road(trained, asl, tmp_path):
     assert found["signs"] == 8
     assert found["top_1"]["value"] >= 0.8
     assert (trained / "reports" / "evaluate-test.html").stat().st_size > 10_000
+    (model, _) = result(asl("models", "-w", trained, "--format", "json", check=0))["models"]
+    assert (model["scores"][0]["split"], model["scores"][0]["signs"]) == ("test", found["signs"])
+    assert model["scores"][0]["figures"]["top_1"] == found["top_1"]
     write_pose(tmp_path / "unseen.pose", signing(2, seed=99))
     said = asl("translate", "-w", trained, tmp_path / "unseen.pose", "--isolated", check=0)
     assert "SIGN2" in said.stdout

@@ -1,4 +1,4 @@
-"""Settings of the cascade and the decoders."""
+"""Settings of the cascade, of the choice of a model, and of the decoders."""
 
 from dataclasses import dataclass
 
@@ -80,6 +80,18 @@ class GraphSettings:
     )
     prune: float = setting(0.0, "Prune paths that cost this much more than the best path, nats; 0 keeps all.", low=0, rare=True)
     max_memory: float = setting(8.0, "Maximum memory for building, GB.", low=0.01, rare=True)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The model with which clips are translated; asl models lists them and sets the default."""
+
+    default: str = setting(
+        "",
+        "Model that translate, evaluate, export and profile use: a name in models/ or bundles/, or shipped, the one that comes "
+        "with asl. Empty: the newest.",
+        flag="--model",
+    )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from asl.pipelines.workspace.settings.clips import (
     SyntheticSettings,
 )
 from asl.pipelines.workspace.settings.fields import default_of, nearest_hint, option_name, section_fields
-from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings
+from asl.pipelines.workspace.settings.reading import DecodeSettings, GraphSettings, ModelSettings
 from asl.pipelines.workspace.settings.studies import ClusterSettings, ExportSettings, StudySettings
 from asl.pipelines.workspace.settings.training import (
     EncoderSettings,
@@ -65,6 +65,7 @@ SECTIONS: dict[str, type] = {
     "train": TrainSettings,
     "graph": GraphSettings,
     "stage3": Stage3Settings,
+    "model": ModelSettings,
     "decode": DecodeSettings,
     "export": ExportSettings,
 }
