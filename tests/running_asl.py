@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from asl.cli.main import main
 
 
-def run_asl(*words, cwd=None, env=None, check=None) -> subprocess.CompletedProcess:
+def run_asl(*words, cwd=None, env=None, stdin: bytes = b"", check=None) -> subprocess.CompletedProcess:
     """`asl` with these words, in this process: a start of Python and its libraries less for every command that is tested."""
     out, err = _Text(), _Text()
-    with _as_if_started(words, cwd, env), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with _as_if_started(words, cwd, env, stdin), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main()
             code = 0
@@ -50,13 +50,13 @@ class _Text(io.TextIOWrapper):
 
 
 @contextlib.contextmanager
-def _as_if_started(words, cwd, env) -> Iterator[None]:
-    """Arguments, folder, environment, handlers and threads of a fresh process, and everything as it was afterwards."""
+def _as_if_started(words, cwd, env, input: bytes) -> Iterator[None]:
+    """Arguments, standard input, folder, environment, handlers and threads of a fresh process; then everything as it was."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     before, folder, arguments, stdin = dict(os.environ), os.getcwd(), sys.argv, sys.stdin
     threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     try:
-        sys.argv, sys.stdin = ["asl", *map(str, words)], io.TextIOWrapper(io.BytesIO())
+        sys.argv, sys.stdin = ["asl", *map(str, words)], io.TextIOWrapper(io.BytesIO(input))
         os.chdir(cwd or folder)
         os.environ.clear()
         os.environ.update(_environment(env))

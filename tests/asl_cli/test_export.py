@@ -203,9 +203,7 @@ def test_what_cannot_be_translated_live(causal, trained, tmp_path):
 
 
 def test_a_stream_that_breaks_off_keeps_what_was_recognised(causal):
-    command = [sys.executable, "-m", "asl", "translate", "--no-pace", "--stream", "-", "--raw", "64x48", "--model"]
-    pictures = bytes(64 * 48 * 3 * 4 + 1000)
-    done = subprocess.run([*command, causal / "bundles" / "causal"], input=pictures, capture_output=True, timeout=120)
-    assert done.returncode == 1
-    assert b"in the middle of frame 5" in done.stderr
-    assert b"frames 4" in done.stderr
+    words = ("translate", "--no-pace", "--stream", "-", "--raw", "64x48", "--model", causal / "bundles" / "causal")
+    done = run_asl(*words, stdin=bytes(64 * 48 * 3 * 4 + 1000), check=1)
+    assert "in the middle of frame 5" in done.stderr
+    assert "frames 4" in done.stderr
