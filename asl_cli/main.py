@@ -37,8 +37,8 @@ def root(
         $ asl demo
         $ asl translate clip.mp4
 
-    [bold]asl translate[/] reads videos with the built-in model. [bold]asl demo[/] runs the whole pipeline on a synthetic
-    signer. To train on your own clips, create a workspace with [bold]asl init[/], then run [bold]asl extract[/],
+    [bold]asl translate[/] reads videos with the model that comes with asl. [bold]asl demo[/] runs the whole pipeline on a
+    synthetic signer. To train on your own clips, create a workspace with [bold]asl init[/], then run [bold]asl extract[/],
     [bold]asl train-ctc[/] and [bold]asl evaluate[/]. [bold]asl status[/] shows what is done and what to run next.
     """
 

@@ -168,8 +168,9 @@ def option_row(name: str, parameter: Any) -> str:
     names = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
     metavar = "" if parameter.is_flag else f" {'NAME' if choices else metavar_of(kind)}"
     default = shown_default(default_of(spec) if spec else parameter.default)
-    meaning = escaped(spec.metadata["help"] if spec else parameter.help)
-    return f"| {names}{metavar} | {default} | {meaning}{choices} |"
+    meaning = spec.metadata["help"] if spec else parameter.help
+    listed = "" if spec is None and all(choice in meaning for choice in re.findall("`(.+?)`", choices)) else choices
+    return f"| {names}{metavar} | {default} | {escaped(meaning)}{listed} |"
 
 
 def setting_of(name: str, parameter: Any) -> Any:

@@ -77,7 +77,7 @@ def ablate(
         float,
         typer.Option(
             "--worth",
-            help="With --modalities: points of error that a modality must save per ms per frame.",
+            help="With --modalities: points of error that a modality must save for each ms that it takes per frame.",
             rich_help_panel=RARE,
             min=0,
         ),

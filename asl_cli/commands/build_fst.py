@@ -49,8 +49,8 @@ def build_fst(
         $ asl build-fst
         $ asl build-fst --text sentences.txt --names names.txt
 
-    The six: units, context, fusion, discourse, lexicon, grammar. Units are learned from the training clips. Weights are tuned on
-    the validation clips. The language model G is estimated from --text and the clips.
+    The six are units, context, fusion, discourse, lexicon and grammar. Units are learned from the training clips. Weights are
+    tuned on the validation clips. The language model G is estimated from --text and the clips.
     """
     workspace = call.find_workspace()
     if draw:

@@ -25,7 +25,7 @@ def demo(
         $ asl demo results --seed 1
 
     It takes about a minute and a half on two cores and needs no recordings. All results are synthetic and say nothing about
-    accuracy on ASL. If it is stopped, the same command on the same folder goes on.
+    accuracy on ASL. If it is stopped, the same command on the same folder continues.
     """
     from asl.pipelines.demo import run_demo
 

@@ -38,7 +38,8 @@ def translate(
         list[Path] | None, typer.Argument(help="Videos, .pose files, or folders of these.", show_default=False)
     ] = None,
     format: Annotated[
-        list[OutputFormat] | None, typer.Option("--format", help="Output format; may be repeated. Default: text.")
+        list[OutputFormat] | None,
+        typer.Option("--format", help="Output format: text, json, tsv, srt, vtt or eaf; may be repeated. Default: text."),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Output file or folder, or - for stdout. Default: stdout.")
@@ -102,7 +103,7 @@ def translate(
         $ asl translate clips --format srt --output captions
 
     Clips that cannot be used are skipped and listed with the reason. --camera, --stream and --live need a bundle (asl export) of
-    a model with a causal encoder, such as the model that is shipped with asl.
+    a model with a causal encoder, such as the model that comes with asl.
     """
     if live or camera is not None or stream is not None:
         from asl.cli.live_translation import translate_live

@@ -109,7 +109,7 @@ class SplitSettings:
     )
     test_groups: list[str] = setting([], "Groups (sources, signers) to hold out as the test split.")
     validation_groups: list[str] = setting([], "Groups to hold out as the validation split.")
-    split_seed: int = setting(0, "Seed of the split, if it is drawn.", rare=True)
+    split_seed: int = setting(0, "Seed of a random split.", rare=True)
     drop_duplicates: bool = setting(
         False, "Leave out training clips with a copy in validation or test, and validation clips with a copy in test."
     )

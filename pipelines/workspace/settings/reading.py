@@ -26,14 +26,14 @@ class GraphSettings:
         "(ASL-LEX or your own).",
     )
     lexicon_signs: int = setting(
-        0, "Use only the first N signs of that lexicon; 0 uses all (100 if they are invented).", low=0, rare=True
+        0, "Use only the first N signs of --lexicon; 0 uses all (100 if they are invented).", low=0, rare=True
     )
     names: list[str] = setting(
         [], "Text files of names, one per line, that are recognised when fingerspelled, in addition to those of the clips."
     )
     letters: bool = setting(False, "Read unlisted names letter by letter, if clips with marked letters exist to learn from.")
-    letter_cost: float = setting(2.0, "Cost of each such letter, nats.", low=-100, high=100, rare=True)
-    stays: int = setting(3, "Maximum number of units per sign: hold, movement, hold.", low=1, high=9, rare=True)
+    letter_cost: float = setting(2.0, "Cost of each letter that is read with --letters, nats.", low=-100, high=100, rare=True)
+    stays: int = setting(3, "Maximum number of units per sign; 3 are a hold, a movement and a hold.", low=1, high=9, rare=True)
     units: int = setting(
         0, "Number of units shared by all signs; 0 gives every sign units of its own.", low=0, high=1_000_000, rare=True
     )
@@ -60,7 +60,9 @@ class GraphSettings:
     )
     language_weight: float = setting(1.0, "Weight of the language model G.", low=0, high=20, rare=True)
     penalty: float = setting(0.0, "Cost per gloss, nats; a negative cost is a reward.", low=-100, high=100, rare=True)
-    discourse: bool = setting(True, "Track loci: points and agreement verbs refer to the person that a point introduced.")
+    discourse: bool = setting(
+        True, "Track loci: pointing signs and agreement verbs refer to the person whom an earlier pointing sign introduced."
+    )
     fusion: bool = setting(True, "Decompose fused signs into verb and object.")
     fusion_margin: float = setting(0.0, "Margin by which a fused reading must win, nats.", low=0, high=100, rare=True)
     assimilation: float = setting(

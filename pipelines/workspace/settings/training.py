@@ -113,7 +113,7 @@ class TrainSettings(AugmentationSettings):
 
     recipe: str = setting(
         "light",
-        "A preset for the settings below: light is fast and small; strong trains many epochs with strong augmentation.",
+        "A preset for the other training settings: light is fast and small; strong trains many epochs with strong augmentation.",
         choices=("light", "strong"),
     )
     members: int = setting(
@@ -236,7 +236,7 @@ class Stage3Settings(AugmentationSettings):
     segmentation: float = setting(0.3, "Loss weight of sign boundaries, for clips that have them (level 1).", low=0, rare=True)
     phonology: float = setting(0.3, "Loss weight of phonological classes, for clips that have them (level 2).", low=0, rare=True)
     locus: float = setting(
-        0.3, "Loss weight of the choice among bound loci, for points that are marked in time.", low=0, rare=True
+        0.3, "Loss weight of the choice among loci in use, for pointing signs that are marked in time.", low=0, rare=True
     )
     fusion: float = setting(
         0.3, "Loss weight of the gate that distinguishes fused from plain signs, where they are marked.", low=0, rare=True
