@@ -5,6 +5,7 @@ again, only this job fails. Worker processes end with their parent, however it e
 """
 
 import faulthandler
+import gc
 import multiprocessing
 import os
 import resource
@@ -142,9 +143,14 @@ class WorkerPool(AbstractContextManager):
         if interrupted and not self._client:
             for worker in multiprocessing.active_children():
                 worker.terminate()
-        _shut_down(self._executor, wait=not interrupted, terminated=interrupted)
+        _shut_down(self._executor, wait=not (interrupted and self._client), terminated=interrupted)
         if self._client:
             self._client.close()
+        elif interrupted:
+            # The queues free their semaphores when they are collected. The command may leave without any clean-up, and then
+            # the resource tracker of multiprocessing would warn about them.
+            self._executor = None
+            gc.collect()
 
 
 def _broken(future: Future) -> bool:

@@ -159,3 +159,26 @@ def test_workers_end_with_their_parent():
 
 def sleep_long(_) -> None:
     time.sleep(600)
+
+
+def test_an_interruption_leaves_no_semaphores_behind():
+    """Commands leave with os._exit when they are interrupted; the resource tracker of multiprocessing then has no complaint."""
+    script = "\n".join(
+        [
+            "import os",
+            "from tests.pipelines.jobs.test_processes import Workers, fan_out, short_and_long",
+            "if __name__ == '__main__':",
+            "    try:",
+            "        for job, future in fan_out(short_and_long, range(8), Workers(2), pin_cores=True):",
+            "            raise KeyboardInterrupt",
+            "    except KeyboardInterrupt:",
+            "        os._exit(130)",
+        ]
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 130
+    assert done.stderr == ""
+
+
+def short_and_long(number: int) -> None:
+    time.sleep(60 if number else 0)
