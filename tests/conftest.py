@@ -1,5 +1,7 @@
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,10 @@ from filelock import FileLock
 from tests.running_asl import run_asl
 
 ROOT = Path(__file__).parents[1]
+
+# The user's cache is not touched; the processes of a test run have one each.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="asl-test-cache-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # Test processes run in parallel, so further threads would only compete.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -58,8 +58,9 @@ def _as_if_started(words, cwd, env, input: bytes) -> Iterator[None]:
     try:
         sys.argv, sys.stdin = ["asl", *map(str, words)], io.TextIOWrapper(io.BytesIO(input))
         os.chdir(cwd or folder)
+        started_with = _environment(env)
         os.environ.clear()
-        os.environ.update(_environment(env))
+        os.environ.update(started_with)
         yield
     finally:
         sys.argv, sys.stdin = arguments, stdin
