@@ -13,6 +13,8 @@ from importlib import import_module
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
+from asl.version import __version__
+
 if TYPE_CHECKING:
     from asl.api import Recogniser, Stream, extract, features, load, read_pose, write_pose
     from asl.models.features.holistic import Landmarks
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from asl.pipelines.translation.live_reading import LiveWord
     from asl.pipelines.translation.writers import Translation
     from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AslError",

@@ -21,8 +21,10 @@ def translate_live(
 
     Raises BadInput for another output format, or more or less than one source.
     """
-    if [str(name) for name in formats] not in (["text"], ["json"]):
+    if [str(name) for name in formats] not in (["text"], ["json"], ["jsonl"]):
         raise BadInput("live words are written one by one, which only text and json allow", "use --format text or --format json")
+    if Path("-") in inputs:
+        inputs, stream = [path for path in inputs if path != Path("-")], stream or "-"
     for path in inputs:
         check_exists(path)
     from asl.cli.live_view import LiveView, write_word
@@ -44,7 +46,7 @@ def translate_live(
                     view.show(update)
                     words += len(update.final)
                     for word in update.final:
-                        write_word(word, formats[0] == "json")
+                        write_word(word, None if formats[0] == "text" else reader.provenance())
         finally:
             if figures:
                 progress.say("  ".join(f"{metric_label(name)} {value}" for name, value in figures.summary().items()))

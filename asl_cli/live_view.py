@@ -1,6 +1,5 @@
 """The terminal view of a live translation: the skeleton in braille, the words, and the delay."""
 
-import json
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +9,9 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from asl.pipelines.translation.json_schema import LiveWordOutput
+from asl.pipelines.translation.json_documents import live_word, one_line
+from asl.pipelines.translation.live_reading import LiveWord
+from asl.pipelines.translation.reader import Provenance
 
 #: Size of the skeleton in braille characters; each has two by four dots.
 WIDTH, HEIGHT = 44, 18
@@ -71,19 +72,11 @@ class LiveView:
         return Panel(Group(Text(braille(update.points, update.aspect, self.bones)), text), title="asl", subtitle=status)
 
 
-def write_word(word, as_json: bool) -> None:
-    """Prints a final word on stdout, and flushes it."""
+def write_word(word: LiveWord, provenance: Provenance | None) -> None:
+    """Prints a final word on stdout, and flushes it: as JSON with its provenance, without one as text."""
     token = word.token
-    if as_json:
-        record: LiveWordOutput = {
-            "gloss": token.gloss,
-            "start": round(token.start, 3),
-            "end": round(token.end, 3),
-            "confidence": round(token.confidence, 4),
-            "delay_ms": round(1000 * word.delay, 1),
-            "runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up],
-        }
-        print(json.dumps(record, ensure_ascii=False))
+    if provenance:
+        sys.stdout.write(one_line(live_word(word, provenance)))
     else:
         runners_up = ", ".join(f"{gloss} {share:.2f}" for gloss, share in token.runners_up)
         alternatives = f"   (else {runners_up})" if runners_up else ""

@@ -15,6 +15,8 @@ def reader_and_landmarks(call: Call, model: str | None, graph: str | None):
     workspace = optional_workspace(call)
     settings = workspace.settings if workspace else (lambda section, flags: resolve(section, {}, flags))
     decode, landmarks = settings("decode", call.flags), settings("landmarks", call.flags)
+    if graph is not None and decode.decoder != "cascade":
+        raise BadInput(f"--graph names a cascade, but the decoder is {decode.decoder}", "add --decoder cascade")
     return reader_for(workspace, load_model_or_bundle(find_model_or_bundle(workspace, model)), decode, graph), landmarks
 
 

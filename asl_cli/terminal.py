@@ -110,7 +110,8 @@ def _bars(console: Console):
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     ]
-    return Progress(*columns, console=console, transient=True)
+    # On a terminal, results on stdout are printed above the bar; to a file or a pipe they are not redirected.
+    return Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
 
 
 class TerminalProgress:

@@ -41,8 +41,14 @@ EXIT_CODES = {
 #: Real output of `asl translate coffee.mp4 --runners-up 2 --format json`, with short lists on one line.
 EXAMPLE = """\
 {
- "version": 1,
+ "version": 2,
+ "asl": "0.1.0",
  "command": "translate",
+ "model": {
+  "name": "everyday",
+  "weights": "e2a3c2248151f258126b19d7e778cb02dcb82737913c6d1424411cbb9222b0e3"
+ },
+ "decoder": "ctc-beam",
  "clips": [
   {
    "path": "coffee.mp4",
@@ -61,14 +67,17 @@ EXAMPLE = """\
     }
    ]
   }
- ]
+ ],
+ "failed": []
 }
 """
 
 
 #: Real output of `asl translate coffee.mp4 --live --no-pace --runners-up 2 --format json`.
 LIVE_EXAMPLE = (
-    '{"gloss": "COFFEE", "start": 0.28, "end": 1.48, "confidence": 0.9994, "delay_ms": -613.3, '
+    '{"version": 2, "asl": "0.1.0", "model": {"name": "everyday", '
+    '"weights": "e2a3c2248151f258126b19d7e778cb02dcb82737913c6d1424411cbb9222b0e3"}, "decoder": "ctc-beam", '
+    '"gloss": "COFFEE", "start": 0.28, "end": 1.48, "confidence": 0.9994, "delay_ms": -613.3, '
     '"runners_up": [{"gloss": "MOTORCYCLE", "confidence": 0.0}, {"gloss": "DRIVE", "confidence": 0.0}]}\n'
 )
 
@@ -268,11 +277,13 @@ def json_page() -> str:
         "missing.\n",
         "## asl translate\n",
         f"```json\n{EXAMPLE}```\n",
+        "With `--format jsonl` each line is such an object with one clip, or with the reason why it failed, as soon as that is "
+        "known. In a folder of outputs (`-o DIR`) each clip has its own, also one that failed.\n",
         *typed_dicts((TranslateOutput,), set()),
         "## asl translate, live\n",
         "`--live`, `--camera` and `--stream` write one object per line, each as soon as its gloss is final.\n",
         f"```json\n{LIVE_EXAMPLE}```\n",
-        *typed_dicts((LiveWordOutput,), {"RunnerUp"}),
+        *typed_dicts((LiveWordOutput,), {"RunnerUp", "ModelOutput"}),
         "## Other commands\n",
     ]
     shown = {"RunnerUp"}

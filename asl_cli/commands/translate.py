@@ -1,6 +1,6 @@
 """asl translate"""
 
-import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +8,12 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import graphs, models
-from asl.cli.model_choice import describe_model, reader_and_landmarks
+from asl.cli.model_choice import describe_model, optional_workspace, reader_and_landmarks
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_table
 from asl.pipelines.workspace.errors import BadInput
 
-NOTHING_DONE, SOME_FAILED = 2, 3
-
-
-#: Formats that hold several clips in one file; the others hold one clip per file.
-JOINT_FORMATS = ("text", "json", "tsv")
+SOME_FAILED = 3
 
 
 class OutputFormat(StrEnum):
@@ -25,6 +21,7 @@ class OutputFormat(StrEnum):
 
     text = "text"
     json = "json"
+    jsonl = "jsonl"
     tsv = "tsv"
     srt = "srt"
     vtt = "vtt"
@@ -35,14 +32,26 @@ class OutputFormat(StrEnum):
 def translate(
     call: Call,
     inputs: Annotated[
-        list[Path] | None, typer.Argument(help="Videos, .pose files, or folders of these.", show_default=False)
+        list[Path] | None,
+        typer.Argument(
+            help="Videos, .pose files, or folders of these; - is a video on stdin, as --stream -.", show_default=False
+        ),
     ] = None,
     format: Annotated[
         list[OutputFormat] | None,
-        typer.Option("--format", help="Output format: text, json, tsv, srt, vtt or eaf; may be repeated. Default: text."),
+        typer.Option(
+            "--format",
+            help="Output format: text, json, jsonl, tsv, srt, vtt or eaf; may be repeated. Default: by the ending of --output, "
+            "else text.",
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Output file or folder, or - for stdout. Default: stdout.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Output file or folder, or - for stdout. A folder gets the subfolders of the inputs. Default: stdout.",
+        ),
     ] = None,
     overlay: Annotated[
         Path | None,
@@ -51,6 +60,13 @@ def translate(
             help="Also write the video with skeleton and glosses: a file (.mp4, .mov, .mkv, .webm), or a folder for several.",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that asl did not write, or that were changed since.")
+    ] = False,
+    cache: Annotated[
+        bool,
+        typer.Option("--cache/--no-cache", help="Keep the landmarks of videos, so that translating them again is fast."),
+    ] = True,
     isolated: Annotated[bool, typer.Option("--isolated", help="Treat each clip as a single sign, and rank all glosses.")] = False,
     phonology: Annotated[
         bool,
@@ -102,124 +118,80 @@ def translate(
         $ asl translate clip.mp4
         $ asl translate clips --format srt --output captions
 
-    Clips that cannot be used are skipped and listed with the reason. --camera, --stream and --live need a bundle (asl export) of
-    a model with a causal encoder, such as the model that comes with asl.
+    Clips that cannot be used are skipped and listed with the reason. Results are written as they come. If you stop a batch, the
+    same command goes on with the videos that are left.
+
+    --camera, --stream and --live need a bundle (asl export) of a model with a causal encoder, such as the model that comes with
+    asl.
     """
-    if live or camera is not None or stream is not None:
+    if live or camera is not None or stream is not None or Path("-") in (inputs or []):
         from asl.cli.live_translation import translate_live
 
+        refuse_options(
+            {"--output": output, "--overlay": overlay, "--overwrite": overwrite, "--no-cache": not cache, "--isolated": isolated}
+            | {"--phonology": phonology, "--explain": explain},
+            "does not apply to live translation",
+            "leave it out, or write the video to a file and translate that without --live",
+        )
         return translate_live(call, inputs or [], format or [OutputFormat.text], model, graph, camera, stream, raw, pace)
+    refuse_options(
+        {"--raw": raw, "--no-pace": not pace}, "applies to live translation only", "add --live, --camera or --stream -"
+    )
     from asl.pipelines.corpus.input_files import collect
+    from asl.pipelines.translation.outputs import check_outputs_of, plan_outputs
 
     if not inputs:
         raise BadInput("nothing to translate", "name a video: asl translate VIDEO, or use a camera: asl translate --camera 0")
-    clips = collect(inputs)
-    formats = [choice.value for choice in format or [OutputFormat.text]]
-    target = _Target(formats, output, len(clips))
-    if overlay:
-        _check_overlays(overlay, [clip.path for clip in clips])
-    _run(call, clips, target, overlay, model, graph, isolated=isolated, phonology=phonology, explain=explain)
+    clips = collect(inputs, overlay)
+    outputs = plan_outputs(inputs, clips, [choice.value for choice in format or []], output, overlay)
+    check_outputs_of(clips, outputs, overwrite=overwrite)
+    files = {"overwrite": overwrite, "use_cache": cache}
+    _run(call, clips, outputs, model, graph, **files, isolated=isolated, phonology=phonology, explain=explain)
 
 
-class _Target:
-    """Where the output goes: to stdout, to one file, or to one file per clip and format in a folder.
-
-    Raises BadInput if the output cannot hold these formats and this number of clips.
-    """
-
-    def __init__(self, formats: list[str], output: str | None, clips: int):
-        joint = all(name in JOINT_FORMATS for name in formats)
-        self.formats, self.file, self.folder = formats, None, None
-        if output in (None, "-"):
-            if len(formats) > 1 or not (joint or clips == 1):
-                raise BadInput("several formats, or captions of several clips, cannot go to stdout", "name a folder with -o DIR")
-        elif Path(output).is_dir() or output.endswith("/") or not Path(output).suffix:
-            self.folder = Path(output)
-        elif len(formats) > 1 or not (joint or clips == 1):
-            raise BadInput(f"-o {output} is one file, but several must be written", "name a folder with -o DIR")
-        else:
-            self.file = Path(output)
+def refuse_options(options: Mapping[str, object], why: str, hint: str) -> None:
+    """Raises BadInput for the first of these options that was given, as it would be ignored."""
+    for name, value in options.items():
+        if value not in (None, False):
+            raise BadInput(f"{name} {why}", hint)
 
 
-def _check_overlays(overlay: Path, clips: list[Path]) -> None:
-    """Raises BadInput if the annotated videos cannot be written as asked, or would overwrite a clip."""
-    from asl.pipelines.media.video_writer import video_format
-
-    if _is_file(overlay):
-        video_format(overlay)
-        if len(clips) > 1:
-            raise BadInput(f"--overlay {overlay} is one file, but there are {len(clips)} clips", "name a folder instead")
-    originals = {clip.resolve() for clip in clips}
-    for clip in clips:
-        if (file := _overlay_file(overlay, clip)).resolve() in originals:
-            raise BadInput(f"--overlay {overlay} would overwrite the clip {file}", "name another file or folder")
-
-
-def _is_file(overlay: Path) -> bool:
-    return bool(overlay.suffix) and not overlay.is_dir()
-
-
-def _overlay_file(overlay: Path, clip: Path) -> Path:
-    return overlay if _is_file(overlay) else overlay / f"{clip.stem}.mp4"
-
-
-def _run(call: Call, clips, target: _Target, overlay: Path | None, model: str | None, graph: str | None, **options: bool) -> None:
+def _run(
+    call: Call, clips, outputs, model: str | None, graph: str | None, *, overwrite: bool, use_cache: bool, **options: bool
+) -> None:
+    from asl.pipelines.translation.clip_landmarks import landmark_cache
+    from asl.pipelines.translation.result_writer import ResultWriter
     from asl.pipelines.translation.whole_clips import translate as run
 
     reader, landmarks = reader_and_landmarks(call, model, graph)
-    done, failed, written = [], [], []
+    cache = landmark_cache(optional_workspace(call), landmarks) if use_cache else None
+    failed = []
     with call.progress() as progress:
         describe_model(reader.model, progress)
-        for clip, outcome in run(clips, reader, landmarks, progress, **options):
-            if isinstance(outcome, Exception):
-                failed.append((str(clip.path), outcome.reason, outcome.message))
-                continue
-            if not outcome.whole:
-                progress.warn(f"{clip.path}: no path reached a final state of the grammar; the result is the best partial path")
-            done.append(outcome)
-            written += _write_clip(outcome, target)
-            if overlay:
-                written.append(_write_overlay(outcome, overlay, progress))
-        _write_together(done, target, written)
-        for path in written:
+        provenance = reader.provenance(isolated=options["isolated"])
+        with ResultWriter(outputs, provenance, progress, overwrite=overwrite) as writer:
+            for clip, outcome in run(clips, reader, landmarks, progress, cache, **options):
+                if isinstance(outcome, Exception):
+                    failed.append((str(clip.path), outcome.reason, outcome.message))
+                elif not outcome.whole:
+                    progress.warn(
+                        f"{clip.path}: no path reached a final state of the grammar; the result is the best partial path"
+                    )
+                writer.add(clip.path, outcome)
+        for path in writer.files:
             progress.say(f"wrote {path}")
-    _list_failures(done, failed)
+    _report_failures(len(clips), failed)
 
 
-def _write_clip(translation, target: _Target) -> list[Path]:
-    from asl.pipelines.translation.writers import write_beside
+def _report_failures(clips: int, failed: list[tuple[str, str, str]]) -> None:
+    from asl.pipelines.translation.failure_hints import failure_hint
 
-    return write_beside(target.folder, translation, target.formats) if target.folder else []
-
-
-def _write_overlay(translation, overlay: Path, progress) -> Path:
-    from asl.pipelines.translation.writers import write_overlay
-
-    file = _overlay_file(overlay, translation.path)
-    for note in write_overlay(file, translation):
-        progress.warn(f"{file}: {note}")
-    return file
-
-
-def _write_together(done: list, target: _Target, written: list[Path]) -> None:
-    from asl.pipelines.translation.writers import render, write_eaf
-    from asl.pipelines.workspace.files import write_atomically
-
-    if target.folder or not done:
+    if not failed:
         return
-    if target.file and target.formats == ["eaf"]:
-        write_eaf(target.file, done[0])
-        written.append(target.file)
-        return
-    text = render(done, target.formats[0])
-    if target.file:
-        write_atomically(target.file, text)
-        written.append(target.file)
-    else:
-        sys.stdout.write(text)
-
-
-def _list_failures(done: list, failed: list[tuple[str, str, str]]) -> None:
-    if failed:
-        print_table("clips that could not be translated", ("clip", "reason", "detail"), failed, stderr=True)
-        raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
+    path, reason, message = failed[0]
+    if clips == 1:
+        raise BadInput(f"{path}: {message}", failure_hint(reason))
+    print_table("clips that could not be translated", ("clip", "reason", "detail"), failed, stderr=True)
+    if len(failed) == clips:
+        raise BadInput(f"none of the {clips} clips could be translated", failure_hint(reason))
+    raise typer.Exit(SOME_FAILED)

@@ -1,10 +1,10 @@
 """Extraction of clips, distributed over worker processes or a cluster, each with its own MediaPipe."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from asl.pipelines.synthetic import performances
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
+
+Job, Result = TypeVar("Job"), TypeVar("Result")
 
 #: Longer gaps between frames are errors of the time stamps: there is nothing to interpolate landmarks from.
 MAX_GAP_SECONDS = 10.0
@@ -50,29 +52,44 @@ def run(
     if videos:
         check_mediapipe()
     if workers and workers.cluster:
-        yield from _distribute(tasks, settings, workers)
+        yield from _distribute(_work, tasks, settings, workers)
         return
     for task in tasks:
         if task.source.kind != "video":
             yield task, _work(task, settings)
-    if workers:
-        yield from _distribute(videos, settings, workers)
-    elif videos:
-        extractor = _extractor(settings)
-        try:
-            yield from ((task, _work(task, settings)) for task in videos)
-        finally:
-            extractor.close()
+    yield from _distribute(_work, videos, settings, workers) if workers else _in_this_process(_work, videos, settings)
+
+
+def read_clips(
+    clips: Sequence[ClipSource], settings: LandmarkSettings, workers: Workers | None
+) -> Iterator[tuple[ClipSource, Landmarks | BadClip]]:
+    """Yields every clip with its landmarks in memory, as they are ready, or with the reason why it cannot be used.
+
+    workers: as for `run`, without a cluster.
+    """
+    if any(clip.kind == "video" for clip in clips):
+        check_mediapipe()
+    yield from _distribute(_read, clips, settings, workers) if workers else _in_this_process(_read, clips, settings)
+
+
+def _in_this_process(work: Callable[[Job, LandmarkSettings], Result], jobs: Sequence[Job], settings: LandmarkSettings):
+    try:
+        yield from ((job, work(job, settings)) for job in jobs)
+    finally:
+        if _extractor.cache_info().currsize:
+            _extractor(settings).close()
             _extractor.cache_clear()
 
 
-def _distribute(tasks: Sequence[Task], settings: LandmarkSettings, workers: Workers) -> Iterator[tuple[Task, Any]]:
-    work = partial(_work, settings=settings)
-    for task, future in fan_out(work, tasks, workers, renew_after=CLIPS_PER_WORKER, pin_cores=True):
+def _distribute(
+    work: Callable[[Job, LandmarkSettings], Result], jobs: Sequence[Job], settings: LandmarkSettings, workers: Workers
+) -> Iterator[tuple[Job, Result | BadClip]]:
+    with_settings = partial(work, settings=settings)
+    for job, future in fan_out(with_settings, jobs, workers, renew_after=CLIPS_PER_WORKER, pin_cores=True):
         try:
-            yield task, future.result()
+            yield job, future.result()
         except WorkerDied as error:
-            yield task, BadClip("worker-died", str(error))
+            yield job, BadClip("worker-died", str(error))
 
 
 @lru_cache(maxsize=1)
@@ -82,8 +99,17 @@ def _extractor(settings: LandmarkSettings) -> Extractor:
 
 
 def _work(task: Task, settings: LandmarkSettings) -> LandmarkSummary | BadClip:
+    return _guarded(_video if task.source.kind == "video" else _landmark_file, task, settings)
+
+
+def _read(clip: ClipSource, settings: LandmarkSettings) -> Landmarks | BadClip:
+    return _guarded(_tracked if clip.kind == "video" else _usable, clip, settings)
+
+
+def _guarded(function: Callable[[Job, LandmarkSettings], Result], job: Job, settings: LandmarkSettings) -> Result | BadClip:
+    """What the function returns, or the reason why this clip cannot be used."""
     try:
-        return _video(task, settings) if task.source.kind == "video" else _landmark_file(task, settings)
+        return function(job, settings)
     except BadClip as bad:
         return bad
     except MemoryError:
@@ -108,6 +134,10 @@ def _stored(task: Task, pose: bytes) -> LandmarkSummary:
     """Writes the bytes of a `.pose` file. Their summary is made from what a reader of the file will get."""
     write_atomically(task.pose, pose)
     return summary_of(pose, synthetic=is_synthetic(task.source))
+
+
+def _tracked(clip: ClipSource, settings: LandmarkSettings) -> Landmarks:
+    return without_private_points(_extractor(settings).extract(clip_frames(clip, settings)).landmarks, settings)
 
 
 def clip_frames(source: ClipSource, settings: LandmarkSettings) -> Iterator[Frame]:
@@ -144,7 +174,10 @@ def _maximum(settings: LandmarkSettings) -> str:
 
 
 def _landmark_file(task: Task, settings: LandmarkSettings) -> LandmarkSummary:
-    source = task.source
+    return _stored(task, pose_bytes(_usable(task.source, settings)))
+
+
+def _usable(source: ClipSource, settings: LandmarkSettings) -> Landmarks:
     if source.kind == "array":
         landmarks = arrays.landmarks_of(source.path, source.row, source.layout)
     elif source.kind == "synthetic":
@@ -154,7 +187,7 @@ def _landmark_file(task: Task, settings: LandmarkSettings) -> LandmarkSummary:
         landmarks = landmarks.between(*effective_range(source, landmarks.seconds))
     if len(landmarks) == 0:
         raise BadClip("empty-range", f"there are no frames between {source.start} and {source.end} s")
-    return _stored(task, pose_bytes(usable_landmarks(landmarks, settings)))
+    return usable_landmarks(landmarks, settings)
 
 
 def usable_landmarks(landmarks: Landmarks, settings: LandmarkSettings) -> Landmarks:

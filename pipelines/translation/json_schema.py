@@ -69,17 +69,40 @@ class ClipOutput(TypedDict):
     explanation: NotRequired[Annotated[list[PathStepOutput], "With `--explain`: the cascade's best path, level by level."]]
 
 
+class ModelOutput(TypedDict):
+    """The model that read the clips."""
+
+    name: Annotated[str, "Its name, or that of its bundle."]
+    weights: Annotated[str, "SHA-256 of the weights that it was trained to; equal for a model and its bundle."]
+
+
+class FailedClipOutput(TypedDict):
+    """A clip that could not be translated."""
+
+    path: Annotated[str, "The clip's path, as it was given."]
+    reason: Annotated[str, "A stable identifier, see [reasons](exit-codes.md#reasons-why-a-clip-cannot-be-used)."]
+    message: Annotated[str, "One line for the user."]
+
+
 class TranslateOutput(TypedDict):
-    """What `asl translate --format json` writes: one object for all clips."""
+    """What `asl translate` writes with `--format json`, and in each line with `--format jsonl`."""
 
     version: Annotated[int, "Version of this schema."]
+    asl: Annotated[str, "Version of asl."]
     command: Annotated[Literal["translate"], "The command that wrote it."]
+    model: Annotated[ModelOutput, "The model that read the clips."]
+    decoder: Annotated[str, "`greedy`, `ctc-beam` or `cascade`; `isolated` with `--isolated`."]
     clips: Annotated[list[ClipOutput], "The clips that could be translated, in the order of the command line."]
+    failed: Annotated[list[FailedClipOutput], "The clips that could not."]
 
 
 class LiveWordOutput(TypedDict):
     """One line of `asl translate --live`, `--camera` or `--stream` with `--format json`: a gloss that is final."""
 
+    version: Annotated[int, "Version of this schema."]
+    asl: Annotated[str, "Version of asl."]
+    model: Annotated[ModelOutput, "The model that read the stream."]
+    decoder: Annotated[str, "`greedy`, `ctc-beam` or `cascade`."]
     gloss: Annotated[str, "The gloss."]
     start: Annotated[float, "Start of the sign, seconds on the clock of the stream, rounded to milliseconds."]
     end: Annotated[float, "End of the sign, likewise."]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from asl.pipelines.cascade.graph_folder import Graph, find_graph, load_graph
 from asl.pipelines.cascade.signing_space import pointing_direction
@@ -12,6 +13,15 @@ from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 from asl.transducers.decoder import BestPath
 from asl.transducers.glossing import POINT, referents_of
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What read a clip. model: name of the model or bundle. weights: its hash. decoder: `isolated` for a single sign."""
+
+    model: str = ""
+    weights: str = ""
+    decoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,15 @@ class Reader:
         if self.graph is None:
             return [isolated_token(self.model, reading, self.settings.runners_up)]
         return isolated_cascade_tokens(self.model, self.graph, reading, self.settings)
+
+    def provenance(self, *, isolated: bool = False) -> Provenance:
+        """What is recorded with every translation of this reader."""
+        name = str(self.model.card.get("name") or self.model.folder.name)
+        return Provenance(name, self._weights, "isolated" if isolated else self.settings.decoder)
+
+    @cached_property
+    def _weights(self) -> str:
+        return self.model.weights_hash
 
     def with_decoder(self, name: str) -> "Reader":
         """The same model with another decoder, greedy or ctc-beam."""

@@ -1,6 +1,5 @@
 """`asl translate`: translates clips to glosses."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +7,9 @@ from pathlib import Path
 from asl.models.features.holistic import Landmarks
 from asl.models.features.tiers import BOUNDARY
 from asl.pipelines.cascade.explanation import explain_path
-from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
-from asl.pipelines.jobs.processes import Workers
-from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.recogniser.reading import read_landmarks
+from asl.pipelines.translation.clip_landmarks import LandmarkCache, landmarks_in_order
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.translation.writers import Translation
 from asl.pipelines.workspace.errors import BadClip, BadInput
@@ -25,6 +22,7 @@ def translate(
     reader: Reader,
     landmarks: LandmarkSettings,
     progress: Progress,
+    cache: LandmarkCache | None = None,
     *,
     isolated: bool = False,
     phonology: bool = False,
@@ -32,6 +30,7 @@ def translate(
 ) -> Iterator[tuple[ClipSource, Translation | BadClip]]:
     """Yields each clip with its translation, or with what is wrong with it, in the given order.
 
+    cache: landmarks of videos of earlier runs, which are not tracked again.
     isolated: each clip shows one sign, so that all its frames count for one gloss. phonology: add the phonological classes of
     each sign. explain: add the cascade's path. Raises BadInput if the model has no phonology, or there is no cascade.
     """
@@ -43,25 +42,14 @@ def translate(
             "train one on clips with phonological tiers, or with: asl train-ctc --asl-lex FILE",
         )
     progress.start("translate", len(clips))
-    done: dict[ClipSource, Translation | BadClip] = {}
-    waiting = list(clips)
-    # A single clip is read faster in this process.
-    workers = Workers(landmarks.workers, seconds=60 * landmarks.time_limit) if len(clips) > 1 else None
-    with tempfile.TemporaryDirectory(prefix="asl-") as folder:
-        tasks = [extract_clip.Task(clip, Path(folder) / f"{i}.pose") for i, clip in enumerate(clips)]
-        for task, outcome in extract_clip.run(tasks, landmarks, workers):
-            failed = isinstance(outcome, BadClip)
-            done[task.source] = outcome if failed else _translation(task, reader, isolated, phonology, explain)
-            progress.advance()
-            while waiting and waiting[0] in done:
-                clip = waiting.pop(0)
-                yield clip, done.pop(clip)
-
-
-def _translation(task: extract_clip.Task, reader: Reader, isolated: bool, phonology: bool, explain: bool) -> Translation:
-    landmarks = read_pose(task.pose)
-    task.pose.unlink()
-    return translate_landmarks(task.source.path, landmarks, reader, isolated=isolated, phonology=phonology, explain=explain)
+    options = {"isolated": isolated, "phonology": phonology, "explain": explain}
+    for clip, outcome in landmarks_in_order(clips, landmarks, cache):
+        yield clip, outcome if isinstance(outcome, BadClip) else translate_landmarks(clip.path, outcome, reader, **options)
+        progress.advance()
+    if cache and cache.is_full:
+        progress.warn(
+            f"the cache of landmarks is full ({cache.max_bytes >> 30} GiB); some videos will be tracked again next time"
+        )
 
 
 def translate_landmarks(
@@ -74,4 +62,5 @@ def translate_landmarks(
     if not phonology:
         tokens = [replace(token, phonology=()) for token in tokens]
     explanation = tuple(explain_path(reader.graph, cascade_path)) if explain and cascade_path.words else ()
-    return Translation(path, tuple(tokens), landmarks, explanation, cascade_path is None or cascade_path.complete)
+    whole = cascade_path is None or cascade_path.complete
+    return Translation(path, tuple(tokens), landmarks, explanation, whole, reader.provenance(isolated=isolated))

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,10 @@ from pathlib import Path
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.cascade.explanation import PathStep
 from asl.pipelines.recogniser.reading import Token
-from asl.pipelines.translation.json_schema import ClipOutput, PathStepOutput, TokenOutput, TranslateOutput
+from asl.pipelines.translation.json_documents import document, indented, one_line, translated_clip
+from asl.pipelines.translation.reader import Provenance
 from asl.pipelines.workspace.files import write_atomically
 
-SCHEMA_VERSION = 1
-ENDINGS = {"text": ".txt", "json": ".json", "tsv": ".tsv", "srt": ".srt", "vtt": ".vtt", "eaf": ".eaf"}
 #: Minimum duration of a caption: shorter ones cannot be read.
 MIN_CAPTION_SECONDS = 0.4
 #: A gloss of an overlay with a lower confidence is marked as unsure: it is more likely wrong than right.
@@ -29,7 +27,7 @@ class Translation:
 
     path: the clip's file, or a name for what came from elsewhere. landmarks: as extracted, for an overlay.
     explanation: the cascade's path, if it was asked for. whole: False if no path of the cascade reached a final state of its
-    grammar; the tokens are then the best partial reading.
+    grammar; the tokens are then the best partial reading. provenance: what read it.
     """
 
     path: Path
@@ -37,6 +35,7 @@ class Translation:
     landmarks: Landmarks
     explanation: tuple[PathStep, ...] = ()
     whole: bool = True
+    provenance: Provenance = Provenance()
 
     @property
     def seconds(self) -> float:
@@ -108,54 +107,12 @@ def path_lines(translation: Translation) -> list[str]:
 
 
 def _json(translations: Sequence[Translation]) -> str:
-    output: TranslateOutput = {
-        "version": SCHEMA_VERSION,
-        "command": "translate",
-        "clips": [_clip(translation) for translation in translations],
-    }
-    return json.dumps(output, indent=1, ensure_ascii=False) + "\n"
+    provenance = translations[0].provenance if translations else Provenance()
+    return indented(document(provenance, [translated_clip(translation) for translation in translations]))
 
 
-def _clip(translation: Translation) -> ClipOutput:
-    output: ClipOutput = {
-        "path": str(translation.path),
-        "seconds": round(translation.seconds, 3),
-        "glosses": [token.gloss for token in translation.tokens],
-        "tokens": [_token(token) for token in translation.tokens],
-    }
-    if not translation.whole:
-        output["whole"] = False
-    if translation.explanation:
-        output["explanation"] = [_path_step(step) for step in translation.explanation]
-    return output
-
-
-def _token(token: Token) -> TokenOutput:
-    output: TokenOutput = {
-        "gloss": token.gloss,
-        "start": round(token.start, 3),
-        "end": round(token.end, 3),
-        "confidence": round(token.confidence, 4),
-        "runners_up": [{"gloss": gloss, "confidence": round(share, 4)} for gloss, share in token.runners_up],
-    }
-    if token.referent:
-        output["referent"] = token.referent
-    if token.direction:
-        output["direction"] = list(token.direction)
-    if token.phonology:
-        output["phonology"] = {tier: {"class": value, "confidence": round(share, 4)} for tier, value, share in token.phonology}
-    return output
-
-
-def _path_step(step: PathStep) -> PathStepOutput:
-    return {
-        "level": step.level,
-        "first": step.first,
-        "last": step.last,
-        "reads": list(step.reads),
-        "writes": list(step.writes),
-        "cost": step.cost,
-    }
+def _jsonl(translations: Sequence[Translation]) -> str:
+    return "".join(one_line(document(each.provenance, [translated_clip(each)])) for each in translations)
 
 
 def _tsv(translations: Sequence[Translation]) -> str:
@@ -203,7 +160,8 @@ def _vtt(translations: Sequence[Translation]) -> str:
 def _srt(translations: Sequence[Translation]) -> str:
     buffer = io.StringIO()
     _captions(translations).write(buffer, format="srt")
-    return buffer.getvalue()
+    text = buffer.getvalue()
+    return text + "\n" if text and not text.endswith("\n") else text
 
 
 def _clock(seconds: float) -> str:
@@ -223,6 +181,7 @@ def _eaf(translations: Sequence[Translation]) -> str:
 _RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
     "text": _text,
     "json": _json,
+    "jsonl": _jsonl,
     "tsv": _tsv,
     "srt": _srt,
     "vtt": _vtt,
@@ -230,17 +189,12 @@ _RENDERERS: dict[str, Callable[[Sequence[Translation]], str]] = {
 }
 
 
-def write_beside(folder: Path, translation: Translation, formats: Sequence[str]) -> list[Path]:
-    """Writes one file per format into a folder, named after the clip. Returns their paths."""
-    files = []
-    for format in formats:
-        file = folder / (translation.path.stem + ENDINGS[format])
-        if format == "eaf":
-            write_eaf(file, translation)
-        else:
-            write_atomically(file, render([translation], format))
-        files.append(file)
-    return files
+def write_translation(path: Path, translation: Translation, format: str, *, overwrite: bool = False) -> None:
+    """Writes a translation to a file of its own, whole or not at all. overwrite: as for `write_eaf`."""
+    if format == "eaf":
+        write_eaf(path, translation, overwrite=overwrite)
+    else:
+        write_atomically(path, render([translation], format))
 
 
 def write_eaf(path: Path, translation: Translation, *, overwrite: bool = False) -> None:

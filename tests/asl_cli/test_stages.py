@@ -195,7 +195,7 @@ def test_overlays_that_cannot_be_written_are_refused_before_anything_is_loaded(a
     assert "'.gif'" in refused
     assert ".mp4, .mov, .mkv, .webm" in refused
     for overlay in (video, tmp_path):
-        assert f"would overwrite the clip {video}" in asl("translate", video, "--overlay", overlay, check=2).stderr
+        assert f"the output {video} is an input" in asl("translate", video, "--overlay", overlay, check=2).stderr
 
 
 def test_a_model_translates_outside_a_workspace(trained, asl, tmp_path):

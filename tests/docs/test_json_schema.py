@@ -47,7 +47,8 @@ def _fields(value: Any, kind: Any, where: str) -> list[str]:
 
 
 def test_mismatches_are_seen():
-    word = {"gloss": "A", "start": 0, "end": 1.0, "confidence": 0.5, "delay_ms": -3.0, "runners_up": []}
+    word = {"version": 2, "asl": "1", "model": {"name": "m", "weights": "w"}, "decoder": "greedy"}
+    word |= {"gloss": "A", "start": 0, "end": 1.0, "confidence": 0.5, "delay_ms": -3.0, "runners_up": []}
     assert mismatches(word, LiveWordOutput) == []
     assert mismatches(word | {"start": "0", "more": 1}, LiveWordOutput) == [
         "$.more is not in LiveWordOutput",
@@ -68,7 +69,10 @@ def test_the_examples_of_the_reference_have_the_fields_of_their_types():
 def test_translations_have_the_fields_of_their_type():
     from asl.pipelines.cascade.explanation import PathStep
     from asl.pipelines.recogniser.reading import Token
+    from asl.pipelines.translation.json_documents import document, failed_clip
+    from asl.pipelines.translation.reader import Provenance
     from asl.pipelines.translation.writers import Translation, render
+    from asl.pipelines.workspace.errors import BadClip
     from tests.made_up_signing import signing
 
     tokens = (
@@ -81,14 +85,19 @@ def test_translations_have_the_fields_of_their_type():
     (clip,) = written["clips"]
     assert set(clip) == set(get_type_hints(TranslateOutput)["clips"].__args__[0].__annotations__)
     assert set(clip["tokens"][0]) > set(clip["tokens"][1])
+    failed = document(Provenance("everyday", "ab", "greedy"), (), [failed_clip(Path("b.mp4"), BadClip("no-video", "only audio"))])
+    assert mismatches(failed, TranslateOutput) == []
 
 
 def test_live_words_have_the_fields_of_their_type(capsys):
     from asl.cli.live_view import write_word
     from asl.pipelines.recogniser.reading import Token
     from asl.pipelines.translation.live_reading import LiveWord
+    from asl.pipelines.translation.reader import Provenance
 
-    write_word(LiveWord(Token("BOOK", 0.5, 1.0, 0.75, (("READ", 0.2),)), 1.25, final=True), True)
+    write_word(
+        LiveWord(Token("BOOK", 0.5, 1.0, 0.75, (("READ", 0.2),)), 1.25, final=True), Provenance("everyday", "ab", "greedy")
+    )
     written = json.loads(capsys.readouterr().out)
     assert mismatches(written, LiveWordOutput) == []
     assert written["delay_ms"] == 250.0
