@@ -17,6 +17,9 @@ from tests.running_asl import run_asl
 GOLDEN = Path(__file__).with_name("golden")
 ONE_THREAD = ("--threads", "1", "--dropout", "0")
 
+#: Of made-up outcomes of studies: the group of each clip, and milliseconds per modality.
+GROUP_NAMES, COSTS = {f"clip{i}": f"signer{i % 5}" for i in range(30)}, {"hands": 9, "face": 3, "body": 5}
+
 Outputs = dict[str, Any]
 
 
@@ -24,7 +27,8 @@ def make_workspace(folder: Path) -> None:
     """A workspace with a few synthetic clips in which every stage but the studies has run, in seconds."""
     run_asl("init", folder, check=0)
     clips = ("--synthetic", "--signs", "5", "--clips", "6", "--sentences", "12", "--signers", "6", "--first-signer", "1")
-    run_asl("extract", "-w", folder, *clips, "--split-by", "group", check=0)
+    groups = ("--test-groups", "synthetic-1", "--test-groups", "synthetic-2", "--validation-groups", "synthetic-3")
+    run_asl("extract", "-w", folder, *clips, *groups, check=0)
     run_asl("pretrain", "-w", folder, "--epochs", "2", *ONE_THREAD, check=0)
     run_asl("train-ctc", "-w", folder, "--epochs", "4", *ONE_THREAD, check=0)
     run_asl("build-fst", "-w", folder, "--no-tune", check=0)
@@ -192,7 +196,7 @@ def ablate(_: Path) -> Outputs:
 
     study = design(["hidden=64,128"], [], grid=False)
     outcomes = {(condition.name, seed): _outcome(condition.name, seed) for condition in study.conditions for seed in range(4)}
-    results = analyse(study, outcomes)
+    results = analyse(study, outcomes, GROUP_NAMES)
     return {key: results[key] for key in ("metric", "seeds", "test_clips", "comparisons")} | {
         condition["name"]: [condition["mean"], condition["sd"]] for condition in results["conditions"]
     }
@@ -203,7 +207,9 @@ def scale(_: Path) -> Outputs:
     from asl.pipelines.studies.scale import StudyPoint, summary, table_row
 
     points = [StudyPoint(tuple(f"G{i}" for i in range(size))) for size in (10, 20, 40)]
-    return summary([table_row(point, {(point.name, seed): _outcome(point.name, seed) for seed in range(3)}) for point in points])
+    return summary(
+        [table_row(point, {(point.name, seed): _outcome(point.name, seed) for seed in range(3)}, GROUP_NAMES) for point in points]
+    )
 
 
 def modalities(_: Path) -> Outputs:
@@ -211,7 +217,7 @@ def modalities(_: Path) -> Outputs:
     from asl.pipelines.studies.modalities import CHAIN, analyse_modalities
 
     outcomes = {(parts, seed): _outcome(parts, seed) for parts in CHAIN for seed in range(3)}
-    return analyse_modalities(outcomes, {f"clip{i}": "ABCD"[i % 4] for i in range(30)}, {"hands": 9, "face": 3, "body": 5}, 0.1)
+    return analyse_modalities(outcomes, {f"clip{i}": "ABCD"[i % 4] for i in range(30)}, COSTS, 0.1, GROUP_NAMES)
 
 
 def export(workspace: Path) -> Outputs:

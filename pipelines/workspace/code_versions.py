@@ -19,11 +19,11 @@ VERSIONS = {
     "decode": 2,
     "build-fst": 4,
     "train-stage3": 3,
-    "evaluate": 1,
+    "evaluate": 2,
     "experiment": 3,
-    "ablate": 1,
-    "scale": 1,
-    "modalities": 1,
+    "ablate": 2,
+    "scale": 2,
+    "modalities": 2,
     "export": 2,
 }
 
