@@ -52,6 +52,12 @@ class Outputs:
             return self.overlay
         return _with_ending(self.overlay / self.names[clip], OVERLAY_ENDING)
 
+    def elan_files(self) -> set[Path]:
+        """The files that are written as ELAN files, whatever their endings, into which the tiers are merged."""
+        if self.file:
+            return {self.file} if self.formats == ("eaf",) else set()
+        return {files["eaf"] for clip in self.names if "eaf" in (files := self.of_clip(clip))}
+
     def files(self) -> list[Path]:
         """Every file that is written if all clips can be translated."""
         per_clip = [file for clip in self.names for file in (*self.of_clip(clip).values(), self.overlay_of(clip)) if file]
@@ -89,10 +95,10 @@ def check_outputs_of(clips: Sequence[ClipSource], outputs: Outputs, *, overwrite
 
     An ELAN file may be a person's: only the tiers of asl in it must be as asl wrote them.
     """
-    sources, files = [clip.path for clip in clips], outputs.files()
-    merged = [file for file in files if file.suffix == ENDINGS["eaf"]]
+    sources, elan_files = [clip.path for clip in clips], outputs.elan_files()
+    merged = [file for file in outputs.files() if file in elan_files]
     check_outputs(merged, sources, overwrite=True)
-    check_outputs([file for file in files if file not in set(merged)], sources, overwrite=overwrite)
+    check_outputs([file for file in outputs.files() if file not in elan_files], sources, overwrite=overwrite)
     existing = [] if overwrite else [file for file in merged if file.exists()]
     if existing:
         from asl.pipelines.translation.elan_files import check_unchanged

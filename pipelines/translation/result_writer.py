@@ -27,7 +27,7 @@ class ResultWriter(AbstractContextManager):
     def __init__(self, outputs: Outputs, provenance: Provenance, progress: Progress, *, overwrite: bool = False):
         self.files: list[Path] = []
         self._outputs, self._provenance, self._progress = outputs, provenance, progress
-        self._overwrite = overwrite
+        self._overwrite, self._elan_files = overwrite, outputs.elan_files()
         self._shared = None if outputs.folder else shared_output(outputs.formats[0], outputs.file, provenance, overwrite)
 
     def add(self, clip: Path, outcome: Translation | BadClip) -> None:
@@ -55,7 +55,9 @@ class ResultWriter(AbstractContextManager):
                 self._wrote(file)
 
     def _wrote(self, file: Path) -> None:
-        record_output(file)
+        # An ELAN file may hold a person's tiers: it is never asl's own, which another format could then replace.
+        if file not in self._elan_files:
+            record_output(file)
         self.files.append(file)
 
     def __exit__(self, kind, *_) -> None:

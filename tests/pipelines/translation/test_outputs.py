@@ -5,8 +5,13 @@ import pytest
 from asl.pipelines.corpus.input_files import collect
 from asl.pipelines.translation.elan_files import write_eaf
 from asl.pipelines.translation.outputs import check_outputs_of, output_names, plan_outputs
+from asl.pipelines.translation.reader import Provenance
+from asl.pipelines.translation.result_writer import ResultWriter
+from asl.pipelines.translation.writers import Translation
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.output_files import record_output
+from asl.pipelines.workspace.progress import Silent
+from tests.made_up_signing import signing
 
 
 @pytest.fixture
@@ -101,6 +106,33 @@ def test_outputs_that_cannot_be(here, words, message):
     with pytest.raises(BadInput, match=message) as caught:
         planned(*words.pop("inputs", ("a/x.mp4",)), **words)
     assert caught.value.hint
+
+
+def test_another_format_never_replaces_the_elan_file_of_a_person(here):
+    """Neither one that asl has never seen, nor one to which it added its tiers."""
+    make("a/x.mp4")
+    clips, file = collect([Path("a/x.mp4")]), Path("x.eaf")
+    write_eaf(file, Path("a/x.mp4"), ())
+    as_text, as_elan = planned("a/x.mp4", output="x.eaf", formats=["text"]), planned("a/x.mp4", output="x.eaf")
+    with pytest.raises(BadInput, match=r"x\.eaf exists"):
+        check_outputs_of(clips, as_text, overwrite=False)
+    with ResultWriter(as_elan, Provenance(), Silent()) as writer:
+        writer.add(Path("a/x.mp4"), Translation(Path("a/x.mp4"), (), signing(0)))
+    assert writer.files == [file]
+    with pytest.raises(BadInput, match=r"x\.eaf exists"):
+        check_outputs_of(clips, as_text, overwrite=False)
+    check_outputs_of(clips, as_elan, overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["x.EAF", "x.xml"])
+def test_an_elan_file_is_merged_whatever_its_ending(here, name):
+    make("a/x.mp4")
+    write_eaf(Path(name), Path("a/x.mp4"), ())
+    clips, outputs = collect([Path("a/x.mp4")]), planned("a/x.mp4", output=name, formats=["eaf"])
+    check_outputs_of(clips, outputs, overwrite=False)
+    Path(name).write_text("no ELAN file")
+    with pytest.raises(BadInput, match="is not an ELAN file"):
+        check_outputs_of(clips, outputs, overwrite=False)
 
 
 def test_an_elan_file_may_exist_but_not_be_an_input(here):
