@@ -70,6 +70,15 @@ def test_a_damaged_entry_and_a_folder_that_cannot_be_written_to_are_no_failure(t
     LandmarkCache(tmp_path / "file", SETTINGS).store(clip, signing(0))
 
 
+def test_landmarks_of_a_video_that_changed_meanwhile_are_not_kept(tmp_path):
+    """A recording that goes on while it is tracked: its landmarks are those of its beginning."""
+    clip, cache = video(tmp_path / "a.mkv", "beginning"), LandmarkCache(tmp_path / "cache", SETTINGS)
+    assert cache.find(clip) is None
+    video(clip, "beginning and end")
+    cache.store(clip, signing(0))
+    assert LandmarkCache(tmp_path / "cache", SETTINGS).find(clip) is None
+
+
 def test_clips_keep_their_order_whatever_they_are_read_from(tmp_path):
     """A cached video, one that is no video, and a damaged entry whose video shows nobody."""
     clips = [film(tmp_path / f"{number}.mp4", frames=3 + number) for number in range(2)] + [video(tmp_path / "2.mp4")]
@@ -99,3 +108,7 @@ def test_a_video_is_read_from_the_cache_as_it_was_tracked(real_data, tmp_path):
     ((_, tracked),) = landmarks_in_order([clip], SETTINGS, cache)
     ((_, cached),) = landmarks_in_order([clip], SETTINGS, LandmarkCache(tmp_path / "cache", SETTINGS))
     np.testing.assert_array_equal(cached.points, tracked.points)
+    (entry,) = (file for file in (tmp_path / "cache").rglob("*") if file.is_file())
+    entry.write_bytes(b"damaged")
+    list(landmarks_in_order([clip], SETTINGS, LandmarkCache(tmp_path / "cache", SETTINGS)))
+    np.testing.assert_array_equal(cache.load(entry).points, tracked.points)
