@@ -41,6 +41,7 @@ class LandmarkCache:
         values = {name: value for name, value in asdict(settings).items() if name not in _WITHOUT_EFFECT}
         self._settings = value_hash([VERSIONS["tracker"], values])
         self._used: set[Path] = set()
+        self._stamps: dict[Path, tuple[int, int]] = {}
         files = list(self._files())
         self._bytes = sum(size for _, _, size in files)
         self._video_sizes = {file.name.partition("-")[0] for file, _, _ in files}
@@ -48,7 +49,8 @@ class LandmarkCache:
     def find(self, video: Path) -> Path | None:
         """The file with the landmarks of a video; None if there is none. Only videos of a known size are hashed."""
         try:
-            if str(video.stat().st_size) not in self._video_sizes:
+            size, _ = self._stamps[video] = _stamp(video)
+            if str(size) not in self._video_sizes:
                 return None
             file = self._file(video)
         except OSError:
@@ -69,8 +71,13 @@ class LandmarkCache:
             return None
 
     def store(self, video: Path, landmarks: Landmarks) -> None:
-        """Stores the landmarks of a video. It does nothing if the folder cannot be written to."""
+        """Stores the landmarks of a video. It does nothing if the folder cannot be written to.
+
+        Nor if the video has changed since `find` was asked for it, as one that is still being recorded: it was tracked before.
+        """
         with contextlib.suppress(OSError):
+            if self._stamps.setdefault(video, _stamp(video)) != _stamp(video):
+                return
             if not self._make_room(landmarks.points.nbytes):
                 self.is_full = True
                 return
@@ -105,6 +112,12 @@ class LandmarkCache:
                 yield file, stat.st_mtime, stat.st_size
 
 
+def _stamp(video: Path) -> tuple[int, int]:
+    """Size and time of change, by which a video that changes is noticed."""
+    stat = video.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
 def landmark_cache(workspace: Workspace | None, settings: LandmarkSettings) -> LandmarkCache:
     """The cache of a workspace; without one, that of the user."""
     return LandmarkCache((workspace.private if workspace else cache_folder()) / FOLDER, settings)
@@ -132,18 +145,19 @@ def landmarks_in_order(
             yield clip, waiting.pop(clip)
         else:
             landmarks = cache.load(cached[clip]) if cache and clip in cached else None
-            yield clip, _read(clip, settings) if landmarks is None else landmarks
+            yield clip, _read(clip, settings, cache) if landmarks is None else landmarks
 
 
 def _stored(
     tracked: Iterator[tuple[ClipSource, Landmarks | BadClip]], cache: LandmarkCache | None
 ) -> Iterator[tuple[ClipSource, Landmarks | BadClip]]:
     for clip, outcome in tracked:
-        if cache and isinstance(outcome, Landmarks):
+        if cache and clip.kind == "video" and isinstance(outcome, Landmarks):
             cache.store(clip.path, outcome)
         yield clip, outcome
 
 
-def _read(clip: ClipSource, settings: LandmarkSettings) -> Landmarks | BadClip:
-    ((_, outcome),) = read_clips([clip], settings, None)
+def _read(clip: ClipSource, settings: LandmarkSettings, cache: LandmarkCache | None) -> Landmarks | BadClip:
+    """The landmarks of a `.pose` file, or of a video whose entry in the cache is damaged, which is renewed."""
+    ((_, outcome),) = _stored(read_clips([clip], settings, None), cache)
     return outcome
