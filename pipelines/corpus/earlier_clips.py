@@ -1,4 +1,4 @@
-"""What `asl extract --add` takes over from the run before, its clips and the settings of its split, and what is lost without."""
+"""What `asl extract --add` takes over from the run before, its clips and settings, and what is lost without."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +15,7 @@ from asl.pipelines.workspace.settings.clips import SOURCE_KINDS, SourceSettings,
 ALLOWED_ONCE = "allow_duplicates"
 #: The input of a record that identifies the clips of earlier runs.
 EARLIER_CLIPS = "earlier clips"
+_NO_CLIPS = value_hash([])
 
 
 def earlier_clips(workspace: Workspace, replaced: Collection[str]) -> tuple[list[Clip], list[str]]:
@@ -43,10 +44,11 @@ def add_earlier(summaries: Summaries, workspace: Workspace, clips: Sequence[Clip
 
 def replacement_warnings(workspace: Workspace, sources: SourceSettings, kept: Collection[str]) -> list[str]:
     """A warning if clips of other sources are about to leave the list of clips. kept: ids of the clips that will be in it."""
-    last = workspace.state("extract").get("settings", {})
-    if not workspace.clips_file.is_file() or all(
-        getattr(sources, kind) == last.get(kind) for kind in SOURCE_KINDS if kind in last
-    ):
+    record = workspace.state("extract")
+    last, earlier = record.get("settings", {}), record.get("inputs", {}).get(EARLIER_CLIPS, _NO_CLIPS)
+    # After --add, the sources of the record are not those of all clips.
+    same_sources = earlier == _NO_CLIPS and all(getattr(sources, kind) == last.get(kind) for kind in SOURCE_KINDS if kind in last)
+    if not workspace.clips_file.is_file() or same_sources:
         return []
     clips = read_clips(workspace.clips_file)
     leaving = sum(clip.id not in kept for clip in clips)
@@ -56,7 +58,7 @@ def replacement_warnings(workspace: Workspace, sources: SourceSettings, kept: Co
 def _with_given_split(clip: Clip, record: Mapping[str, Any]) -> Clip:
     """In lists of older versions, the assigned split is the given one only if no run with --add mixed the two."""
     inputs, metrics = record.get("inputs", {}), record.get("metrics", {})
-    is_given = metrics.get("split_by") == "given" and inputs.get(EARLIER_CLIPS) == value_hash([])
+    is_given = metrics.get("split_by") == "given" and inputs.get(EARLIER_CLIPS) == _NO_CLIPS
     return replace(clip, given_split=clip.split) if clip.given_split is None and is_given else clip
 
 
@@ -65,18 +67,39 @@ def split_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool)
 
     Otherwise a signer who was held out would be back in training as soon as clips are added.
     """
-    recorded = flags_of_last_run(workspace) if add else {}
-    unset = {name for name, setting in workspace.setting_origins("split").items() if setting.origin == "default"}
-    kept = {name: recorded[name] for name in unset - {ALLOWED_ONCE} if name in recorded}
+    last = flags_of_last_run(workspace, "split") if add else {}
+    kept = {name: value for name, value in last.items() if name != ALLOWED_ONCE}
     given = {name: value for name, value in flags.items() if value is not None}
     return workspace.settings("split", kept | given)
 
 
-def flags_of_last_run(workspace: Workspace) -> dict[str, Any]:
-    """The settings of the last `asl extract` that were flags; all of them, if an older version did not record which were."""
+def source_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool) -> SourceSettings:
+    """The sources: those on the command line, else those in asl.toml, else those of the last run.
+
+    With `add`, the aliases of the run before count where nothing else is set: otherwise the clips that are added would have
+    other spellings than those that are there.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    last = flags_of_last_run(workspace, "sources")
+    if any(flags.get(kind) for kind in SOURCE_KINDS):
+        no_sources = {kind: False if kind == "synthetic" else [] for kind in SOURCE_KINDS}
+        aliases = {name: value for name, value in last.items() if add and name == "aliases"}
+        return workspace.settings("sources", no_sources | aliases | given)
+    sources = workspace.settings("sources", flags)
+    if any(getattr(sources, kind) for kind in SOURCE_KINDS):
+        return sources
+    return workspace.settings("sources", last | given)
+
+
+def flags_of_last_run(workspace: Workspace, section: str) -> dict[str, Any]:
+    """The settings of a section that were flags of the last `asl extract` and that neither asl.toml nor the environment sets.
+
+    Those of an older version, which did not record which settings were flags, all count as flags.
+    """
     record = workspace.state("extract")
     settings, flags = record.get("settings", {}), record.get("flags")
-    return {name: value for name, value in settings.items() if not isinstance(flags, list) or name in flags}
+    unset = [name for name, setting in workspace.setting_origins(section).items() if setting.origin == "default"]
+    return {name: settings[name] for name in unset if name in settings and (not isinstance(flags, list) or name in flags)}
 
 
 def moved_warnings(earlier: Sequence[Clip], clips: Sequence[Clip]) -> list[str]:

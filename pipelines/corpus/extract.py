@@ -20,9 +20,9 @@ from asl.pipelines.corpus.earlier_clips import (
     EARLIER_CLIPS,
     add_earlier,
     earlier_clips,
-    flags_of_last_run,
     moved_warnings,
     replacement_warnings,
+    source_settings,
     split_settings,
 )
 from asl.pipelines.corpus.landmark_summary import LandmarkSummary, Summaries, read_summary
@@ -37,7 +37,7 @@ from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.plans import Decision, Plan, settings_of
 from asl.pipelines.workspace.progress import Progress
-from asl.pipelines.workspace.settings.clips import SOURCE_KINDS, LandmarkSettings, SourceSettings, SyntheticSettings
+from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSettings, SyntheticSettings
 
 STAGE = "extract"
 #: The settings that determine the landmarks of a video.
@@ -89,7 +89,7 @@ def run_extract(
     flags: settings given on the command line, by name. add: keep the clips that are already in the workspace. Clips that cannot
     be used are listed, and the others are extracted. Raises BadInput for invalid sources, and for duplicates across splits.
     """
-    sources = _sources(workspace, flags)
+    sources = source_settings(workspace, flags, add=add)
     landmarks, split = workspace.settings("landmarks", flags), split_settings(workspace, flags, add=add)
     synthetic, cluster = workspace.settings("synthetic", flags), workspace.settings("cluster", flags)
     workers = Workers(landmarks.workers, cluster.cluster, 60 * landmarks.time_limit)
@@ -143,19 +143,6 @@ def run_extract(
         result.report = _report(workspace, assigned.clips, summaries, result)
         workspace.record(plan, started, {"clips.jsonl": file_hash(workspace.clips_file)}, metrics)
         return result
-
-
-def _sources(workspace: Workspace, flags: Mapping[str, Any]) -> SourceSettings:
-    """The sources: those on the command line, else those in asl.toml, else those of the last run."""
-    if any(flags.get(kind) for kind in SOURCE_KINDS):
-        no_sources = {kind: False if kind == "synthetic" else [] for kind in SOURCE_KINDS}
-        return workspace.settings("sources", no_sources | {k: v for k, v in flags.items() if v is not None})
-    sources = workspace.settings("sources", flags)
-    if any(getattr(sources, kind) for kind in SOURCE_KINDS):
-        return sources
-    unset = {name for name, setting in workspace.setting_origins("sources").items() if setting.origin == "default"}
-    last = {name: value for name, value in flags_of_last_run(workspace).items() if name in unset}
-    return workspace.settings("sources", last | {name: value for name, value in flags.items() if value is not None})
 
 
 def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkSettings) -> tuple[list[_Job], list[Failure]]:

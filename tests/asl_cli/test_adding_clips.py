@@ -79,6 +79,17 @@ def test_a_held_out_signer_stays_held_out(workspace, asl, tmp_path):
     assert splits_of_groups(workspace)["signer1"] == {"train"}, "a flag counts more than the run before"
 
 
+def test_added_clips_are_read_with_the_aliases_of_the_others(workspace, asl, tmp_path):
+    (tmp_path / "aliases.csv").write_text("alias,gloss\nsign1,sign0\n")
+    first = ("--poses", write_signers(tmp_path / "a", (1,)), "--aliases", tmp_path / "aliases.csv")
+    asl("extract", "-w", workspace, *first, check=0)
+    asl("extract", "-w", workspace, "--poses", write_signers(tmp_path / "b", (2,)), "--add", check=0)
+    assert {tuple(clip["glosses"]) for clip in listed(workspace)} == {("SIGN0",)}
+    assert (workspace / ".asl" / "aliases.csv").is_file(), "evaluations read it"
+    asl("extract", "-w", workspace, "--poses", write_signers(tmp_path / "c", (3,)), check=0)
+    assert {tuple(clip["glosses"]) for clip in listed(workspace)} == {("SIGN0",), ("SIGN1",)}
+
+
 def test_clips_in_another_split_than_before_are_reported(workspace, asl, tmp_path):
     poses = write_signers(tmp_path / "a", range(3))
     asl("extract", "-w", workspace, "--poses", poses, "--test-groups", "signer1", check=0)

@@ -76,6 +76,16 @@ def test_replacing_the_list_of_clips_is_said(workspace, asl, tmp_path):
     assert "replaced" not in asl("extract", "-w", workspace, "--poses", first, "--add", "--allow-duplicates", check=0).stderr
 
 
+def test_leaving_out_clips_that_were_added_is_said(workspace, asl, tmp_path):
+    """The record of a run with --add names only the sources that were added."""
+    first, second = write_corpus(tmp_path / "p", glosses=2, clips=3), write_corpus(tmp_path / "q", glosses=3, clips=1)
+    asl("extract", "-w", workspace, "--poses", first, check=0)
+    asl("extract", "-w", workspace, "--poses", second, "--add", "--allow-duplicates", check=0)
+    for words in (("--poses", second), ()):
+        done = asl("extract", "-w", workspace, *words, "--dry-run", check=0)
+        assert "warning: 4 of the 7 clips of the workspace are replaced; use --add to keep them" in done.stderr
+
+
 def test_hints_with_blanks_in_them_can_be_pasted(asl, tmp_path):
     folder = tmp_path / "my workspace"
     assert f"next: asl extract -w '{folder}' --videos DIR" in asl("init", folder, check=0).stderr
