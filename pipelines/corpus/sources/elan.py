@@ -1,5 +1,7 @@
 """`--annotations DIR`: ELAN .eaf files for the videos, named <video name>.eaf.
 
+In several folders, files may have the same name if the folders are named like those of the videos.
+
 The gloss tiers give the segments (level 1) and the glosses in order; utterance tiers cut recordings into clips. All other tiers
 (referents, loci, …) are kept unchanged.
 """
@@ -55,13 +57,19 @@ class _Files:
     """The files of a folder by the name of their clip, each read once. broken: the reason why a file cannot be read."""
 
     def __init__(self, folder: Path):
-        self._files = {path.stem: path for path in sorted(folder.rglob("*.eaf"))}
+        self._folder = folder
+        self._files: dict[str, list[Path]] = {}
+        for path in sorted(folder.rglob("*.eaf")):
+            self._files.setdefault(path.stem, []).append(path)
         self._tiers: dict[Path, list[Tier]] = {}
         self.broken: dict[Path, str] = {}
 
     def tiers(self, clip: ClipSource) -> list[Tier]:
-        """The tiers of a clip's file; none if there is no such file or it cannot be read."""
-        file = self._files.get(clip.path.stem) if clip.kind != "array" else None
+        """The tiers of a clip's file; none if there is no such file or it cannot be read.
+
+        Raises BadInput if there are several such files.
+        """
+        file = self._file(clip.path) if clip.kind != "array" else None
         if file is None or file in self.broken:
             return []
         try:
@@ -69,6 +77,21 @@ class _Files:
         except BadInput as error:
             self.broken[file] = error.message
         return self._tiers.get(file, [])
+
+    def _file(self, clip: Path) -> Path | None:
+        """The file that is named after a clip; of several, the one in folders that are named like those of the clip."""
+        files = self._files.get(clip.stem, [])
+        if len(files) < 2:
+            return next(iter(files), None)
+        names = clip.absolute().with_suffix("").parts
+        paths = {file: file.relative_to(self._folder).with_suffix("").parts for file in files}
+        beside = [file for file, parts in paths.items() if names[-len(parts) :] == parts]
+        if not beside:
+            raise BadInput(
+                f"--annotations: {files[0]} and {files[1]} are both named after {clip}",
+                "lay them out in folders that are named like those of the videos",
+            )
+        return max(beside, key=lambda file: len(paths[file]))
 
 
 def _notes(clips: Sequence[ClipSource], read: Sequence[_Read], names: TierNames, unlabelled: int) -> list[str]:

@@ -56,6 +56,18 @@ def test_elan_files_give_segments_and_glosses(tmp_path):
     assert result.notes == ["1 of 2 clips have no annotations"]
 
 
+def test_of_files_with_the_same_name_the_one_in_the_folder_of_the_clip_counts(tmp_path):
+    for day in ("monday", "tuesday"):
+        touch(tmp_path / "v" / day / "camera.mp4")
+        eaf(tmp_path / "e" / day / "camera.eaf", {"gloss": [(0, 400, day)]})
+    assert [clip.glosses for clip in gathered(tmp_path).clips] == [("MONDAY",), ("TUESDAY",)]
+    touch(tmp_path / "v" / "camera.mp4")
+    with pytest.raises(BadInput, match=r"camera\.eaf are both named after .*camera\.mp4"):
+        gathered(tmp_path)
+    eaf(tmp_path / "e" / "camera.eaf", {"gloss": [(0, 400, "any day")]})
+    assert {clip.glosses for clip in gathered(tmp_path).clips} == {("MONDAY",), ("TUESDAY",), ("ANY-DAY",)}
+
+
 @pytest.mark.parametrize("text", ["", "<a>", "hello", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "<ANNOTATION_DOCUMENT/>"])
 def test_broken_elan_files_are_listed_and_their_clips_are_used(tmp_path, text):
     touch(tmp_path / "v" / "BOOK" / "one.mp4")
