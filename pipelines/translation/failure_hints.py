@@ -12,6 +12,7 @@ _HINTS = {
     "not-a-file": "name a video or a .pose file",
     "not-a-video": _VIDEO,
     "not-holistic": _POSE,
+    "time-jump": "encode it again: ffmpeg -i CLIP new.mp4",
     "too-large": "cut it into shorter clips, or make its pictures smaller",
     "too-long": "cut it into shorter clips, or raise --max-minutes",
     "too-short": "record at least a quarter of a second",
