@@ -55,19 +55,31 @@ class SentenceRow(TypedDict):
     errors: Annotated[int, "Word errors: substitutions, deletions and insertions."]
 
 
+class InVocabulary(TypedDict):
+    """Accuracy on the clips of one sign whose gloss is in the vocabulary."""
+
+    signs: Annotated[int, "Clips of one sign."]
+    top_1: Annotated[IntervalJson, "Share of clips whose gloss is ranked first, 0-1."]
+    top_5: NotRequired[Annotated[IntervalJson, "Share of clips whose gloss is among the first five."]]
+    top_10: NotRequired[Annotated[IntervalJson, "Share of clips whose gloss is among the first ten."]]
+    read_exactly: Annotated[IntervalJson, "Share of clips that the decoder reads as exactly their gloss."]
+
+
 class EvaluateResults(TypedDict):
     """Results of an evaluation: about signs if the split has clips of one sign, about sentences if it has clips of several."""
 
     model: Annotated[str, "Name of the model."]
+    decoder: Annotated[str, "The decoder: greedy, ctc-beam or cascade."]
+    only_synthetic_training: NotRequired[Annotated[bool, "True if the model was trained on synthetic signing only."]]
     split: Annotated[str, "The split."]
     split_by: Annotated[str, "How the clips were split: given, group or random."]
     intervals: Annotated[str, "What the intervals resample and cover."]
     outside_vocabulary: Annotated[
         dict[str, int],
-        "Glosses outside the vocabulary, with their counts. One-sign clips of them are left out; sentences count them as errors.",
+        "Glosses outside the vocabulary, with their counts. Clips and sentences count them as errors.",
     ]
     synthetic: NotRequired[Annotated[int, "Number of synthetic clips: the results say nothing about accuracy on ASL."]]
-    signs: NotRequired[Annotated[int, "Clips of one sign."]]
+    signs: NotRequired[Annotated[int, "Clips of one sign, also of glosses outside the vocabulary."]]
     vocabulary: NotRequired[Annotated[int, "Size of the vocabulary of the model."]]
     decoder_us_per_frame: NotRequired[Annotated[float, "Time of the decoder, microseconds per frame."]]
     top_1: NotRequired[Annotated[IntervalJson, "Share of clips whose gloss is ranked first, 0-1."]]
@@ -78,9 +90,12 @@ class EvaluateResults(TypedDict):
         Annotated[IntervalJson, "Share of clips whose gloss is among the first ten; if the vocabulary is larger."]
     ]
     read_exactly: NotRequired[Annotated[IntervalJson, "Share of clips that the decoder reads as exactly their gloss."]]
+    in_vocabulary: NotRequired[
+        Annotated[InVocabulary, "The same for the clips whose gloss is in the vocabulary, if some are not."]
+    ]
     by_gloss: NotRequired[Annotated[list[GlossRow], "Accuracy by gloss."]]
     confusions: NotRequired[Annotated[list[Confusion], "Confusions, most frequent first."]]
-    clips: NotRequired[Annotated[list[SignRow], "Every clip of one sign."]]
+    clips: NotRequired[Annotated[list[SignRow], "Every clip of one sign whose gloss is in the vocabulary."]]
     sentences: NotRequired[Annotated[int, "Clips of several signs."]]
     words: NotRequired[Annotated[int, "Glosses in them."]]
     wer_greedy: NotRequired[Annotated[WordErrorsJson, "Word error rate of greedy decoding."]]
@@ -93,7 +108,7 @@ class EvaluateResults(TypedDict):
 class EvaluateOutput(StageOutput):
     """`asl evaluate`"""
 
-    results: Annotated[EvaluateResults, "The results; also in `reports/evaluate-SPLIT.json`. Empty with `--dry-run`."]
+    results: Annotated[EvaluateResults, "The results; also in `reports/evaluate-SPLIT-DECODER.json`. Empty with `--dry-run`."]
     report: Annotated[str, "The HTML page."]
 
 

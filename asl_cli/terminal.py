@@ -59,6 +59,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     console.print(table)
 
 
+def next_steps(*commands: str) -> str:
+    """The line that says how to go on. Empty commands are left out."""
+    return f"next: {', or '.join(filter(None, commands))}"
+
+
 def format_value(value: Any) -> str:
     """A value as text for tables."""
     if isinstance(value, bool):

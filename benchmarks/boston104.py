@@ -16,7 +16,6 @@ measures again. With several seeds, prints the mean.
 
 import argparse
 import csv
-import json
 import os
 import shlex
 import tempfile
@@ -161,8 +160,8 @@ def read(
         if name == STAGE_3:
             flags = shlex.split(f"--threads 1 --workers 1 --seed {seed} --mirror 0 {options.stage3}")
             run_asl("train-stage3", *workspace, *flags, partly=True)
-        run_asl("evaluate", *workspace, "--decoder", "cascade" if name == STAGE_3 else name, "--force")
-        sentences = json.loads((folder / "ws/reports/evaluate-test.json").read_text())["read_sentences"]
+        decoder = "cascade" if name == STAGE_3 else name
+        sentences = run_asl("evaluate", *workspace, "--decoder", decoder, "--force")["results"]["read_sentences"]
         results[name] = [sentence["read_as"].split() for sentence in sentences]
         results["reference"] = [sentence["reference"].split() for sentence in sentences]
         results["signer"] = [signer_of[Path(sentence["name"]).stem] for sentence in sentences]

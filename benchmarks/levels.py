@@ -10,7 +10,6 @@ as fused. With --workspace, uses the existing workspace.
 """
 
 import argparse
-import json
 import shlex
 import tempfile
 from pathlib import Path
@@ -106,8 +105,7 @@ def main() -> None:
         for title, flags in ((title, VARIANTS[title]) for title in args.variants):
             graph = title.replace(" ", "-")
             run_asl("build-fst", "-w", str(folder), "--name", graph, *flags)
-            run_asl("evaluate", "-w", str(folder), "--decoder", "cascade", "--graph", graph)
-            results = json.loads((folder / "reports" / "evaluate-test.json").read_text())
+            results = run_asl("evaluate", "-w", str(folder), "--decoder", "cascade", "--graph", graph)["results"]
             wer, difference = results["wer_cascade"], results["cascade_less_ctc_beam"]
             print(f"{title}: WER {100 * wer['value']:.1f} % [{100 * wer['low']:.1f}, {100 * wer['high']:.1f}], ", end="")
             low, high = 100 * difference["low"], 100 * difference["high"]

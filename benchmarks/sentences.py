@@ -10,7 +10,6 @@ clip shows count as errors. --extracted: a workspace that already has the landma
 
 import argparse
 import csv
-import json
 import shlex
 import tempfile
 from pathlib import Path
@@ -59,8 +58,7 @@ def main() -> None:
         run_asl("build-fst", *workspace, *shlex.split(f"{GRAPH} {args.graph}"))
         errors = {}
         for decoder in DECODERS:
-            run_asl("evaluate", *workspace, "--decoder", decoder, "--force")
-            sentences = json.loads((folder / "ws/reports/evaluate-test.json").read_text())["read_sentences"]
+            sentences = run_asl("evaluate", *workspace, "--decoder", decoder, "--force")["results"]["read_sentences"]
             truth = [sentence["reference"].split() for sentence in sentences]
             errors[decoder] = word_errors(truth, [sentence["read_as"].split() for sentence in sentences])
             rate = errors[decoder].rate()

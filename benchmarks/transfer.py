@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from scipy import stats
+from twenty import in_vocabulary
 
 HELD_OUT = "ksukkau"
 
@@ -60,7 +61,7 @@ def few(data: Path, model: Path, clips: int, seed: int, epochs: int) -> tuple[fl
         scores = []
         for start in ((), ("--pretrained", model)):
             run_asl("train-ctc", *workspace, *common, *start)
-            scores.append(run_asl("evaluate", *workspace, "--force")["results"]["top_1"]["value"])
+            scores.append(in_vocabulary(run_asl("evaluate", *workspace, "--force")["results"])["top_1"]["value"])
         return scores[0], scores[1]
 
 

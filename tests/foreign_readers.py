@@ -48,7 +48,7 @@ def read_workspace(data: bytes, folder: Path) -> None:
     workspace = open_workspace(folder)
     for section in SECTIONS:
         workspace.settings(section)
-    status.next_command(status.stages(workspace))
+    status.next_command(workspace, status.stages(workspace))
     workspace.newest(MODEL_STAGES, "model")
     plan = Plan("extract", {"a": 1}, {"clips": "x"})
     workspace.decide(plan)

@@ -168,7 +168,7 @@ def decode(workspace: Path) -> Outputs:
 
 
 def evaluate(workspace: Path) -> Outputs:
-    results = json.loads((workspace / "reports" / "evaluate-test.json").read_text())
+    results = json.loads((workspace / "reports" / "evaluate-test-cascade.json").read_text())
     names = ("signs", "sentences", "words", "top_1", "wer_greedy", "wer_ctc_beam", "wer_cascade", "split_by")
     return {name: results.get(name) for name in names} | {"log loss": [row["log_loss"] for row in results["clips"]]}
 

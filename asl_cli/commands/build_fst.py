@@ -7,7 +7,7 @@ import typer
 
 from asl.cli.completion import choices, glosses, graphs, trained_models
 from asl.cli.options import Call, command, name_option
-from asl.cli.terminal import command_line, print_json, print_pairs, print_table
+from asl.cli.terminal import command_line, next_steps, print_json, print_pairs, print_table
 
 
 @command("graph", stage=True)
@@ -56,6 +56,7 @@ def build_fst(
     if draw:
         return _draw(call, workspace, model, name, draw, around, output)
     from asl.pipelines.cascade.build_fst import run_build_fst
+    from asl.pipelines.workspace.status import evaluate_command
 
     with call.progress() as progress:
         result = run_build_fst(
@@ -91,7 +92,8 @@ def build_fst(
     if result.decision.run:
         progress.say(f"graph: {result.folder}")
         progress.say(f"report: {result.report}")
-        progress.say("next: asl evaluate --decoder cascade, or asl translate --decoder cascade VIDEO")
+        evaluate = evaluate_command(workspace, " --decoder cascade")
+        progress.say(next_steps(evaluate, "asl translate --decoder cascade VIDEO"))
 
 
 def _draw(call: Call, workspace, model: str | None, graph: str | None, level: str, around: str, output: Path | None) -> None:

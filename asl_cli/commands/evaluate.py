@@ -68,6 +68,8 @@ def evaluate(
         return progress.say(f"evaluate would run: {result.decision.reason}")
     if not result.decision.run:
         progress.say(f"evaluate: {result.decision.reason}, nothing to do (use --force to run it again)")
+    if result.results.get("only_synthetic_training"):
+        progress.warn("this model was trained on synthetic signing only")
     print_pairs(headline(result.results))
     if result.results.get("confusions"):
         rows = [(row["truth"], row["read_as"], row["clips"]) for row in result.results["confusions"][:MAX_LISTED_CONFUSIONS]]

@@ -28,11 +28,11 @@ def status(
     states = stages(workspace)
     if call.as_json:
         rows = [vars(state) for state in states]
-        return print_json("status", {"workspace": str(workspace.folder), "stages": rows, "next": next_command(states)})
+        return print_json("status", {"workspace": str(workspace.folder), "stages": rows, "next": next_command(workspace, states)})
     rows = [(state.name, state.state, state.finished, state.detail) for state in states]
     print_table("", ("stage", "state", "finished", "details"), rows)
     with call.progress() as progress:
-        progress.say(f"next: {next_command(states)}")
+        progress.say(f"next: {next_command(workspace, states)}")
 
 
 def _show_settings(call: Call, workspace) -> None:

@@ -7,7 +7,7 @@ import typer
 from asl.cli.completion import trained_models
 from asl.cli.model_choice import warn_of_other_default
 from asl.cli.options import Call, command, name_option
-from asl.cli.terminal import print_json, print_pairs
+from asl.cli.terminal import next_steps, print_json, print_pairs
 
 
 @command("train", "encoder", "features", "phonology", stage=True)
@@ -32,6 +32,7 @@ def train_ctc(
     """
     workspace = call.find_workspace()
     from asl.pipelines.training.train_ctc import run_train_ctc
+    from asl.pipelines.workspace.status import evaluate_command
 
     with call.progress() as progress:
         result = run_train_ctc(
@@ -54,4 +55,4 @@ def train_ctc(
     if result.decision.run:
         progress.say(f"model: {result.folder}; report: {result.report}")
         warn_of_other_default(workspace, result.metrics.get("model", ""), progress)
-        progress.say("next: asl evaluate, or asl translate VIDEO")
+        progress.say(next_steps(evaluate_command(workspace), "asl translate VIDEO"))

@@ -7,7 +7,7 @@ import typer
 from asl.cli.completion import graphs, trained_models
 from asl.cli.model_choice import warn_of_other_default
 from asl.cli.options import Call, command, name_option
-from asl.cli.terminal import command_line, print_json, print_pairs, print_table
+from asl.cli.terminal import command_line, next_steps, print_json, print_pairs, print_table
 
 SOME_REFUSED = 3
 MAX_LISTED_CLIPS = 12
@@ -69,6 +69,8 @@ def train_stage3(
 
 
 def _show(call: Call, result, progress) -> None:
+    from asl.pipelines.workspace.status import evaluate_command
+
     if not result.decision.run:
         progress.say(f"train-stage3: {result.decision.reason}, nothing to do (use --force to run it again)")
     elif call.dry_run:
@@ -90,4 +92,5 @@ def _show(call: Call, result, progress) -> None:
         progress.say(f"graph: {result.graph}")
         progress.say(f"report: {result.report}")
         warn_of_other_default(call.find_workspace(), result.metrics.get("model", ""), progress)
-        progress.say("next: asl evaluate --decoder cascade")
+        evaluate = evaluate_command(call.find_workspace(), " --decoder cascade")
+        progress.say(next_steps(evaluate, "asl translate --decoder cascade VIDEO"))

@@ -30,7 +30,7 @@ def assign_splits(clips: Sequence[Clip], settings: SplitSettings) -> Split:
         return _held_out_groups(clips, settings) if held_out else _group_split(clips, settings)
     warning = "there are no groups and no given split: split at random, so signers may be in both training and test"
     warnings = [] if settings.by == "random" else [warning]
-    return Split(_drawn(clips, [clip.id for clip in clips], settings), "random", warnings)
+    return _with_empty_splits_named(Split(_drawn(clips, [clip.id for clip in clips], settings), "random", warnings), settings)
 
 
 def _method(clips: Sequence[Clip], by: str) -> str:
@@ -89,9 +89,16 @@ def _held_out_groups(clips: Sequence[Clip], settings: SplitSettings) -> Split:
 def _group_split(clips: Sequence[Clip], settings: SplitSettings) -> Split:
     """Splits whole groups. A clip without a group is a group of its own."""
     split = Split(_drawn(clips, [clip.group or clip.id for clip in clips], settings), "group")
-    for name in ("train", "test"):
-        if not any(clip.split == name for clip in split.clips):
-            split.warnings.append(f"the {name} split is empty, because the groups are too large")
+    return _with_empty_splits_named(split, settings)
+
+
+def _with_empty_splits_named(split: Split, settings: SplitSettings) -> Split:
+    """The split, with a warning and its reason if there is nothing to train or to test on."""
+    for name, share in (("train", 1.0), ("test", settings.test_share)):
+        if share and not any(clip.split == name for clip in split.clips):
+            few = share * len(split.clips) < 1
+            reason = f"{100 * share:g} % of {len(split.clips)} clips is less than one" if few else "the groups are too large"
+            split.warnings.append(f"the {name} split is empty, because {reason}")
     return split
 
 

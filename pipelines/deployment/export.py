@@ -118,8 +118,11 @@ def _evaluated(workspace: Workspace, model: TrainedModel) -> list[str]:
     if metrics.get("model") != model.folder.name or workspace.state("evaluate")["inputs"].get("model") != model.weights_hash:
         return []
     figures = ", ".join(f"{key.replace('_', ' ')} {metrics[key]}" for key in CARD_METRICS if key in metrics)
+    where = f"on the {metrics['split']} split of its workspace (split by {metrics['split_by']})"
+    known = f"; of those in the vocabulary, {metrics['in_vocabulary']}" if "in_vocabulary" in metrics else ""
+    intervals = f"; 95 % intervals {metrics['intervals']}" if "intervals" in metrics else ""
     synthetic = f"; {metrics['synthetic']}" if metrics.get("synthetic") else ""
-    return [f"{figures} on the {metrics['split']} split of its workspace (split by {metrics['split_by']}){synthetic}"]
+    return [f"{figures} {where}{known}{intervals}{synthetic}"]
 
 
 def _name(model: TrainedModel, settings: ExportSettings) -> str:

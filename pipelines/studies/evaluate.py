@@ -46,11 +46,11 @@ def run_evaluate(
     force: bool = False,
     dry_run: bool = False,
 ) -> Evaluation:
-    """Evaluates a model on a split, and writes reports/evaluate-<split>.html and .json.
+    """Evaluates a model on a split, and writes reports/evaluate-<split>-<decoder>.html and .json.
 
     One-sign clips give top-1, top-5 and top-10 accuracy. Sentences give word error rates: greedy, prefix beam search and, if
-    requested, the cascade `graph`. One-sign clips outside the model's vocabulary are left out and counted; in sentences,
-    words outside it count as errors. aliases: a table of aliases; None: that of the settings, else of the last extraction.
+    requested, the cascade `graph`. One-sign clips and words of sentences outside the model's vocabulary count as errors.
+    aliases: a table of aliases; None: that of the settings, else of the last extraction.
     Raises StageMissing if there is no model, BadInput if the split has no usable clip.
     """
     decode = workspace.settings("decode", flags)
@@ -60,7 +60,7 @@ def run_evaluate(
         folder = _model_folder(workspace, model)
         reader = reader_for(workspace, load_model_or_bundle(folder), decode, graph)
         plan = _plan(workspace, folder, split, reader, table)
-        page = workspace.reports / f"evaluate-{split}.html"
+        page = workspace.reports / f"evaluate-{split}-{decode.decoder}.html"
         decision = workspace.decide(plan, force=force)
         if not decision.run:
             return Evaluation(decision, json.loads(page.with_suffix(".json").read_text()), str(page))
@@ -70,6 +70,7 @@ def run_evaluate(
         results = measure(workspace, reader, clips, split, progress, table)
         results |= {
             "model": model_name(folder),
+            "decoder": decode.decoder,
             "split": split,
             "split_by": workspace.state("extract").get("metrics", {}).get("split_by", "?"),
         }

@@ -34,6 +34,7 @@ def measure(
 ) -> dict[str, Any]:
     """All measures of a model on a split. Raises BadInput if the split has no labelled clip with a known gloss.
 
+    A clip of one sign whose gloss the model lacks counts as an error; `in_vocabulary` has the figures of the other clips.
     aliases: taken for their gloss in the clips and among the model's glosses.
     """
     model, glosses = reader.model, MergedGlosses(reader.model.alphabet.glosses, aliases)
@@ -47,6 +48,7 @@ def measure(
     store = open_features(workspace, clips, model.features, progress)
     progress.start("evaluate", len(labelled))
     signs: list[ReadSign] = []
+    outside: list[Clip] = []
     sentences: list[ReadSentence] = []
     unknown: Counter[str] = Counter()
     for i in labelled:
@@ -54,6 +56,7 @@ def measure(
         words = clips[i].glosses
         unknown.update(word for word in words if word not in glosses)
         if len(words) == 1 and words[0] not in glosses:
+            outside.append(clips[i])
             continue
         reading = read_features(model, store[i], mirror=reader.settings.mirror_average)
         # Per-frame log-probabilities are not kept: with a large vocabulary and many clips they would fill the memory.
@@ -66,11 +69,12 @@ def measure(
             f"no clip of the {split} split has a gloss of the model's vocabulary",
             f"use a model trained on these glosses; this one has {len(model.alphabet)}, or name aliases with --aliases",
         )
-    clips_read = [item.clip for item in [*signs, *sentences]]
-    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common()), "intervals": note_of(groups_of(clips_read))}
-    synthetic = sum(clip.synthetic for clip in clips_read)
+    tested = [clips[i] for i in labelled]
+    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common()), "intervals": note_of(groups_of(tested))}
+    synthetic = sum(clip.synthetic for clip in tested)
     results |= {"synthetic": synthetic} if synthetic else {}
-    results |= isolated(glosses, signs) if signs else {}
+    results |= {"only_synthetic_training": True} if model.only_synthetic else {}
+    results |= isolated(glosses, signs, outside) if signs or outside else {}
     results |= continuous(reader, sentences) if sentences else {}
     return results
 
@@ -113,22 +117,24 @@ def read_sentence(reader: Reader, clip: Clip, reading: Reading, aliases: Aliases
     return ReadSentence(clip, {name: aliases.all(decoder.words(reading)) for name, decoder in readers.items()})
 
 
-def isolated(glosses: MergedGlosses, signs: Sequence[ReadSign]) -> dict[str, Any]:
-    """Top-k accuracy with intervals, per-gloss figures and confusions of one-sign clips."""
-    truth = np.array([glosses.index(sign.clip.glosses[0]) for sign in signs])
-    scores = np.stack([sign.scores for sign in signs])
+def isolated(glosses: MergedGlosses, signs: Sequence[ReadSign], outside: Sequence[Clip]) -> dict[str, Any]:
+    """Top-k accuracy with intervals, per-gloss figures and confusions of one-sign clips. outside: those of unknown glosses."""
+    truth = np.array([glosses.index(sign.clip.glosses[0]) for sign in signs], dtype=int)
+    scores = np.stack([sign.scores for sign in signs]) if signs else np.empty((0, len(glosses.names)))
     rank = ranks(scores, truth)
     names, best, losses = glosses.names, scores.argmax(axis=1), calibrated_log_loss(scores, truth)
     wrong = Counter((names[t], names[b]) for t, b in zip(truth, best, strict=True) if t != b)
     exact = np.array([sign.exact for sign in signs])
     seconds, frames = sum(sign.seconds for sign in signs), sum(sign.frames for sign in signs)
     right = {f"top_{k}": top_k(rank, k) for k in TOP if k < len(names) or k == 1} | {"read_exactly": exact.astype(float)}
-    intervals = bootstrap_means(np.stack(list(right.values()), axis=1), groups_of([sign.clip for sign in signs]))
+    known = [sign.clip for sign in signs]
+    with_outside = {name: np.append(values, np.zeros(len(outside))) for name, values in right.items()}
     return {
-        "signs": len(signs),
+        "signs": len(known) + len(outside),
         "vocabulary": len(names),
-        "decoder_us_per_frame": round(1e6 * seconds / frames, 2),
-        **{name: asdict(interval) for name, interval in zip(right, intervals, strict=True)},
+        "decoder_us_per_frame": round(1e6 * seconds / max(1, frames), 2),
+        **_accuracies(with_outside, [*known, *outside]),
+        **({"in_vocabulary": {"signs": len(known), **_accuracies(right, known)}} if known and outside else {}),
         "by_gloss": [_gloss_row(names, truth, best, rank, index) for index in np.unique(truth)],
         "confusions": [{"truth": t, "read_as": b, "clips": count} for (t, b), count in wrong.most_common()],
         "clips": [
@@ -145,6 +151,12 @@ def isolated(glosses: MergedGlosses, signs: Sequence[ReadSign]) -> dict[str, Any
             for sign, b, r, loss in zip(signs, best, rank, losses, strict=True)
         ],
     }
+
+
+def _accuracies(right: Mapping[str, np.ndarray], clips: Sequence[Clip]) -> dict[str, dict[str, float]]:
+    """right: measure → (clips,) 1 where it is right."""
+    intervals = bootstrap_means(np.stack(list(right.values()), axis=1), groups_of(clips))
+    return {name: asdict(interval) for name, interval in zip(right, intervals, strict=True)}
 
 
 def _gloss_row(names, truth, best, rank, index: int) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.studies.evaluation import TOP, WORD_ERROR_RATES
 from asl.pipelines.workspace.errors import BadClip
 from asl.pipelines.workspace.folder import Workspace
+from asl.pipelines.workspace.metric_labels import metric_label
 
+ACCURACIES = (*(f"top_{k}" for k in TOP), "read_exactly")
 #: Misread clips that are played at most, the most confident mistakes first.
 MAX_MISREAD_CLIPS = 60
 #: Shares of fewer clips are given as counts: a percentage of one clip claims too much.
@@ -34,7 +36,7 @@ def write_report(path: Path, workspace: Workspace, clips: Sequence[Clip], result
     sentences = [row | {"columns": alignment(row["reference"], row["read_as"])} for row in results.get("read_sentences", [])]
     write_page(
         path, "evaluate.html", results=results, headline=headline(results), glosses=gloss_rows(results),
-        plot=figure_uri(confusion_figure(results)) if "clips" in results else "", cards=cards, more=more, drawing=drawing(),
+        plot=figure_uri(confusion_figure(results)) if results.get("clips") else "", cards=cards, more=more, drawing=drawing(),
         groups=group_rows(results, by_id), sentences=sorted(sentences, key=lambda row: -row["errors"]),
     )  # fmt: skip
 
@@ -148,14 +150,29 @@ def confusion_figure(results: Mapping[str, Any]):
 
 def headline(results: Mapping[str, Any]) -> dict[str, Any]:
     """The figures for the workspace record and the terminal."""
-    flat: dict[str, Any] = {key: results[key] for key in ("model", "split", "split_by", "signs", "sentences") if key in results}
-    for key in (*(f"top_{k}" for k in TOP), "read_exactly", *WORD_ERROR_RATES):
-        if key in results:
-            interval = Interval(**{part: results[key][part] for part in ("value", "low", "high")})
-            single = results.get("signs") == 1 and key not in WORD_ERROR_RATES
-            flat[key] = share_text(interval.value, 1) if single else interval.percent
+    keys = ("model", "decoder", "split", "split_by", "signs", "sentences")
+    flat: dict[str, Any] = {key: results[key] for key in keys if key in results}
+    flat |= _accuracies(results)
+    if known := results.get("in_vocabulary"):
+        figures = (f"{metric_label(key)} {figure}" for key, figure in _accuracies(known).items())
+        flat["in_vocabulary"] = f"{known['signs']} of {results['signs']} signs: {', '.join(figures)}"
+    flat |= {key: _interval(results[key]).percent for key in WORD_ERROR_RATES if key in results}
+    flat |= {"intervals": results["intervals"]} if "intervals" in results else {}
+    if results.get("only_synthetic_training"):
+        flat["trained_on"] = "synthetic signing only"
     if results.get("synthetic"):
         flat["synthetic"] = f"{results['synthetic']} clips: no accuracy on ASL"
     if results.get("outside_vocabulary"):
         flat["words_outside_vocabulary"] = sum(results["outside_vocabulary"].values())
     return flat
+
+
+def _accuracies(results: Mapping[str, Any]) -> dict[str, str]:
+    """The accuracies that there are, in percent with their intervals; of a single sign as a count."""
+    found = {key: _interval(results[key]) for key in ACCURACIES if key in results}
+    single = results["signs"] == 1 if found else False
+    return {key: share_text(interval.value, 1) if single else interval.percent for key, interval in found.items()}
+
+
+def _interval(figures: Mapping[str, Any]) -> Interval:
+    return Interval(**{part: figures[part] for part in ("value", "low", "high")})

@@ -19,7 +19,7 @@ VERSIONS = {
     "decode": 2,
     "build-fst": 4,
     "train-stage3": 3,
-    "evaluate": 2,
+    "evaluate": 3,
     "experiment": 3,
     "ablate": 2,
     "scale": 2,

@@ -13,6 +13,8 @@ LABELS = {
     "delays_p50_ms": "frame delay, p50 (ms)",
     "delays_p95_ms": "frame delay, p95 (ms)",
     "from": "source model",
+    "in_vocabulary": "of those in the vocabulary",
+    "intervals": "95 % intervals",
     "less": "difference in WER",
     "loss_codes": "loss, codes",
     "loss_phonology": "loss, phonology",

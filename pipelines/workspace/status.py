@@ -46,13 +46,25 @@ def stages(workspace: Workspace) -> list[StageStatus]:
     return [_status(workspace, name) for name in STAGES]
 
 
-def next_command(statuses: list[StageStatus]) -> str:
+def next_command(workspace: Workspace, statuses: list[StageStatus]) -> str:
     """The command of the first required stage that is missing or stale, else translation."""
     hints = {"extract": "asl extract --videos DIR   (or --poses, --landmarks, --manifest, --wlasl, --synthetic)"}
+    evaluate = evaluate_command(workspace)
+    hints |= {"evaluate": evaluate} if evaluate else {}
     for stage in statuses:
+        if stage.name == "evaluate" and not evaluate:
+            continue
         if stage.state != "done" and not (stage.state == "missing" and stage.name in OPTIONAL):
             return hints.get(stage.name, f"asl {stage.name}") if stage.state == "missing" else f"asl {stage.name}"
     return "asl translate VIDEO"
+
+
+def evaluate_command(workspace: Workspace, options: str = "") -> str:
+    """asl evaluate on the test split or, if that is empty, on the validation split; "" if both are empty."""
+    counts = workspace.state("extract").get("metrics", {})
+    if counts.get("test", 1):
+        return f"asl evaluate{options}"
+    return f"asl evaluate{options} --split validation" if counts.get("validation", 0) else ""
 
 
 def _status(workspace: Workspace, name: str) -> StageStatus:

@@ -32,7 +32,7 @@ def test_the_whole_road(trained, asl, tmp_path):
     found = result(asl("evaluate", "-w", trained, "--format", "json", check=0))["results"]
     assert found["signs"] == 8
     assert found["top_1"]["value"] >= 0.8
-    assert (trained / "reports" / "evaluate-test.html").stat().st_size > 10_000
+    assert (trained / "reports" / "evaluate-test-ctc-beam.html").stat().st_size > 10_000
     (model, _) = result(asl("models", "-w", trained, "--format", "json", check=0))["models"]
     assert (model["scores"][0]["split"], model["scores"][0]["signs"]) == ("test", found["signs"])
     assert model["scores"][0]["figures"]["top_1"] == found["top_1"]
@@ -47,7 +47,7 @@ def test_status_follows_the_work(workspace, asl, tmp_path):
     assert {row["state"] for row in rows["stages"]} == {"missing"}
     assert rows["next"].startswith("asl extract")
     poses = write_corpus(tmp_path / "poses")
-    asl("extract", "-w", workspace, "--poses", poses, check=0)
+    asl("extract", "-w", workspace, "--poses", poses, "--test-groups", "signer2", check=0)
     asl("train-ctc", "-w", workspace, "--epochs", "2", check=0)
     rows = result(asl("status", "-w", workspace, "--format", "json", check=0))
     assert [row["name"] for row in rows["stages"] if row["state"] == "done"] == ["extract", "train-ctc"]
@@ -111,6 +111,16 @@ def test_a_stage_is_skipped_forced_and_dry_run(workspace, asl, tmp_path):
     next(workspace.glob("landmarks/*/*.pose")).unlink()
     assert "missing" in result(asl(*extract, check=0))["why"]
     assert (workspace / "clips.jsonl").read_bytes() == before
+
+
+def test_few_clips_leave_none_to_test_and_no_evaluation_is_suggested(workspace, asl, tmp_path):
+    poses = write_corpus(tmp_path / "poses", glosses=5, clips=1)
+    done = asl("extract", "-w", workspace, "--poses", poses, check=0)
+    assert "the test split is empty, because 15 % of 5 clips is less than one" in done.stderr
+    done = asl("train-ctc", "-w", workspace, "--epochs", "1", check=0)
+    assert "next: asl translate VIDEO" in done.stderr
+    assert "asl evaluate" not in done.stderr
+    assert result(asl("status", "-w", workspace, "--format", "json", check=0))["next"] == "asl translate VIDEO"
 
 
 def test_sources_are_replaced_or_added(workspace, asl, tmp_path):
@@ -284,9 +294,11 @@ def test_videos_without_a_person_are_listed_and_good_neighbours_done(workspace, 
 
 def test_nothing_usable_is_an_error(workspace, asl, tmp_path):
     (tmp_path / "v" / "A").mkdir(parents=True)
-    np.random.default_rng(0).bytes(10)
-    (tmp_path / "v" / "A" / "x.mp4").write_bytes(b"nothing")
-    assert "none of the clips" in asl("extract", "-w", workspace, "--videos", tmp_path / "v", check=2).stderr
+    (tmp_path / "v" / "A" / "nothing.mp4").write_bytes(b"nothing")
+    (tmp_path / "v" / "A" / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(10_000))
+    done = asl("extract", "-w", workspace, "--videos", tmp_path / "v", check=2)
+    assert "none of the clips could be used" in done.stderr
+    assert not (workspace / "clips.jsonl").exists()
 
 
 @pytest.mark.parametrize("option", ["--model", "--workspace", "--graph"])
