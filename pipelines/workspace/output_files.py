@@ -5,6 +5,7 @@ been edited since, and one that somebody else wrote, has another hash. If the ca
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,8 +23,10 @@ _LINE = re.compile(r"[0-9a-f]{64}")
 def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path], *, overwrite: bool = False) -> None:
     """Raises BadInput if an output is an input, also through a link, or exists and was not written by asl, or is no file.
 
-    overwrite: an output may be a file that asl did not write. It may never be an input.
+    Nor may it lie where no file can be made. overwrite: an output may be a file that asl did not write. It may never be an input.
     """
+    for folder in dict.fromkeys(path.parent for path in outputs):
+        _check_folder(folder)
     existing = [(path, identity) for path in outputs if (identity := _identity(path))]
     if not existing:
         return
@@ -36,6 +39,15 @@ def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path], *, overwrite:
             raise BadInput(f"the output {path} is a folder or a device", "name a file")
     if not overwrite:
         _refuse_foreign([path for path, _ in existing])
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises BadInput if no file can be made in a folder, which need not exist: a batch would end before its first result."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))
+    if not nearest.is_dir():
+        raise BadInput(f"the output folder {folder} cannot be made: {nearest} is a file", "name another place for the output")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadInput(f"no file can be made in {folder}: {nearest} may not be written to", "name another place for the output")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

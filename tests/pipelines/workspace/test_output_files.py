@@ -44,6 +44,22 @@ def test_what_is_no_file_is_no_output(tmp_path):
             check_outputs([tmp_path.joinpath(path)], [], overwrite=True)
 
 
+def test_an_output_must_lie_where_a_file_can_be_made(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for folder in ("file", "file/deeper"):
+        with pytest.raises(BadInput, match=r"cannot be made: .*/file is a file"):
+            check_outputs([tmp_path / folder / "x.json"], [])
+    check_outputs([tmp_path / "new" / "folders" / "x.json"], [])
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_must_not_lie_in_a_folder_that_may_not_be_written_to(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    with pytest.raises(BadInput, match=r"no file can be made in .*/locked/new: .*/locked may not be written to"):
+        check_outputs([tmp_path / "locked" / "new" / "x.json"], [])
+
+
 def test_the_record_is_bounded_and_may_be_damaged_or_missing(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(output_files, "MAX_HASHES", 3)
     files = [tmp_path / f"{number}.txt" for number in range(8)]
