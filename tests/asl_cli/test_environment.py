@@ -1,5 +1,7 @@
 """Misspelt environment variables."""
 
+import pytest
+
 
 def test_unknown_variables_are_named_once_a_call(asl, tmp_path):
     asl("init", tmp_path, check=0)
@@ -21,3 +23,19 @@ def test_known_variables_are_not(asl, tmp_path):
 def test_only_the_first_process_of_a_distributed_training_warns(asl, tmp_path):
     asl("init", tmp_path, check=0)
     assert "ASL_ZZZ" not in asl("status", cwd=tmp_path, env={"ASL_ZZZ": "1", "LOCAL_RANK": "1"}, check=0).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ASL_DECODER", "did you mean ASL_DECODE_DECODER?"),
+        ("ASL_DECODR", "did you mean ASL_DECODE_DECODER?"),
+        ("ASL_TRIAN_EPOCHS", "did you mean ASL_TRAIN_EPOCHS?"),
+        ("ASL_WORKSPCE", "did you mean ASL_WORKSPACE?"),
+        ("ASL_TRANSLATE_FORMAT", "asl status --settings lists the settings"),
+    ],
+)
+def test_only_a_name_that_is_a_misspelling_is_suggested(asl, tmp_path, name, meant):
+    asl("init", tmp_path, check=0)
+    done = asl("status", cwd=tmp_path, env={name: "x"}, check=0)
+    assert f"warning: the environment variable {name} is unknown and has no effect; {meant}\n" in done.stderr
