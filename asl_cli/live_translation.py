@@ -37,7 +37,7 @@ def translate_live(
 
     with call.progress() as progress:
         describe_model(reader.model, progress)
-        figures, words = None, 0
+        figures, words, ended = None, 0, False
         try:
             updates = translate_stream(source, reader, landmarks, paced=pace)
             with LiveView(call.quiet, FRAME_BONES) as view, closing(updates):
@@ -47,8 +47,9 @@ def translate_live(
                     words += len(update.final)
                     for word in update.final:
                         write_word(word, None if formats[0] == "text" else reader.provenance())
+            ended = True
         finally:
-            if figures:
+            if figures and (ended or figures.frames):  # a source without a frame has an error to show instead
                 progress.say("  ".join(f"{metric_label(name)} {value}" for name, value in figures.summary().items()))
                 for shortcoming in shortcomings(figures, words):
                     progress.warn(shortcoming)

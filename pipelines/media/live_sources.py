@@ -18,6 +18,11 @@ from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 #: Bytes per pixel of a raw frame (red, green, blue).
 CHANNELS = 3
 MAX_RAW_SIDE = 8192
+#: What can be done if no container is recognised on stdin.
+NO_CONTAINER = (
+    "an .mp4 file cannot be piped if its index is at its end: name the file, or pipe ffmpeg -i CLIP -f mpegts -; "
+    "raw frames need --raw WIDTHxHEIGHT"
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class ContainerSource:
         except av.error.FFmpegError as error:
             if not count:
                 reason = error.strerror or error
-                raise BadInput(f"there is no video on stdin: {reason}", "raw frames need --raw WIDTHxHEIGHT") from error
+                raise BadInput(f"there is no video on stdin: {reason}", NO_CONTAINER) from error
             raise AslError(f"the stream ended abruptly after {count} frames", "everything up to there was translated") from error
 
 

@@ -62,6 +62,11 @@ def test_a_stream_says_at_its_end_what_was_wrong_with_it():
     assert shortcomings(LiveFigures(), words=0) == ["the stream had no frames"]
 
 
+def test_a_stream_that_is_no_video_has_an_error_and_no_figures(tmp_path):
+    done = run_asl("translate", "-", "-q", cwd=tmp_path, stdin=b"nothing of the kind" * 100, check=2)
+    assert done.stderr.startswith("error: there is no video on stdin")
+
+
 def test_a_film_without_a_signer_says_that_no_sign_was_recognised(tmp_path):
     done = run_asl("translate", film(tmp_path / "empty.mp4", frames=12), "--live", "--no-pace", cwd=tmp_path, check=0)
     assert done.stdout == ""
