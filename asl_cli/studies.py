@@ -30,7 +30,8 @@ def finish(name: str, call: Call, progress: TerminalProgress, study, show: Calla
         progress.say(planned(study))
     else:
         show(study.results)
-        progress.say(f"{study.ran} new runs, {study.kept} reused; report: {study.report}")
+        runs = "" if "imported" in study.results else f"{study.ran} new runs, {study.kept} reused; "
+        progress.say(f"{runs}report: {study.report}")
     if study.failed:
         raise SomeFailed(
             f"{len(study.failed)} runs failed; the others are kept", "fix the cause and run the same command to retry them"

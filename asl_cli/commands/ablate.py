@@ -109,7 +109,7 @@ def ablate(
 ) -> None:
     """Compare conditions over several seeds, with statistical tests.
 
-        $ asl ablate --seeds 3
+        $ asl ablate --seeds 10
         $ asl ablate --factor encoder=bilstm,tcn --epochs 20
 
     Without --factor and --condition, training with pre-training is compared with training without it. Completed runs are reused:
