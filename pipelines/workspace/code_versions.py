@@ -21,7 +21,7 @@ VERSIONS = {
     "train-stage3": 3,
     "evaluate": 3,
     "experiment": 3,
-    "ablate": 2,
+    "ablate": 3,
     "scale": 2,
     "modalities": 2,
     "export": 2,

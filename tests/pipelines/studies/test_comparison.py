@@ -92,6 +92,26 @@ def test_the_independent_exact_test_enumerates_every_partition(a, b):
     assert comparison.tests["permutation"].p == pytest.approx(min(1.0, 2 * min(tails)), abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("gained", "clips", "p"),
+    [([0, 1, -1, -1, 2, -1], 300, 1.0), ([1, -1, 2, -1], 137, 1.0), ([1, 2, 2, 2, -1, -1, 0], 137, 0.3125)],
+)
+def test_arrangements_that_are_as_extreme_but_for_rounding_count(gained, clips, p):
+    """Shares of clips add up to slightly different floating-point numbers in each order. SciPy's tolerance misses some."""
+    for first in range(60, 90):
+        right = np.arange(first, first + len(gained))
+        shares = 100 * right / clips, 100 * (right + gained) / clips
+        assert compare("a", "b", shares, paired=True).tests["permutation"].p == pytest.approx(p)
+
+
+def test_equal_differences_share_a_rank_but_for_rounding():
+    right, gained = np.array([181, 183, 190, 184, 187, 181]), np.array([1, -1, 2, 2, -1, 3])
+    shares = compare("a", "b", (100 * right / 300, 100 * (right + gained) / 300), paired=True)
+    counts = compare("a", "b", (right, right + gained), paired=True)
+    assert shares.tests["wilcoxon"].p == counts.tests["wilcoxon"].p
+    assert shares.tests["wilcoxon"].statistic == counts.tests["wilcoxon"].statistic
+
+
 @pytest.fixture(scope="module")
 def frozen_garbage():
     """statsmodels runs the garbage collector on every call, which is slow once many modules are imported."""
