@@ -1,6 +1,5 @@
 """Shared by all studies: runs by name and seed, their execution over processes or a cluster, and the report."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.jobs.processes import Workers, fan_out
 from asl.pipelines.recogniser.intervals import Groups, group_name, groups_named
-from asl.pipelines.recogniser.model import CARD
+from asl.pipelines.recogniser.model import CARD, read_card, stage_of_card
 from asl.pipelines.studies.experiment import Experiment, Variant, run_experiment, set_up, trainings
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
@@ -68,7 +67,7 @@ class Runs:
     def dry_run(self, workers: Workers) -> Study:
         """The runs that would be carried out, and about how long they would take."""
         to_run = [f"{name}, seed {seed}" for name, seed in self.missing]
-        seconds = remaining_seconds(self.workspace, list(self.missing.values()), workers)
+        seconds = remaining_seconds(self.workspace, list(_distinct(self.missing).values()), workers)
         return Study({"to_run": to_run, "estimated_seconds": seconds and round(seconds)}, kept=self._kept)
 
     def carry_out(self, workers: Workers, progress: Progress, *, fresh: bool = False) -> Outcomes:
@@ -77,26 +76,33 @@ class Runs:
         fresh: use a new process for each run, so that its peak memory can be measured. Raises BadInput at once if settings or
         clips are wrong; any other failure is added to `failed`.
         """
-        seconds = remaining_seconds(self.workspace, list(self.missing.values()), workers)
-        if self.missing:
-            progress.say(f"runs to carry out: {len(self.missing)}; {duration_note(seconds)}")
+        left = _distinct(self.missing)
+        seconds = remaining_seconds(self.workspace, list(left.values()), workers)
+        if left:
+            progress.say(f"runs to carry out: {len(left)}; {duration_note(seconds)}")
         self._make_features(workers, progress)
-        progress.start("runs", len(self.missing))
-        left = {experiment.fingerprint: experiment for experiment in self.missing.values()}
-        names = {experiment.fingerprint: f"{name}, seed {seed}" for (name, seed), experiment in self.missing.items()}
-        for experiment, future in fan_out(run_experiment, list(self.missing.values()), workers, fresh=fresh):
-            error, name = future.exception(), names[experiment.fingerprint]
-            if isinstance(error, BadInput):
-                raise error
-            if error is not None:
-                message = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
-                self.failed.append(f"{name}: {message}")
-                progress.warn(self.failed[-1])
+        progress.start("runs", len(left))
+        for experiment, future in fan_out(run_experiment, list(left.values()), workers, fresh=fresh):
+            name = self._name(experiment)
+            if error := future.exception():
+                self._fail(name, error, progress)
             progress.advance(1, name)
             left.pop(experiment.fingerprint)
             if seconds is None and left and (seconds := remaining_seconds(self.workspace, list(left.values()), workers)):
                 progress.say(f"runs left: {len(left)}; {duration_note(seconds)}")
         return {key: outcome for key, experiment in self.planned.items() if (outcome := experiment.outcome)}
+
+    def _name(self, experiment: Experiment) -> str:
+        """The condition and seed of a run: several, if conditions have the same settings."""
+        same = (key for key, other in self.missing.items() if other.fingerprint == experiment.fingerprint)
+        return ", ".join(f"{name}, seed {seed}" for name, seed in same)
+
+    def _fail(self, name: str, error: BaseException, progress: Progress) -> None:
+        if isinstance(error, BadInput):
+            raise error
+        message = error.message if isinstance(error, AslError) else f"{type(error).__name__}: {error}"
+        self.failed.append(f"{name}: {message}")
+        progress.warn(self.failed[-1])
 
     def _make_features(self, workers: Workers, progress: Progress) -> None:
         """Computes the features here once, so that the processes do not each compute them."""
@@ -126,7 +132,7 @@ class Runs:
         plan = Plan(stage, {"study": page.stem}, inputs, (analysis or stage, *sorted(steps)))
         outputs = {self.workspace.relative(file): file_hash(file) for file in files}
         self.workspace.record(plan, self.started, outputs, metrics)
-        return Study(results, str(page), len(self.missing) - len(self.failed), self._kept, self.failed)
+        return Study(results, str(page), len(_distinct(self.missing)) - len(self.failed), self._kept, self.failed)
 
     @property
     def split_by(self) -> str:
@@ -140,7 +146,12 @@ class Runs:
 
     @property
     def _kept(self) -> int:
-        return len(self.planned) - len(self.missing)
+        return len(_distinct(self.planned)) - len(_distinct(self.missing))
+
+
+def _distinct(runs: Mapping[RunKey, Experiment]) -> dict[str, Experiment]:
+    """Fingerprint → run. Conditions with the same settings share their runs, each of which is carried out once."""
+    return {experiment.fingerprint: experiment for experiment in runs.values()}
 
 
 # Durations -----------------------------------------------------------------------------------------------------------
@@ -175,13 +186,16 @@ def _seconds_per_clip(workspace: Workspace) -> dict[str, float]:
 
 
 def _measured(folder: Path) -> Iterator[tuple[str, float]]:
-    """Stage and seconds for a clip in an epoch, of each finished training in a folder."""
+    """Stage and seconds for a clip in an epoch, of each finished training in a folder. Damaged models are passed over."""
     for file in folder.glob(f"*/{CARD}"):
-        card = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            card = read_card(file.parent)
+        except BadInput:
+            continue
         figures = card.get("metrics", {})
         if all(figures.get(key) for key in ("seconds", "epochs", "train_clips")):
             passes = figures["epochs"] * figures["train_clips"] * (figures.get("members") or 1)
-            yield card["stage"], figures["seconds"] / passes
+            yield stage_of_card(card), figures["seconds"] / passes
 
 
 def duration_note(seconds: float | None) -> str:

@@ -64,6 +64,15 @@ def test_decoders_are_compared_on_the_same_models(workspace):
     assert all(len(list(path.glob("graph-*/graph.json"))) == 1 for path in runs)
 
 
+def test_conditions_with_the_same_settings_share_their_runs(workspace):
+    same = ("--condition", "x: dropout=0.1", "--condition", "y: dropout=0.1")
+    done = ablate(workspace, *same, "--seeds", "2", "--jobs", "1")
+    assert "runs to carry out: 4" in done.stderr
+    baseline, x, y = result(done)["results"]["conditions"]
+    assert x["scores"] == y["scores"]
+    assert result(done)["ran"] == 4
+
+
 def test_killed_it_goes_on_and_finds_the_same(workspace, tmp_path):
     words = ("--factor", "dropout=0.4,0.2,0.1", "--seeds", "2", "--jobs", "1")
     whole = result(ablate(workspace, *words))

@@ -43,6 +43,15 @@ def test_what_was_not_measured_is_not_guessed(workspace):
     assert "said after the first" in duration_note(None)
 
 
+def test_a_damaged_model_is_no_measurement(trained, tmp_path):
+    copy = Workspace(Path(shutil.copytree(trained, tmp_path / "ws")))
+    for name, text in (("cut-off", '{"stage": '), ("no-card", "[]"), ("newer", '{"version": 99}')):
+        (copy.models / name).mkdir()
+        (copy.models / name / "model.json").write_text(text)
+    runs = Runs(copy, {"a": Variant({"epochs": 40_000})}, range(1), "test")
+    assert runs.dry_run(Workers(1)).results["estimated_seconds"] > SECONDS_PER_RUN
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (61, "61 s"), (600, "10 min"), (12_000, "3 h 20 min")])
 def test_durations_as_people_say_them(seconds, text):
     assert duration(seconds) == text
