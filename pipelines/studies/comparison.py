@@ -227,8 +227,8 @@ def _two_sided_p(null: np.ndarray, statistic: float, rounding: float, exact: boo
     """Twice the share of arrangements that are at least as extreme as the observed one, on the side that has fewer.
 
     SciPy's own p value misses arrangements whose means equal the observed one but for rounding, and is too small then: its
-    tolerance is relative to the difference of the means, but they are rounded relative to the scores. A sample of the arrangements
-    counts the observed one, too (Phipson and Smyth 2010).
+    tolerance is relative to the difference of the means, but they are rounded relative to the scores. A sample of them counts
+    the observed one, too (Phipson and Smyth 2010).
     """
     extreme = min((null >= statistic - rounding).sum(), (null <= statistic + rounding).sum())
     return min(1.0, 2 * float(extreme + (not exact)) / (len(null) + (not exact)))

@@ -68,7 +68,7 @@ def test_conditions_with_the_same_settings_share_their_runs(workspace):
     same = ("--condition", "x: dropout=0.1", "--condition", "y: dropout=0.1")
     done = ablate(workspace, *same, "--seeds", "2", "--jobs", "1")
     assert "runs to carry out: 4" in done.stderr
-    baseline, x, y = result(done)["results"]["conditions"]
+    _, x, y = result(done)["results"]["conditions"]
     assert x["scores"] == y["scores"]
     assert result(done)["ran"] == 4
 
