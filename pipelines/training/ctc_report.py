@@ -10,13 +10,18 @@ from asl.pipelines.reports.page import figure_uri, number_epochs, write_page
 TRAINING_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#1f77b4", "#d62728", "#888888"
 
 
-def write_report(path: Path, folder: Path, metrics: Mapping[str, Any], warnings: Sequence[str]) -> None:
-    """Writes the page of a training. folder: of the model, with metrics.jsonl; further members of the model are below it."""
+def write_report(path: Path, folder: Path, metrics: Mapping[str, Any], warnings: Sequence[str], average: float = 0) -> None:
+    """Writes the page of a training. folder: of the model, with metrics.jsonl; further members of the model are below it.
+
+    average: the share of the epochs over whose weights the model is averaged, if they were reached.
+    """
     folders = [folder, *(folder / f"member{number}" for number in range(1, metrics["members"] or 1))]
     histories = [read_history(member) for member in folders]
     write_page(
         path, "train_ctc.html", metrics={key: value for key, value in metrics.items() if value is not None}, warnings=warnings,
-        last=histories[0][-1], validated="validation_score" in histories[0][-1],
+        averaged=average if metrics["kept_epoch"] == metrics["epochs"] else 0,
+        last=histories[0][-1],
+        validated="validation_score" in histories[0][-1],
         curves=figure_uri(curves_figure(histories, metrics["kept_epoch"])),
     )  # fmt: skip
 
@@ -46,7 +51,8 @@ def curves_figure(histories: Sequence[Sequence[Mapping[str, Any]]], kept_epoch: 
         axes.axvline(kept_epoch, color=KEPT_COLOUR, linewidth=1, linestyle=":", label="kept")
         axes.set_title(title, fontsize=10)
         # A loss with a label prior may be negative, and so may a score that counts inserted glosses.
-        axes.set_ylim(min(0.0, axes.get_ylim()[0]), 101 if factor == 100 else None)
+        least = min(figures[key] for history in histories for figures in history for key in curves if key in figures)
+        axes.set_ylim(0 if least >= 0 else axes.get_ylim()[0], 101 if factor == 100 else None)
         number_epochs(axes)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.25)

@@ -74,7 +74,7 @@ def run_train_ctc(
         outputs = {workspace.relative(folder / name): file_hash(folder / name) for name in (WEIGHTS, CARD)}
         workspace.record(plan, ready.started, outputs, metrics)
         page = workspace.reports / "train-ctc.html"
-        write_report(page, folder, metrics, warnings)
+        write_report(page, folder, metrics, warnings, choice.train.average)
         return TrainingResult(ready.decision, str(folder), metrics, warnings, report=str(page))
 
 

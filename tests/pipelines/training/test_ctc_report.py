@@ -9,7 +9,7 @@ from asl.pipelines.training.ctc_report import curves_figure, write_report
 
 def history(epochs: int, *, validated: bool = True) -> list[dict]:
     validation = {"validation_score": 0.5, "validation_loss": 2.0} if validated else {}
-    return [{"epoch": n, "loss": 3.0 - n, "blank_share": 0.9, "seconds": 1.0, **validation} for n in range(epochs)]
+    return [{"epoch": n, "loss": 3.0 - n, "blank_share": 0.9 * (n > 0), "seconds": 1.0, **validation} for n in range(epochs)]
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 4, 30])
@@ -23,7 +23,8 @@ def test_epochs_are_whole_numbers_from_one_and_shares_start_at_zero(epochs):
         assert ticks
         assert all(tick == round(tick) for tick in ticks)
         assert axes.lines[0].get_xdata()[0] == 1
-    assert figure.axes[1].get_ylim()[0] == 0
+    assert figure.axes[1].get_ylim()[0] == 0, "the first share is 0, below which a margin would leave room"
+    assert figure.axes[0].get_ylim()[0] == 0 if epochs <= 4 else figure.axes[0].get_ylim()[0] < 0
 
 
 def test_the_page_shows_every_member_and_says_that_nothing_was_validated(tmp_path):
@@ -39,3 +40,5 @@ def test_the_page_shows_every_member_and_says_that_nothing_was_validated(tmp_pat
     page = (tmp_path / "train.html").read_text()
     for text in ("no validation clips", "synthetic", "blank collapse", "averages 2 members", "data:image/svg"):
         assert text in page
+    write_report(tmp_path / "train.html", tmp_path / "m", metrics, [], 0.25)
+    assert "the mean of the weights of the last 25" in (tmp_path / "train.html").read_text()
