@@ -70,13 +70,23 @@ def measure(
             f"use a model trained on these glosses; this one has {len(model.alphabet)}, or name aliases with --aliases",
         )
     tested = [clips[i] for i in labelled]
-    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common()), "intervals": note_of(groups_of(tested))}
+    results: dict[str, Any] = {"outside_vocabulary": dict(unknown.most_common()), "intervals": intervals_note(tested)}
     synthetic = sum(clip.synthetic for clip in tested)
     results |= {"synthetic": synthetic} if synthetic else {}
     results |= {"only_synthetic_training": True} if model.only_synthetic else {}
     results |= isolated(glosses, signs, outside) if signs or outside else {}
     results |= continuous(reader, sentences) if sentences else {}
     return results
+
+
+def intervals_note(tested: Sequence[Clip]) -> str:
+    """What the intervals cover: those of signs and of sentences apart, if their clips come from other groups."""
+    by_kind = {"signs": [clip for clip in tested if len(clip.glosses) == 1]}
+    by_kind |= {"sentences": [clip for clip in tested if len(clip.glosses) > 1]}
+    notes = {kind: note_of(groups_of(clips)) for kind, clips in by_kind.items() if clips}
+    if len(set(notes.values())) == 1:
+        return next(iter(notes.values()))
+    return "; ".join(f"for {kind} {note}" for kind, note in notes.items())
 
 
 @dataclass(frozen=True)

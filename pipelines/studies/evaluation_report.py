@@ -11,7 +11,7 @@ import numpy as np
 
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.recogniser.intervals import Interval
+from asl.pipelines.recogniser.intervals import Interval, group_name
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.studies.evaluation import TOP, WORD_ERROR_RATES
@@ -66,7 +66,7 @@ def alignment(reference: str, hypothesis: str) -> list[tuple[str, str, str]]:
     for part in output.alignments[0]:
         words = signed[part.ref_start_idx : part.ref_end_idx], read[part.hyp_start_idx : part.hyp_end_idx]
         mark = {"substitute": "S", "delete": "D", "insert": "I", "equal": ""}[part.type]
-        columns += [(one, other, mark) for one, other in zip_longest(*words, fillvalue="")]
+        columns += [(reference_word, read_word, mark) for reference_word, read_word in zip_longest(*words, fillvalue="")]
     return columns
 
 
@@ -103,7 +103,7 @@ def _by_group(rows: Sequence[Mapping[str, Any]], clips: Mapping[str, Clip]) -> d
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if clip := clips.get(row["id"]):
-            groups.setdefault(clip.group or "unknown", []).append(row)
+            groups.setdefault(group_name(clip) or "unknown", []).append(row)
     return groups
 
 

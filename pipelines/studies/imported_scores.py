@@ -155,4 +155,4 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _seed_order(seed: str) -> tuple[int, float, str]:
-    return (0, float(seed), "") if seed.lstrip("-").isdigit() else (1, 0.0, seed)
+    return (0, float(seed), "") if seed.removeprefix("-").isdecimal() else (1, 0.0, seed)

@@ -1,10 +1,13 @@
 """The page of an evaluation."""
 
+from dataclasses import replace
+
 import pytest
 
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.media.pose_files import write_pose
-from asl.pipelines.studies.evaluation_report import alignment, headline, share_text, write_report
+from asl.pipelines.studies.evaluation import intervals_note
+from asl.pipelines.studies.evaluation_report import alignment, group_rows, headline, share_text, write_report
 from asl.pipelines.workspace.folder import Workspace
 from tests.made_up_signing import signing
 
@@ -19,7 +22,7 @@ def sign(name: str, gloss: str, read_as: str, rank: int) -> dict:
 
 CLIPS = [clip("a", "BOOK", group="ann"), clip("b", "EAT", group="ben"), clip("c", "EAT", "NO", group="ben")]
 RESULTS = {
-    "model": "m", "split": "test", "split_by": "group", "outside_vocabulary": {}, "intervals": "", "signs": 2, "sentences": 1,
+    "model": "m", "decoder": "ctc-beam", "split": "test", "split_by": "group", "outside_vocabulary": {}, "intervals": "", "signs": 2, "sentences": 1,
     "top_1": {"value": 0.5, "low": 0.0, "high": 1.0},
     "clips": [sign("a", "BOOK", "BOOK", 1), sign("b", "EAT", "BOOK", 7)],
     "by_gloss": [
@@ -66,3 +69,15 @@ def test_a_single_clip_claims_no_percentage():
     assert (share_text(1.0, 1), share_text(1 / 3, 3), share_text(0.25, 40)) == ("1 of 1", "1 of 3", "25.0 %")
     assert headline(RESULTS | {"signs": 1, "top_1": {"value": 1.0, "low": 1.0, "high": 1.0}})["top_1"] == "1 of 1"
     assert headline(RESULTS)["top_1"] == "50.0 % [0.0, 100.0]"
+
+
+def test_signers_are_groups_where_no_group_is_given():
+    known = {of.id: replace(of, group="") for of in CLIPS}
+    assert [row["group"] for row in group_rows(RESULTS, known)] == ["ann", "ben"]
+
+
+def test_what_the_intervals_cover_is_said_of_signs_and_sentences_apart_if_it_differs():
+    note = intervals_note(CLIPS)
+    assert note.startswith("for signs over 2 groups")
+    assert "; for sentences over clips, all of one group" in note
+    assert intervals_note(CLIPS[:2]).startswith("over 2 groups")

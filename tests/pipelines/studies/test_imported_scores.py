@@ -3,7 +3,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from asl.pipelines.studies.imported_scores import resolution
+from asl.pipelines.studies.imported_scores import import_study, resolution
 
 
 def written(values, digits: int) -> list[Decimal]:
@@ -29,3 +29,11 @@ def test_few_scores_with_few_decimals_fit_too_much():
 def test_scores_that_are_no_shares_have_no_step():
     assert resolution(written(np.random.default_rng(0).uniform(0, 100, 8), 12)) == 0
     assert resolution([Decimal("1e-30"), Decimal("0.37193461871")]) == 0
+
+
+@pytest.mark.parametrize("seeds", [["²", "1", "2"], ["--1", "0", "-1"]])
+def test_any_text_may_name_a_seed(tmp_path, seeds):
+    rows = [f"{name},{seed},{50 + number}" for name in "ab" for number, seed in enumerate(seeds)]
+    (tmp_path / "t.csv").write_text("condition,seed,score\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    study = import_study(tmp_path / "t.csv", tmp_path / "t.html")
+    assert study.results["seeds"][-1] == seeds[0], "numbers come first"
