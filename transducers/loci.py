@@ -110,9 +110,9 @@ def fuse_cues(likelihoods: np.ndarray, transition: np.ndarray, temperatures: np.
 
 def _with_cue(log_posterior: np.ndarray, cue: np.ndarray, present: np.ndarray) -> np.ndarray:
     """The log-posterior (m,) after a cue: the referents for which it is present share anew what they had together."""
-    if not present.any():
-        return log_posterior
     weighed = log_posterior[present] + cue[present]
+    if not np.isfinite(weighed).any():  # it contradicts them all
+        return log_posterior
     updated = log_posterior.copy()
     updated[present] = special.log_softmax(weighed) + special.logsumexp(log_posterior[present])
     return updated

@@ -33,7 +33,9 @@ def cascade_tokens(model: Model, graph: Graph, reading: Reading, path: BestPath,
 
 
 def isolated_cascade_tokens(model: Model, graph: Graph, reading: Reading, settings: DecodeSettings) -> list[Token]:
-    """The token of a clip of one sign, compared with every other sign alone; [] if no sign fits the clip's length."""
+    """The token of a clip of one sign, compared with every other sign alone; [] if none fits its length, or can be alone."""
+    if graph.single_sign_graph.start < 0:
+        return []
     scores, options = graph.scores(reading), search_options(settings)
     path = Decoder(graph.single_sign_graph, options).decode(scores)
     if not path.words:

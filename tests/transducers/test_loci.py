@@ -87,6 +87,10 @@ def test_a_cue_that_is_absent_for_a_referent_leaves_its_posterior_as_it_is():
         assert fused.sum() == pytest.approx(1)
         assert fused[0] == pytest.approx(without[0])
         assert fused[2] / fused[1] == pytest.approx(4 * without[2] / without[1])
+    with np.errstate(divide="ignore"):
+        impossible, excluded = np.log([[0.0, 0.0, np.nan]]), np.log([0.0, 0.0, 1.0])
+    assert fuse_cues(impossible, prior) == pytest.approx([0.5, 0.3, 0.2]), "a cue that fits nobody says nothing"
+    assert fuse_cues(np.log([[0.2, 0.8, np.nan]]), excluded) == pytest.approx([0, 0, 1])
     assert fuse_cues(np.log([[np.nan, np.nan, 0.01]]), prior) == pytest.approx([0.5, 0.3, 0.2])
 
 
