@@ -22,7 +22,8 @@ def sign(name: str, gloss: str, read_as: str, rank: int) -> dict:
 
 CLIPS = [clip("a", "BOOK", group="ann"), clip("b", "EAT", group="ben"), clip("c", "EAT", "NO", group="ben")]
 RESULTS = {
-    "model": "m", "decoder": "ctc-beam", "split": "test", "split_by": "group", "outside_vocabulary": {}, "intervals": "", "signs": 2, "sentences": 1,
+    "model": "m", "decoder": "ctc-beam", "split": "test", "split_by": "group", "outside_vocabulary": {}, "intervals": "",
+    "signs": 2, "sentences": 1,
     "top_1": {"value": 0.5, "low": 0.0, "high": 1.0},
     "clips": [sign("a", "BOOK", "BOOK", 1), sign("b", "EAT", "BOOK", 7)],
     "by_gloss": [
