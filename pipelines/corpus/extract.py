@@ -190,6 +190,8 @@ def _plan(gathered: Gathered, jobs, earlier, sources: SourceSettings, synthetic:
         "missing": value_hash(gathered.missing),
         EARLIER_CLIPS: value_hash([clip.id for clip in earlier]),
     }
+    if gathered.aliases.glosses:  # also those that no clip has: evaluations read the table that is kept
+        inputs["aliases"] = gathered.aliases.digest
     settings = settings_of(sources, synthetic, landmarks, split) if sources.synthetic else settings_of(sources, landmarks, split)
     return Plan(STAGE, {key: value for key, value in settings.items() if key not in ("workers", "time_limit")}, inputs)
 

@@ -86,6 +86,15 @@ def test_leaving_out_clips_that_were_added_is_said(workspace, asl, tmp_path):
         assert "warning: 4 of the 7 clips of the workspace are replaced; use --add to keep them" in done.stderr
 
 
+def test_a_longer_table_of_aliases_is_kept_even_if_no_clip_has_them(workspace, asl, tmp_path):
+    """They may be spellings of a model, which evaluations read from the table that is kept."""
+    table, poses = tmp_path / "aliases.csv", write_corpus(tmp_path / "p", glosses=2, clips=3)
+    for text in ("sign1,sign0\n", "sign1,sign0\nhi,hello\n"):
+        table.write_text("alias,gloss\n" + text)
+        asl("extract", "-w", workspace, "--poses", poses, "--aliases", table, check=0)
+    assert (workspace / ".asl" / "aliases.csv").read_text() == "alias,gloss\nSIGN1,SIGN0\nHI,HELLO\n"
+
+
 def test_hints_with_blanks_in_them_can_be_pasted(asl, tmp_path):
     folder = tmp_path / "my workspace"
     assert f"next: asl extract -w '{folder}' --videos DIR" in asl("init", folder, check=0).stderr
