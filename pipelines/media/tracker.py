@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import LazyLoader, find_spec, module_from_spec
@@ -62,16 +62,12 @@ class Extractor:
     """
 
     def __init__(self, settings: LandmarkSettings):
-        self._silence = ExitStack()
-        self._silence.enter_context(_silenced_stderr())
-        _import_lazily("matplotlib.pyplot")
-        from mediapipe.python.solutions.holistic import Holistic
-
-        self._holistic = Holistic(
-            model_complexity=settings.complexity,
-            min_detection_confidence=settings.detection_confidence,
-            min_tracking_confidence=settings.tracking_confidence,
-        )
+        self._silence = _SilentStderr()
+        try:
+            self._holistic = _holistic(settings)
+        except BaseException:
+            self._silence.close()
+            raise
 
     def close(self) -> None:
         self._holistic.close()
@@ -109,7 +105,7 @@ def milliseconds_per_frame(pictures: Sequence[np.ndarray], settings: LandmarkSet
     sum, because the pose locates the hands and the face.
     """
     check_mediapipe()
-    with _silenced_stderr():
+    with closing(_SilentStderr()):
         from mediapipe.python.solutions.face_mesh import FaceMesh
         from mediapipe.python.solutions.hands import Hands
         from mediapipe.python.solutions.pose import Pose
@@ -187,6 +183,18 @@ def _at_constant_rate(times: np.ndarray, points: np.ndarray, visibility: np.ndar
     return Extraction(Landmarks(points, float(fps), width / height, width), visibility, pictures.picture, middle)
 
 
+def _holistic(settings: LandmarkSettings):
+    """MediaPipe's graph, whose threads are starting."""
+    _import_lazily("matplotlib.pyplot")
+    from mediapipe.python.solutions.holistic import Holistic
+
+    return Holistic(
+        model_complexity=settings.complexity,
+        min_detection_confidence=settings.detection_confidence,
+        min_tracking_confidence=settings.tracking_confidence,
+    )
+
+
 def _import_lazily(name: str) -> None:
     """Defers loading a module until it is used. MediaPipe's drawing helpers import it, but are not used here."""
     if name not in sys.modules and (spec := find_spec(name)):
@@ -195,15 +203,18 @@ def _import_lazily(name: str) -> None:
         spec.loader.exec_module(sys.modules[name])
 
 
-@contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """Redirects file descriptor 2 to /dev/null."""
-    stderr = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+class _SilentStderr:
+    """Redirects file descriptor 2 to /dev/null until it is closed.
+
+    Nothing else ends it: a process that ends shall not show what the threads of a graph say that has only just been started.
+    """
+
+    def __init__(self) -> None:
+        self._stderr = os.dup(2)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
         os.close(null)
+
+    def close(self) -> None:
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
