@@ -103,6 +103,14 @@ def ablate(
         Path | None,
         typer.Option("--output", "-o", help="With --import: report to write, with a JSON file beside it.", rich_help_panel=RARE),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="With --import: replace files that asl did not write, or that were changed since.",
+            rich_help_panel=RARE,
+        ),
+    ] = False,
     name: Annotated[
         str | None, name_option("Name of the report. Default: derived from what is compared.", rich_help_panel=RARE)
     ] = None,
@@ -121,7 +129,9 @@ def ablate(
             from asl.pipelines.studies.imported_scores import import_study
 
             page = output or Path(f"{import_.stem}-ablation.html")
-            study = import_study(import_, page, unpaired=unpaired, baseline=baseline, command=command_line())
+            study = import_study(
+                import_, page, unpaired=unpaired, baseline=baseline, command=command_line(), overwrite=overwrite
+            )  # fmt: skip
         elif modalities:
             from asl.pipelines.studies.modalities import run_modalities
 

@@ -33,6 +33,10 @@ def profile(
         Path | None,
         typer.Option("--output", "-o", help="HTML report. Default: reports/profile.html of the workspace, if there is one."),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="With --output: replace files that asl did not write, or that were changed since."),
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -56,12 +60,17 @@ def profile(
     """
     from asl.cli.model_choice import optional_workspace, reader_and_landmarks
     from asl.pipelines.deployment.profiling import run_profile
+    from asl.pipelines.reports.named_report import check_report, record_report
 
+    if output:
+        check_report(output, [*(videos or []), *([compare] if compare else [])], overwrite=overwrite)
     reader, landmarks = reader_and_landmarks(call, model, graph)
     workspace = optional_workspace(call)
     page = output or (workspace.reports / "profile.html" if workspace else None)
     with call.progress() as progress:
         profile = run_profile(videos or [], reader, landmarks, progress, device=device.value, page=page, compare=compare)
+        if output:
+            record_report(output)
     if call.as_json:
         print_json("profile", profile)
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asl.pipelines.reports.named_report import check_report, record_report
 from asl.pipelines.studies.ablate import holm_corrected, record
 from asl.pipelines.studies.ablation_report import write_report
 from asl.pipelines.studies.comparison import ROUNDING, compare
@@ -24,13 +25,17 @@ MAX_CLIPS = 10_000
 MAX_CHANCE = 0.05
 
 
-def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: str = "", command: str = "") -> Study:
+def import_study(
+    file: Path, page: Path, *, unpaired: bool = False, baseline: str = "", command: str = "", overwrite: bool = False
+) -> Study:  # fmt: skip
     """Analyses a CSV file with the columns condition, seed, score, and writes `page` and its JSON.
 
     baseline: "" for the first condition. Conditions that all have the same seeds are paired by seed, unless `unpaired`.
-    Raises BadInput if the file is not such a table, or has fewer than two conditions.
+    overwrite: the page and its JSON may replace files that asl did not write. Raises BadInput if they may not, or would replace
+    the table, and if the file is not such a table, or has fewer than two conditions.
     """
     scores = _read_scores(file)
+    check_report(page, [file], overwrite=overwrite)
     names = list(scores)
     if baseline and baseline not in scores:
         raise BadInput(f"{file} has no condition '{baseline}'", f"choose one of: {', '.join(names)}")
@@ -71,6 +76,7 @@ def import_study(file: Path, page: Path, *, unpaired: bool = False, baseline: st
     }
     write_json(page.with_suffix(".json"), {"version": 1, **results})
     write_report(page, results, command)
+    record_report(page)
     return Study(results, str(page))
 
 

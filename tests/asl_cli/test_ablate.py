@@ -228,3 +228,26 @@ def test_modalities_are_weighed(workspace):
     assert all(one["milliseconds"] > 0 for one in found["results"]["steps"])
     assert found["results"]["features"] == "phon36+landmarks"
     assert "<table>" in Path(found["report"]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "page"), [("t.csv", "t.csv"), ("t.json", "t.html"), ("t.csv", "mine.html"), ("t.csv", "r.json")]
+)
+def test_an_analysis_of_scores_replaces_neither_the_table_nor_what_somebody_wrote(tmp_path, table, page):
+    scores = "condition,seed,score\na,0,50\na,1,52\nb,0,51\nb,1,53\n"
+    (tmp_path / table).write_text(scores)
+    (tmp_path / "mine.html").write_text("mine")
+    before = sorted(tmp_path.iterdir())
+    done = run_asl("ablate", "--import", table, "-o", page, cwd=tmp_path, check=2)
+    assert "hint: name " in done.stderr
+    assert ((tmp_path / table).read_text(), (tmp_path / "mine.html").read_text()) == (scores, "mine")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_analysis_of_scores_can_be_repeated_and_replaces_files_on_request(tmp_path):
+    (tmp_path / "t.csv").write_text("condition,seed,score\na,0,50\na,1,52\nb,0,51\nb,1,53\n")
+    for _ in range(2):
+        run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=0)
+    (tmp_path / "t-ablation.html").write_text("notes")
+    assert "asl did not write it" in run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=2).stderr
+    run_asl("ablate", "--import", "t.csv", "--overwrite", cwd=tmp_path, check=0)

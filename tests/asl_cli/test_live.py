@@ -73,6 +73,15 @@ def test_a_film_without_a_signer_says_that_no_sign_was_recognised(tmp_path):
     assert "warning: no sign was recognised in 12 frames" in done.stderr
 
 
+@pytest.mark.parametrize("options", [("-o", "clip.mp4"), ("-o", "first.html", "--compare", "first.json"), ("-o", "mine.html")])
+def test_a_profile_replaces_neither_its_inputs_nor_what_somebody_wrote(tmp_path, options):
+    for name in ("clip.mp4", "first.json", "mine.html"):
+        (tmp_path / name).write_text(name)
+    done = run_asl("profile", "clip.mp4", *options, cwd=tmp_path, check=2)
+    assert "is an input of this command" in done.stderr or "asl did not write it" in done.stderr
+    assert all(path.read_text() == path.name for path in tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_a_profile_of_a_real_clip(word, tmp_path):
     page = tmp_path / "first.html"
