@@ -41,7 +41,7 @@ def select_clips(clips: Sequence[Clip], min_clips: int) -> ClipSelection:
     if len(alphabet) < 2:
         raise BadInput(
             f"glosses with {min_clips} training clips or more: {len(alphabet)}, but a model needs two",
-            "lower --min-clips or add clips",
+            "lower --min-clips or add clips" if min_clips > 1 else "add clips, or hold fewer out: asl extract --test-share 0",
         )
     usable = [i for i in labelled if all(word in alphabet for word in clips[i].glosses)]
     by_split = {split: [i for i in usable if clips[i].split == split] for split in ("train", "validation")}
