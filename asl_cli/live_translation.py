@@ -84,6 +84,8 @@ def _source(inputs: list[Path], camera: int | None, stream: str | None, raw: str
     if stream is not None:
         if stream != "-":
             raise BadInput(f"--stream reads stdin, not '{stream}'", "use --stream -, or a file with --live")
+        if sys.stdin.isatty():
+            raise BadInput("stdin is a terminal, not a video", "pipe a video into it: asl translate - < video.mp4")
         if not raw:
             return ContainerSource(sys.stdin.buffer, max_side)
         width, height, fps = raw_format(raw)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 
+from asl.pipelines.media.piped_containers import open_container
 from asl.pipelines.media.video import Frame, frame_picture, frames, probe, scale_down
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 
@@ -96,7 +97,7 @@ def _camera(cv2, number: int) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class ContainerSource:
-    """A video container (MPEG-TS, Matroska, fragmented MP4, …) from a pipe.
+    """A video container (MPEG-TS, Matroska, MP4, …) from a pipe; an MP4 file with its index at the end is first read to its end.
 
     Frames have the times of the container, or else the times at which they are read.
     """
@@ -109,7 +110,7 @@ class ContainerSource:
         """The frames of the stream. Raises BadInput if it contains no video, AslError if it ends within a frame."""
         count = 0
         try:
-            with av.open(self.stream, metadata_errors="replace") as container:
+            with open_container(self.stream) as stream, av.open(stream, metadata_errors="replace") as container:
                 if not container.streams.video:
                     raise BadInput("there is no video in the stream", "raw frames need --raw WIDTHxHEIGHT")
                 started, first, last = time.perf_counter(), None, -1.0
@@ -138,7 +139,7 @@ class RawSource:
     fps: float | None = None
 
     def frames(self) -> Iterator[Frame]:
-        """The frames of the stream. Raises AslError if it ends within a frame."""
+        """The frames of the stream. Raises BadInput if it is empty, AslError if it ends within a frame."""
         size, count, started = self.width * self.height * CHANNELS, 0, time.perf_counter()
         while data := _read(self.stream, size):
             if len(data) < size:
@@ -146,6 +147,8 @@ class RawSource:
             picture = np.frombuffer(data, np.uint8).reshape(self.height, self.width, CHANNELS)
             yield Frame(count / self.fps if self.fps else time.perf_counter() - started, scale_down(picture, self.max_side))
             count += 1
+        if not count:
+            raise BadInput("there are no frames on stdin: it is empty", "pipe raw RGB frames into it, for example from ffmpeg")
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

@@ -53,6 +53,8 @@ def test_a_real_clip_live_from_a_file_and_from_a_pipe(word, tmp_path):
     piped = subprocess.run(command, input=data, capture_output=True, timeout=120, cwd=tmp_path)
     assert piped.returncode == 0, piped.stderr
     assert glosses(piped.stdout.decode()) == read
+    as_it_is = run_asl("translate", "-", "--no-pace", "--format", "json", cwd=tmp_path, stdin=word.read_bytes(), check=0)
+    assert as_it_is.stdout == live.stdout, "an MP4 file with its index at the end"
 
 
 def test_a_stream_says_at_its_end_what_was_wrong_with_it():
