@@ -9,6 +9,7 @@ class CommandOutput(TypedDict):
     """Fields that the JSON of every command has."""
 
     version: Annotated[int, "Version of the schema."]
+    asl: Annotated[str, "Version of asl."]
     command: Annotated[str, "Name of the command."]
 
 

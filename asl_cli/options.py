@@ -94,6 +94,10 @@ def _checked_name(value: str | None) -> str | None:
     return check_name(value or None)
 
 
+#: Option of the commands that write files named by the user.
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that asl did not write, or that were changed since.")]
+
+
 def command(
     *sections: str,
     stage: bool = False,

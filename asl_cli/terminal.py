@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asl.pipelines.workspace.metric_labels import metric_label
+from asl.version import __version__
 
 SCHEMA_VERSION = 1
 SECONDS_BETWEEN_LINES = 5.0
@@ -34,7 +35,7 @@ def print_error(message: str, hint: str = "") -> None:
 
 def print_json(command: str, result: Mapping[str, Any]) -> None:
     """Prints the result of a command as JSON on stdout."""
-    print(json.dumps({"version": SCHEMA_VERSION, "command": command, **result}, indent=1, ensure_ascii=False))
+    print(json.dumps({"version": SCHEMA_VERSION, "asl": __version__, "command": command, **result}, indent=1, ensure_ascii=False))
 
 
 def print_pairs(pairs: Mapping[str, Any]) -> None:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import choices, glosses, graphs, trained_models
-from asl.cli.options import Call, command, name_option
+from asl.cli.options import Call, Overwrite, command, name_option
 from asl.cli.terminal import command_line, next_steps, print_json, print_pairs, print_table
+from asl.pipelines.workspace.output_files import check_outputs, record_output
 
 
 @command("graph", stage=True)
@@ -43,6 +44,7 @@ def build_fst(
         str, typer.Option("--around", autocompletion=glosses, help="With --draw: only the part that concerns this gloss.")
     ] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: output file. Default: in reports/.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Build the cascade of six transducers that decodes sentences.
 
@@ -54,7 +56,7 @@ def build_fst(
     """
     workspace = call.find_workspace()
     if draw:
-        return _draw(call, workspace, model, name, draw, around, output)
+        return _draw(call, workspace, model, name, draw, around, output, overwrite=overwrite)
     from asl.pipelines.cascade.build_fst import run_build_fst
     from asl.pipelines.workspace.status import evaluate_command
 
@@ -96,16 +98,23 @@ def build_fst(
         progress.say(next_steps(evaluate, "asl translate --decoder cascade VIDEO"))
 
 
-def _draw(call: Call, workspace, model: str | None, graph: str | None, level: str, around: str, output: Path | None) -> None:
+def _draw(
+    call: Call, workspace, model: str | None, graph: str | None, level: str, around: str, output: Path | None, *, overwrite: bool
+) -> None:
     from asl.pipelines.cascade.graph_drawing import draw
     from asl.pipelines.cascade.graph_folder import find_graph, load_graph
     from asl.pipelines.recogniser.model import find_model
     from asl.pipelines.recogniser.torch_model import load_model
     from asl.pipelines.workspace.files import slug
 
-    loaded = load_graph(find_graph(workspace, graph), load_model(find_model(workspace, model)))
+    folders = find_graph(workspace, graph), find_model(workspace, model)
+    if output:
+        inputs = [workspace.file, workspace.clips_file, *(file for folder in folders for file in folder.iterdir())]
+        check_outputs([output], inputs, overwrite=overwrite)
     name = f"{level}-{slug(around)}.svg" if around else f"{level}.svg"
-    drawn = draw(loaded, level, around, output or workspace.reports / name)
+    drawn = draw(load_graph(folders[0], load_model(folders[1])), level, around, output or workspace.reports / name)
+    if output:
+        record_output(drawn)
     if call.as_json:
         return print_json("build-fst", {"drawn": str(drawn)})
     print(drawn)

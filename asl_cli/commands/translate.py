@@ -9,7 +9,7 @@ import typer
 
 from asl.cli.completion import graphs, models
 from asl.cli.model_choice import describe_model, optional_workspace, reader_and_landmarks
-from asl.cli.options import Call, command
+from asl.cli.options import Call, Overwrite, command
 from asl.cli.terminal import print_table
 from asl.pipelines.workspace.errors import BadInput
 
@@ -60,9 +60,7 @@ def translate(
             help="Also write the video with skeleton and glosses: a file (.mp4, .mov, .mkv, .webm), or a folder for several.",
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that asl did not write, or that were changed since.")
-    ] = False,
+    overwrite: Overwrite = False,
     cache: Annotated[
         bool,
         typer.Option("--cache/--no-cache", help="Keep the landmarks of videos, so that translating them again is fast."),

@@ -1,7 +1,7 @@
 """Video containers from a pipe, which cannot be read twice.
 
-An MP4 or QuickTime file is a row of boxes (ISO/IEC 14496-12 §4.2): four bytes of size, four of type, and the content. Most cameras
-and editors write the index (`moov`) after the pictures (`mdat`). Such a file can only be read once all of it is there.
+An MP4 or QuickTime file is a row of boxes (ISO/IEC 14496-12 §4.2): four bytes of size, four of type, and the content. Most
+cameras and editors write the index (`moov`) after the pictures (`mdat`). Such a file can only be read once all of it is there.
 """
 
 import io
@@ -19,7 +19,7 @@ HEADER_BYTES = 8
 
 
 def open_container(stream: BinaryIO) -> BinaryIO:
-    """The stream with what was read of it to find out what it is; or all of it in a temporary file, if its index may be at its end.
+    """The stream from its first byte on, or all of it in a temporary file if its index may be at its end.
 
     Raises BadInput if the stream is empty.
     """

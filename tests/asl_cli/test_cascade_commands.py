@@ -135,6 +135,11 @@ def test_transducers_are_drawn(signed, tmp_path):
     )
     words = ElementTree.parse(picture).getroot().itertext()
     assert any("MOM/1:MOM" in word for word in words)
+    weights = next((signed / "models").iterdir()) / "model.safetensors"
+    before = weights.read_bytes()
+    command = ("build-fst", "-w", signed, "--draw", "L", "--overwrite", "-o", weights)
+    assert "is an input" in run_asl(*command, check=2).stderr
+    assert weights.read_bytes() == before
     for level in ("C", "M", "D", "G", "LG"):
         run_asl("build-fst", "-w", signed, "--draw", level, check=0)
         assert (signed / "reports" / f"{level}.svg").stat().st_size < 1 << 20
