@@ -74,7 +74,9 @@ def _as_if_started(words, cwd, env, input: bytes) -> Iterator[None]:
 
 
 def _environment(env) -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("ASL_")} | (env or {})
+    """The environment of the tests without settings of asl and without the width of a terminal, at which tables would wrap."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ASL_") and key not in ("COLUMNS", "LINES")}
+    return kept | (env or {})
 
 
 def _checked(done: subprocess.CompletedProcess, code: int | None) -> subprocess.CompletedProcess:
