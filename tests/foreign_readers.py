@@ -89,14 +89,12 @@ def read_npz(data: bytes, folder: Path) -> None:
                 archive.writestr(f"{name}.npy", member)
         data = buffer.getvalue()
     file.write_bytes(data)
-    arrays._arrays.cache_clear()
     for clip in arrays.read(file, "")[:2]:
         arrays.landmarks_of(clip.path, clip.row, clip.layout)
 
 
 def read_layout(data: bytes, folder: Path) -> None:
     (folder / "layout.toml").write_bytes(data)
-    arrays._layouts.cache_clear()
     arrays.find_layout(str(folder / "layout.toml"), 170)
 
 

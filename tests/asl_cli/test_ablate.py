@@ -164,7 +164,7 @@ def test_scores_that_differ_by_one_clip_in_every_seed_show_nothing_in_three(tmp_
     assert (comparison["primary"], comparison["why_exact"], comparison["p_holm"]) == ("permutation", "small spread", 0.25)
     assert comparison["interval"] is comparison["detectable"] is None
     assert "paired" not in comparison["tests"]
-    done = run_asl("ablate", "--import", "t.csv", cwd=tmp_path, check=0)
+    done = run_asl("ablate", "--import", "t.csv", cwd=tmp_path, env={"COLUMNS": "200"}, check=0)
     assert "0.250 n.s." in done.stdout
     assert "*" not in done.stdout
     assert done.stderr == "report: t-ablation.html\n"

@@ -124,7 +124,7 @@ def test_scores_say_on_what_and_of_how_many_clips(asl, workspace):
     assert models["second"]["scores"][0]["figures"] == {
         "top_1": {"value": 0.5, "low": 0.3, "high": 0.7}, "wer_ctc_beam": {"value": 0.25, "low": 0.1, "high": 0.4},
     }  # fmt: skip
-    shown = asl("models", "-w", workspace, check=0).stdout
+    shown = asl("models", "-w", workspace, env={"COLUMNS": "300"}, check=0).stdout
     assert "test: top-1 50.0 % [30.0, 70.0] of 20 signs, WER 25.0 % [10.0, 40.0] of 5 sentences" in shown
 
 
