@@ -1,1 +1,1 @@
-"""Reading and writing video, tracking, `.pose` files, overlays and privacy. The only room that uses MediaPipe."""
+"""Reading and writing video, tracking, `.pose` files, overlays and privacy. The only room that runs a tracker."""

@@ -13,17 +13,14 @@ import av
 import numpy as np
 
 from asl.pipelines.media.piped_containers import open_container
-from asl.pipelines.media.video import Frame, frame_picture, frames, probe, scale_down
+from asl.pipelines.media.video import Frame, frame_picture, frames, open_media, probe, scale_down
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 
 #: Bytes per pixel of a raw frame (red, green, blue).
 CHANNELS = 3
 MAX_RAW_SIDE = 8192
 #: What can be done if no container is recognised on stdin.
-NO_CONTAINER = (
-    "an .mp4 file cannot be piped if its index is at its end: name the file, or pipe ffmpeg -i CLIP -f mpegts -; "
-    "raw frames need --raw WIDTHxHEIGHT"
-)
+NO_CONTAINER = "name the file, or pipe ffmpeg -i CLIP -f mpegts -; raw frames need --raw WIDTHxHEIGHT"
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class CameraSource:
 
 @contextmanager
 def _silent_opencv() -> Iterator[Any]:
-    import cv2  # installed with MediaPipe
+    import cv2
 
     cv2.setLogLevel(0)
     yield cv2
@@ -110,7 +107,7 @@ class ContainerSource:
         """The frames of the stream. Raises BadInput if it contains no video, AslError if it ends within a frame."""
         count = 0
         try:
-            with open_container(self.stream) as stream, av.open(stream, metadata_errors="replace") as container:
+            with open_container(self.stream) as stream, open_media(stream) as container:
                 if not container.streams.video:
                     raise BadInput("there is no video in the stream", "raw frames need --raw WIDTHxHEIGHT")
                 started, first, last = time.perf_counter(), None, -1.0

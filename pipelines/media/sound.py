@@ -6,6 +6,8 @@ from pathlib import Path
 
 import av
 
+from asl.pipelines.media.video import open_media
+
 #: Encoders for sound that cannot be copied; the first that the container holds.
 CODECS = ("aac", "libopus")
 OPUS_RATE = 48_000
@@ -20,7 +22,7 @@ class Sound:
 
     def __init__(self, path: Path, output):
         self.problem, self._output, self._stream = "", output, None
-        self._source = av.open(str(path), metadata_errors="replace")
+        self._source = open_media(str(path))
         if self._source.streams.audio:
             self._add_stream(self._source.streams.audio[0])
         self._packets = self._made_packets() if self._stream else iter(())

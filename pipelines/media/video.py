@@ -10,6 +10,7 @@ import numpy as np
 
 from asl.pipelines.workspace.errors import BadClip
 
+FIRST_LENIENT_PYAV = 19
 MAX_SIDE = 8192
 #: Minimum share of the duration in the header that must be decodable; otherwise the file counts as cut off.
 MIN_DECODED_SHARE = 0.9
@@ -60,13 +61,22 @@ def frames(path: Path, *, max_side: int, start: float = 0.0, end: float | None =
         yield from _decode(container, stream, info, max_side, start, end)
 
 
+def open_media(file):
+    """A media file, by name or opened, for reading. Metadata that are not UTF-8 are no reason to refuse it.
+
+    PyAV before version 19 raises an error for these unless it is told otherwise; later versions have no such option.
+    """
+    lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < FIRST_LENIENT_PYAV else {}
+    return av.open(file, **lenient)
+
+
 def _open(path: Path):
     try:
         if path.is_dir():
             raise BadClip("not-a-file", "it is a folder, not a video")
         if path.stat().st_size == 0:
             raise BadClip("empty-file", "the file is empty")
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_media(str(path))
     except av.error.FFmpegError as error:
         raise BadClip("not-a-video", f"it is not a video, or it is cut off: {error.strerror or error}") from error
     except OSError as error:

@@ -81,14 +81,11 @@ def test_sizes_and_rates_of_raw_frames():
     assert [frame.time for frame in frames] == [0.0, 0.1, 0.2]
 
 
-def test_an_mp4_file_with_its_index_at_the_end_cannot_be_piped_and_the_hint_says_what_can(tmp_path: Path):
+def test_an_mp4_file_with_its_index_at_the_end_is_read_from_a_pipe(tmp_path: Path):
     clip = film(tmp_path / "a.mp4", frames=50, width=320, height=240, coding={"qp": "0"})
     assert clip.stat().st_size > 1 << 16  # more than FFmpeg holds in memory, and could go back in
     with subprocess.Popen(["cat", clip], stdout=subprocess.PIPE) as pipe:
-        with pytest.raises(BadInput, match="no video on stdin") as raised:
-            next(ContainerSource(pipe.stdout, 640).frames())
-    assert "name the file" in raised.value.hint
-    assert "-f mpegts" in raised.value.hint
+        assert len(list(ContainerSource(pipe.stdout, 640).frames())) == 50
 
 
 def test_input_that_is_not_a_video(tmp_path: Path):

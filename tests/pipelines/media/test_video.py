@@ -9,7 +9,7 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.extract_clip import clip_frames
 from asl.pipelines.corpus.sources.videos import read
 from asl.pipelines.media import video
-from asl.pipelines.media.tracker import _at_constant_rate, _MiddlePicture
+from asl.pipelines.media.tracker.extraction import _at_constant_rate, _MiddlePicture
 from asl.pipelines.workspace.errors import BadClip
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from tests.video_files import film, rotate, sound

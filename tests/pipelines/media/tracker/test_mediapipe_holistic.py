@@ -9,9 +9,9 @@ pytest.importorskip("mediapipe")
 
 START = """
 import sys
-from asl.pipelines.media.tracker import Extractor
+from asl.pipelines.media.tracker.extraction import Extractor
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
-extractor = Extractor(LandmarkSettings())
+extractor = Extractor(LandmarkSettings(tracker="mediapipe"))
 """
 
 
@@ -28,6 +28,6 @@ def test_errors_are_heard_again_after_the_tracker_is_closed():
 
 
 def test_errors_are_heard_where_the_tracker_cannot_start():
-    failing = START.replace("LandmarkSettings()", "LandmarkSettings(detection_confidence='high')")
+    failing = START.replace('tracker="mediapipe"', "tracker='mediapipe', detection_confidence='high'")
     code = failing.replace("extractor = ", "try: ") + "except Exception: print('heard', file=sys.stderr)"
     assert stderr_of(code) == "heard\n"

@@ -1,0 +1,69 @@
+"""The six nets of MediaPipe Holistic on ONNX Runtime (SPEC §1a). Converted by benchmarks/convert_nets.py."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from asl.models.tracking.crops import crop_matrix
+from asl.models.tracking.regions import Region
+from asl.pipelines.workspace.errors import AslError
+
+WEIGHTS = Path(__file__).parent / "weights"
+REPLICATED, ZEROS = cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT
+
+
+class Net:
+    """A net that is loaded when it is first run.
+
+    size: side of its pictures, pixels; border: what it sees beyond the edges of the picture, as in the graph.
+    """
+
+    def __init__(self, name: str, digest: str, size: int, border: int = REPLICATED):
+        self.name, self.size, self._digest, self._border = name, size, digest, border
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        path = WEIGHTS / f"{self.name}.onnx"
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != self._digest:
+            raise AslError(f"the tracker's net {path} is damaged or missing", "install asl again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, crops: Sequence[tuple[np.ndarray, Region]]) -> list[np.ndarray]:
+        """The outputs (N, …) for N regions of pictures (H, W, 3), RGB."""
+        pictures = np.empty((len(crops), self.size, self.size, 3), np.uint8)
+        for target, (picture, region) in zip(pictures, crops, strict=True):
+            matrix = crop_matrix(region, self.size)
+            cv2.warpAffine(picture, matrix, target.shape[:2], target, cv2.INTER_LINEAR, self._border)
+        return self._session.run(None, {"pictures": pictures})
+
+
+class Nets:
+    """The nets of one process."""
+
+    def __init__(self):
+        self.person_detector = Net("person_detector", DIGESTS["person_detector"], 224, ZEROS)
+        self.pose = Net("pose", DIGESTS["pose"], 256)
+        self.hand_recrop = Net("hand_recrop", DIGESTS["hand_recrop"], 256)
+        self.hand = Net("hand", DIGESTS["hand"], 224)
+        self.face_detector = Net("face_detector", DIGESTS["face_detector"], 128, ZEROS)
+        self.face_mesh = Net("face_mesh", DIGESTS["face_mesh"], 192)
+
+
+#: SHA-256 of the files.
+DIGESTS = {
+    "face_detector": "f60dc80b21d0e5b18819ab0180d581655ca282ae8b561f993676bbe02ce62357",
+    "face_mesh": "4bcb7bd810f67714ae4579a048fce157e2c2068de235181db4c822be479775e9",
+    "hand": "cbefdfbe7d41fc4d1fc7f6de31102686e072f72a9e865e3f843e47c088acd32a",
+    "hand_recrop": "5355acbb7d6fbd5c57813a3ae173b586c28fa06f2c0932c27a0b365bd2d21d3d",
+    "person_detector": "938fe3462dc611a16bafe94262b73527291e1f50cfd5d35e25a0e05f76fa2908",
+    "pose": "47bc04731abbbf2897d3e580625f6a6839b46ab491739d92b86c40a32ceee8b6",
+}

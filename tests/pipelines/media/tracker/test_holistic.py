@@ -1,0 +1,94 @@
+"""The tracker on a picture that moves, and beside MediaPipe on a real clip."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from asl.models.features.holistic import COMPONENTS
+from asl.pipelines.media.tracker.holistic import HolisticTracker, Signer, Tracker
+from asl.pipelines.media.video import frames
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    """Five pictures of a synthetic signer who moves to the side."""
+    picture = np.asarray(Image.open(ROOT / "tests" / "golden" / "signer.png").convert("RGB"))
+    return [np.roll(picture, 3 * number, axis=1) for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def tracker() -> HolisticTracker:
+    return HolisticTracker()
+
+
+def points_of(tracker: HolisticTracker, pictures) -> np.ndarray:
+    tracker.reset()
+    return np.stack([tracker.track(picture).points for picture in pictures])
+
+
+def test_a_clip_depends_on_nothing_but_the_clip(tracker, pictures):
+    first = points_of(tracker, pictures)
+    points_of(tracker, pictures[::-1])
+    assert np.array_equal(points_of(tracker, pictures), first, equal_nan=True)
+    assert np.isfinite(first[:, COMPONENTS["pose"]]).all()
+    assert np.isfinite(first[:, COMPONENTS["face"]]).all()
+
+
+def test_points_move_with_the_signer(tracker, pictures):
+    points = points_of(tracker, pictures)
+    width = pictures[0].shape[1]
+    moved = (points[4] - points[0])[COMPONENTS["face"], 0] * width
+    assert moved == pytest.approx(12, abs=2)
+
+
+def test_clips_that_are_tracked_together_do_not_touch(pictures):
+    together, empty = Tracker(), np.zeros((120, 160, 3), np.uint8)
+    clips = [pictures, pictures[::-1], [empty] * 5]
+    signers = [Signer() for _ in clips]
+    tracked = [together(step, signers) for step in zip(*clips, strict=True)]
+    for number, clip in enumerate(clips):
+        alone, signer = Tracker(), Signer()
+        for step, picture in enumerate(clip):
+            expected, found = alone([picture], [signer])[0].points, tracked[step][number].points
+            assert np.array_equal(np.isnan(found), np.isnan(expected))
+            assert np.nanmax(np.abs(found - expected), initial=0) < 1e-4
+
+
+def test_without_a_person_there_are_no_points_and_no_visibility(tracker):
+    tracker.reset()
+    frame = tracker.track(np.full((48, 64, 3), 127, np.uint8))
+    assert np.isnan(frame.points).all()
+    assert (frame.visibility == 0).all()
+    assert set(tracker.part_seconds()) == {"body", "hands", "face"}
+
+
+def test_a_signer_who_leaves_is_found_again(tracker, pictures):
+    gone = np.full_like(pictures[0], 127)
+    points = points_of(tracker, [*pictures[:2], gone, gone, *pictures[:2]])
+    seen = np.isfinite(points[:, 0, 0])
+    assert seen.tolist() == [True, True, False, False, True, True]
+    assert np.allclose(points[4], points[0], equal_nan=True, atol=1e-4)
+
+
+def test_the_tracker_agrees_with_mediapipe_on_a_real_clip(tracker, real_data):
+    mediapipe = pytest.importorskip("asl.pipelines.media.tracker.mediapipe_holistic")
+    pytest.importorskip("mediapipe", reason="the reference tracker is not installed")
+    clip = [frame.picture for frame in islice(frames(real_data / "videos" / "words" / "brother.mp4", max_side=1280), 40)]
+    reference = mediapipe.MediapipeTracker(LandmarkSettings())
+    try:
+        expected = np.stack([reference.track(picture).points for picture in clip])
+    finally:
+        reference.close()
+    found = points_of(tracker, clip)
+    for name, part in COMPONENTS.items():
+        both = np.isfinite(expected[:, part, 0]).any(axis=1) & np.isfinite(found[:, part, 0]).any(axis=1)
+        agree = np.isfinite(expected[:, part, 0]).any(axis=1) == np.isfinite(found[:, part, 0]).any(axis=1)
+        assert agree.mean() >= 0.95, name
+        if both.any():
+            pixels = clip[0].shape[1] * np.linalg.norm((found - expected)[both][:, part, :2], axis=-1)
+            assert np.median(pixels) < 0.5, name
+            assert np.percentile(pixels, 95) < 3, name
