@@ -16,7 +16,7 @@ from asl.pipelines.corpus.feature_store import compute_features
 from asl.pipelines.corpus.input_files import check_exists
 from asl.pipelines.media import pose_files
 from asl.pipelines.media.privacy import without_private_points
-from asl.pipelines.media.tracker import Extractor, check_mediapipe
+from asl.pipelines.media.tracker.extraction import Extractor, check_tracker
 from asl.pipelines.media.video import Frame
 from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle
 from asl.pipelines.translation.live_reading import LiveReader, LiveWord
@@ -131,7 +131,7 @@ class Stream:
         self._extractor: Extractor | None = None
 
     def __enter__(self) -> "Stream":
-        check_mediapipe()
+        check_tracker(self._settings)
         self._extractor = Extractor(self._settings)
         return self
 
@@ -204,7 +204,7 @@ def _decoding(workspace: Workspace | None, decoder: str | None = None) -> Decode
 
 
 def _tracked(frames: Iterable[Frame], settings: LandmarkSettings) -> Landmarks:
-    check_mediapipe()
+    check_tracker(settings)
     extractor = Extractor(settings)
     try:
         return without_private_points(extractor.extract(frames).landmarks, settings)

@@ -228,9 +228,7 @@ class ProfileOutput(CommandOutput):
     over_budget: Annotated[list[str], "Messages about steps whose p95 exceeds the budget."]
     variants: Annotated[list[ProfileVariant], "Every engine, decoder and mode."]
     throughput: Annotated[dict[str, Figures], "Frames per second of the encoder alone, by engine and clips per batch."]
-    complexities: Annotated[
-        dict[str, dict[str, float]], "Milliseconds per frame of MediaPipe at each model complexity whose files are installed."
-    ]
+    tracker: Annotated[dict[str, dict[str, float]], "Milliseconds per frame of `keypoints`, by part: `body`, `hands`, `face`."]
 
 
 #: Every command with the types of its JSON.

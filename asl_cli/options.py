@@ -19,7 +19,7 @@ from asl.pipelines.workspace.settings.sections import SECTIONS
 PANELS = {
     "sources": "Sources",
     "synthetic": "Synthetic signers",
-    "landmarks": "MediaPipe",
+    "landmarks": "Tracking",
     "cluster": "Cluster",
     "study": "Study",
     "split": "Split",

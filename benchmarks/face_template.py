@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from asl.models.features.holistic import FACE
-from asl.pipelines.media.tracker import Extractor
+from asl.pipelines.media.tracker.extraction import Extractor
 from asl.pipelines.media.video import Frame
 from asl.pipelines.synthetic import skeleton
 from asl.pipelines.synthetic.lexicon import handshapes

@@ -22,7 +22,7 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.deployment.step_times import cold_start
 from asl.pipelines.media.live_sources import FileSource
 from asl.pipelines.media.pose_files import read_pose
-from asl.pipelines.media.tracker import Extractor
+from asl.pipelines.media.tracker.extraction import Extractor
 from asl.pipelines.media.video import frames, probe
 from asl.pipelines.recogniser.bundle import default_bundle, load_bundle
 from asl.pipelines.recogniser.reading import read_landmarks

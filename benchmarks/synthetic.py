@@ -87,7 +87,7 @@ _extractor = None
 
 def start() -> None:
     global _extractor
-    from asl.pipelines.media.tracker import Extractor
+    from asl.pipelines.media.tracker.extraction import Extractor
     from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
     _extractor = Extractor(LandmarkSettings())

@@ -64,7 +64,7 @@ class DemoClip:
 
 @dataclass
 class DemoResult:
-    """What `asl demo` did. failed: (clip, reason) of clips in which MediaPipe found no signer."""
+    """What `asl demo` did. failed: (clip, reason) of clips in which the tracker found no signer."""
 
     folder: Path
     report: Path
@@ -86,7 +86,7 @@ def run_demo(folder: Path, progress: Progress, *, seed: int = 0) -> DemoResult:
     job = (_render_and_track, sources, workspace.settings("landmarks", {}))
     with WorkerPool(Workers(1)) as beside:
         # Training uses one core: a process on the other renders and tracks. It ends with this one.
-        progress.say("on one core: a synthetic signer that is in no training clip is rendered as video and tracked by MediaPipe")
+        progress.say("on one core: a synthetic signer that is in no training clip is rendered as video and tracked")
         tracked = beside.submit(*job)
         reader, result.training_clips = _learn(workspace, words, seed, progress)
         progress.say("4/4 reading the videos")

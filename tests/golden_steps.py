@@ -50,7 +50,7 @@ def tracker(_: Path) -> Outputs:
     """The tracker on a picture of a synthetic signer that moves to the side."""
     from PIL import Image
 
-    from asl.pipelines.media.tracker import Extractor
+    from asl.pipelines.media.tracker.extraction import Extractor
     from asl.pipelines.media.video import Frame
     from asl.pipelines.workspace.settings.clips import LandmarkSettings
 

@@ -41,7 +41,7 @@ from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSetti
 
 STAGE = "extract"
 #: The settings that determine the landmarks of a video.
-TRACKER_SETTINGS = ("complexity", "detection_confidence", "tracking_confidence", "max_side")
+TRACKER_SETTINGS = ("tracker", "complexity", "detection_confidence", "tracking_confidence", "max_side")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def run_extract(
 
 
 def _jobs(workspace: Workspace, clips: Sequence[ClipSource], settings: LandmarkSettings) -> tuple[list[_Job], list[Failure]]:
-    """One job per readable clip. The id depends on the content of the file, the range and the settings of MediaPipe."""
+    """One job per readable clip. The id depends on the content of the file, the range and the settings of the tracker."""
     hashes = HashCache(workspace.private / "hashes.json")
     tracker_settings = {key: getattr(settings, key) for key in TRACKER_SETTINGS}
     jobs, failures = [], []

@@ -1,4 +1,4 @@
-"""Extraction of clips, distributed over worker processes or a cluster, each with its own MediaPipe."""
+"""Extraction of clips, distributed over worker processes or a cluster, each with its own tracker."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from asl.pipelines.corpus.sources import arrays
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import MAX_FRAMES, pose_bytes, read_pose
 from asl.pipelines.media.privacy import without_private_points
-from asl.pipelines.media.tracker import Extractor, check_mediapipe
+from asl.pipelines.media.tracker.extraction import Extractor, check_tracker
 from asl.pipelines.media.video import Frame, frames, probe
 from asl.pipelines.synthetic import performances
 from asl.pipelines.workspace.errors import AslError, BadClip
@@ -45,12 +45,12 @@ def run(
 ) -> Iterator[tuple[Task, LandmarkSummary | BadClip]]:
     """Extracts every task, and yields it with a summary of its landmarks, or with the reason why the clip cannot be used.
 
-    workers: None uses this process, without a time limit or protection from crashes of libraries. Only videos need MediaPipe;
+    workers: None uses this process, without a time limit or protection from crashes of libraries. Only videos need a tracker;
     workers on this machine process only videos. Raises OSError if the disk is full.
     """
     videos = [task for task in tasks if task.source.kind == "video"]
     if videos:
-        check_mediapipe()
+        check_tracker(settings)
     if workers and workers.cluster:
         yield from _distribute(_work, tasks, settings, workers)
         return
@@ -68,7 +68,7 @@ def read_clips(
     workers: as for `run`, without a cluster.
     """
     if any(clip.kind == "video" for clip in clips):
-        check_mediapipe()
+        check_tracker(settings)
     yield from _distribute(_read, clips, settings, workers) if workers else _in_this_process(_read, clips, settings)
 
 

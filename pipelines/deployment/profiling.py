@@ -10,7 +10,6 @@ from typing import Any
 
 from asl.pipelines.cascade.graph_folder import load_graph
 from asl.pipelines.deployment import step_times
-from asl.pipelines.media.tracker import available_complexities
 from asl.pipelines.media.video import probe
 from asl.pipelines.recogniser.bundle import Bundle, load_bundle
 from asl.pipelines.recogniser.model import Model, is_model
@@ -51,7 +50,7 @@ def run_profile(
         profile = step_times.profile_record(tracked, variants, main, device, cold)
         profile["model"] = {"name": reader.model.folder.name, "glosses": len(reader.model.alphabet)}
         profile["throughput"] = {engine: step_times.throughput(reader.model) for engine, reader in readers.items()}
-        profile["complexities"] = by_complexity(videos, landmarks, tracked, progress)
+        profile["tracker"] = {part: step_times.percentiles(times) for part, times in tracked.parts.items()}
         profile["videos"] = [{"name": path.name, **vars(probe(path))} for path in videos]
     if page:
         from asl.pipelines.deployment.profiling_report import write_report
@@ -59,18 +58,6 @@ def run_profile(
         write_json(page.with_suffix(".json"), profile)
         write_report(page, profile, earlier)
     return profile
-
-
-def by_complexity(
-    videos: Sequence[Path], landmarks: LandmarkSettings, tracked: step_times.TrackedVideos, progress: Progress
-) -> dict[str, dict[str, float]]:
-    """Percentiles of the milliseconds per frame of keypoints, for each complexity of MediaPipe whose files are installed."""
-    times = {landmarks.complexity: tracked.times["keypoints"]}
-    for complexity in available_complexities():
-        if complexity not in times:
-            again = step_times.track_videos(videos, replace(landmarks, complexity=complexity), MAX_FRAMES, progress)
-            times[complexity] = again.times["keypoints"]
-    return {str(complexity): step_times.percentiles(times[complexity]) for complexity in sorted(times)}
 
 
 def _check_cuda(model: Model) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from asl.models.features.holistic import Landmarks
 from asl.pipelines.jobs.processes import peak_memory_mb
-from asl.pipelines.media.tracker import Extractor
+from asl.pipelines.media.tracker.extraction import Extractor
 from asl.pipelines.media.video import frames, probe
 from asl.pipelines.recogniser.model import Model
 from asl.pipelines.recogniser.reading import read_landmarks
@@ -71,10 +71,13 @@ class EngineTimes:
 
 @dataclass
 class TrackedVideos:
-    """Landmarks of videos. times: milliseconds of each frame for the steps "video" and "keypoints"."""
+    """Landmarks of videos. times: milliseconds of each frame for the steps "video" and "keypoints"; parts: for body, hands and
+    face, which together are the keypoints, as far as the tracker tells.
+    """
 
     clips: list[Landmarks] = field(default_factory=list)
     times: dict[str, list[float]] = field(default_factory=lambda: {"video": [], "keypoints": []})
+    parts: dict[str, list[float]] = field(default_factory=dict)
 
 
 def track_videos(videos: Sequence[Path], settings: LandmarkSettings, max_frames: int, progress: Progress) -> TrackedVideos:
@@ -90,6 +93,8 @@ def track_videos(videos: Sequence[Path], settings: LandmarkSettings, max_frames:
                 if number >= WARM_UP_FRAMES:
                     tracked.times["video"].append(milliseconds)
                     tracked.times["keypoints"].append(1000 * (time.perf_counter() - started))
+                    for part, seconds in extractor.part_seconds().items():
+                        tracked.parts.setdefault(part, []).append(1000 * seconds)
                 if len(points) >= max_frames:
                     break
             if len(points) <= WARM_UP_FRAMES:

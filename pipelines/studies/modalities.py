@@ -19,7 +19,7 @@ from scipy import optimize
 
 from asl.models.features.feature_sets import FEATURE_SETS, MODALITIES
 from asl.pipelines.corpus.clips import read_clips
-from asl.pipelines.media.tracker import milliseconds_per_frame
+from asl.pipelines.media.tracker.holistic import milliseconds_per_part
 from asl.pipelines.recogniser.intervals import Interval, bootstrap_over_seeds, note_of
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.studies.experiment import Variant
@@ -172,7 +172,7 @@ def _binary_entropy(share: float) -> float:
 
 
 def modality_costs() -> dict[str, float]:
-    """MediaPipe's time for each modality, in milliseconds per frame, on a rendered clip that is the same on every machine."""
+    """The tracker's time for each modality, in milliseconds per frame, on a rendered clip that is the same on every machine."""
     from asl.pipelines.corpus.sources import synthetic
     from asl.pipelines.media.video import frames
     from asl.pipelines.synthetic import performances
@@ -182,7 +182,7 @@ def modality_costs() -> dict[str, float]:
         performances.render(performances.parse_recipe(clip.layout), clip.path)
         pictures = [frame.picture for frame in frames(clip.path, max_side=LandmarkSettings().max_side)]
     pictures = [pictures[i % len(pictures)] for i in range(TIMED_FRAMES)]
-    return milliseconds_per_frame(pictures, LandmarkSettings())
+    return milliseconds_per_part(pictures)
 
 
 # Report --------------------------------------------------------------------------------------------------------------

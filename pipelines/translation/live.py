@@ -1,6 +1,6 @@
 """`asl translate --live`: frames, landmarks and glosses in step with the clock (SPEC §15).
 
-Three tasks run at once: a thread captures frames, a separate process runs MediaPipe on them, and the caller's thread encodes and
+Three tasks run at once: a thread captures frames, a separate process tracks them, and the caller's thread encodes and
 decodes. If that is slower than the source, the oldest waiting frame is dropped, so that words stay on time.
 """
 
@@ -19,14 +19,14 @@ import numpy as np
 
 from asl.models.features.holistic import empty_points
 from asl.pipelines.jobs.processes import start_worker
-from asl.pipelines.media.tracker import Extractor, check_mediapipe
+from asl.pipelines.media.tracker.extraction import Extractor, check_tracker
 from asl.pipelines.media.video import Frame
 from asl.pipelines.translation.live_reading import LiveReader, LiveWord
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
-#: Frames that may wait for MediaPipe before the oldest is dropped.
+#: Frames that may wait for the tracker before the oldest is dropped.
 MAX_WAITING_FRAMES = 2
 #: Values that LiveFigures keeps of each kind, as a stream may run for days.
 MAX_KEPT_VALUES = 10_000
@@ -37,7 +37,7 @@ _END = object()
 class LiveFigures:
     """Timing of a stream, in seconds, for the last MAX_KEPT_VALUES frames and words.
 
-    delays: from the time of each frame until it was decoded. reading: processing time per frame without MediaPipe. words: from
+    delays: from the time of each frame until it was decoded. reading: processing time per frame without the tracker. words: from
     the end of each sign to the first appearance of its gloss.
     """
 
@@ -74,7 +74,7 @@ def translate_stream(source, reader: Reader, landmarks: LandmarkSettings, *, pac
     paced: read in real time, and drop frames that come too late; else read every frame as fast as possible. Raises BadInput or
     AslError if the source does, after the last update.
     """
-    check_mediapipe()
+    check_tracker(landmarks)
     live_reader = LiveReader(reader, source.fps)
     figures, now, failure = LiveFigures(), 0.0, None
     try:
@@ -134,7 +134,7 @@ def _running(source, landmarks: LandmarkSettings, paced: bool, figures: LiveFigu
             while (frame := _get(frames, stop)) is not _END:
                 _put(tracked, (frame, pool.submit(_track, frame.picture).result()), stop, None)
         except BrokenProcessPool:
-            errors.append(AslError("MediaPipe's process died", "the words so far are valid; start the command again"))
+            errors.append(AslError("the tracker's process died", "the words so far are valid; start the command again"))
         except BaseException as error:
             errors.append(error)
         finally:
@@ -176,7 +176,7 @@ def _get(source: queue.Queue, stop: threading.Event):
     return _END
 
 
-# In MediaPipe's process ----------------------------------------------------------------------------------------------
+# In the tracker's process ---------------------------------------------------------------------------------------------
 _extractor: Extractor | None = None
 
 

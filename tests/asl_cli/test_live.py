@@ -42,8 +42,6 @@ def as_transport_stream(video: Path) -> bytes:
 @pytest.mark.slow
 def test_a_real_clip_live_from_a_file_and_from_a_pipe(word, tmp_path):
     whole = run_asl("translate", word, "--format", "json", cwd=tmp_path, check=0)
-    assert "using the model that comes with asl" in whole.stderr
-    assert "top-1" in whole.stderr
     read = result(whole)["clips"][0]["glosses"]
     live = run_asl("translate", word, "--live", "--no-pace", "--format", "json", cwd=tmp_path, check=0)
     assert glosses(live.stdout) == read
@@ -95,7 +93,9 @@ def test_a_profile_of_a_real_clip(word, tmp_path):
         (decoder, mode) for decoder in ("greedy", "ctc-beam") for mode in ("stream", "batch")
     }
     assert made["cold_start_seconds"] > 0
-    assert made["complexities"]["1"]["p50"] == made["steps"]["keypoints"]["p50"]
+    parts = made["tracker"]
+    assert set(parts) == {"body", "hands", "face"}
+    assert 0 < parts["body"]["p50"] < made["steps"]["keypoints"]["p50"] < sum(part["p99"] for part in parts.values()) + 5
     assert "Time per frame" in page.read_text()
     write_report(tmp_path / "second.html", made, read_profile(page.with_suffix(".json")))
     assert "earlier p50" in (tmp_path / "second.html").read_text()

@@ -59,7 +59,7 @@ class SyntheticSettings:
     sentences: int = setting(0, "Number of sentences; the signers take turns.", low=0, high=10_000_000)
     signers: int = setting(4, "Number of signers.", low=1, high=10_000)
     first_signer: int = setting(0, "Number of the first signer; signers with other numbers are other people.", low=0, rare=True)
-    video: bool = setting(False, "Render videos and track them with MediaPipe; otherwise landmarks are generated directly.")
+    video: bool = setting(False, "Render videos and track them; otherwise landmarks are generated directly.")
     noise: bool = setting(
         True, "Add the errors of a detector, jitter and lost hands, to the landmarks; off keeps them exact.", rare=True
     )
@@ -69,10 +69,16 @@ class SyntheticSettings:
 
 @dataclass(frozen=True)
 class LandmarkSettings:
-    """Landmark extraction with MediaPipe Holistic. Changing a setting that affects the landmarks runs MediaPipe again."""
+    """Landmark extraction. Changing a setting that affects the landmarks tracks the videos again."""
 
+    tracker: str = setting(
+        "asl",
+        "The tracker: asl runs the nets of MediaPipe Holistic on ONNX Runtime; mediapipe is MediaPipe itself, for comparison.",
+        choices=("asl", "mediapipe"),
+        rare=True,
+    )
     complexity: int = setting(
-        1, "Model complexity of MediaPipe; 1 is the model that ships with the package.", choices=(1,), rare=True
+        1, "Model complexity of --tracker mediapipe; 1 is the model in its package.", choices=(1,), rare=True
     )
     detection_confidence: float = setting(0.5, "Minimum confidence of a detection, 0-1.", low=0, high=1, rare=True)
     tracking_confidence: float = setting(0.5, "Minimum confidence to continue tracking, 0-1.", low=0, high=1, rare=True)

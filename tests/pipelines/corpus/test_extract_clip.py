@@ -9,7 +9,7 @@ from asl.pipelines.corpus import extract_clip
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media.pose_files import read_pose, write_pose
-from asl.pipelines.media.tracker import check_mediapipe
+from asl.pipelines.media.tracker.mediapipe_holistic import check_mediapipe
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from tests.made_up_signing import signing
@@ -56,11 +56,11 @@ def test_a_range_of_a_pose_file_is_cut_out(tmp_path):
 
 @pytest.mark.parametrize("version", ["0.10.30", "0.10.35", "1.0.0"])
 def test_a_mediapipe_without_holistic_is_reported(monkeypatch, version):
-    monkeypatch.setattr("asl.pipelines.media.tracker.metadata.version", lambda _: version)
+    monkeypatch.setattr("asl.pipelines.media.tracker.mediapipe_holistic.metadata.version", lambda _: version)
     with pytest.raises(AslError, match="no Holistic") as caught:
         check_mediapipe()
     assert "pip install" in caught.value.hint
-    monkeypatch.setattr("asl.pipelines.media.tracker.metadata.version", lambda _: "0.10.21")
+    monkeypatch.setattr("asl.pipelines.media.tracker.mediapipe_holistic.metadata.version", lambda _: "0.10.21")
     check_mediapipe()
 
 
