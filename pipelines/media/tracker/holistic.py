@@ -33,16 +33,6 @@ PERSON_ANCHORS = detections.anchors(detections.PERSON.size, detections.PERSON.st
 FACE_ANCHORS = detections.anchors(detections.FACE.size, detections.FACE.strides)
 
 
-@dataclass
-class Signer:
-    """What is carried from one frame of a clip to the next. points of hands and face (K, 3) in pixels, None where absent."""
-
-    body: Region | None = None
-    hands: dict[str, np.ndarray | None] = field(default_factory=lambda: dict.fromkeys(HANDS))
-    face: np.ndarray | None = None
-    smoothing: "PoseSmoothing" = field(default_factory=lambda: PoseSmoothing())
-
-
 class PoseSmoothing:
     """The filters of the pose points (PoseLandmarkFiltering)."""
 
@@ -55,6 +45,16 @@ class PoseSmoothing:
         size = regions.region_around(auxiliary[0], auxiliary[1], 0.0).width
         smoothed = np.concatenate([self._points(points[:POSE_POINTS], size), self._auxiliary(auxiliary, size)])
         return smoothed, self._visibility(visibility, VISIBILITY_SHARE)
+
+
+@dataclass
+class Signer:
+    """What is carried from one frame of a clip to the next. points of hands and face (K, 3) in pixels, None where absent."""
+
+    body: Region | None = None
+    hands: dict[str, np.ndarray | None] = field(default_factory=lambda: dict.fromkeys(HANDS))
+    face: np.ndarray | None = None
+    smoothing: PoseSmoothing = field(default_factory=PoseSmoothing)
 
 
 @dataclass
@@ -116,8 +116,9 @@ class Tracker:
     def _track_hands(self, views: list[_View]) -> None:
         """Both hands of each signer, where their wrist is visible (HandLandmarksFromPoseCpu)."""
         wrists = [(view, hand) for view in views for hand in HANDS if _shows_wrist(view, hand)]
-        asked = [(view, hand) for view, hand in wrists if not _is_outside(_hand_region_from_pose(view, hand), view)]
-        first = [_hand_region_from_pose(view, hand) for view, hand in asked]
+        places = [(view, hand, _hand_region_from_pose(view, hand)) for view, hand in wrists]
+        places = [(view, hand, region) for view, hand, region in places if not _is_outside(region, view)]
+        asked, first = [(view, hand) for view, hand, _ in places], [region for *_, region in places]
         found = [
             regions.hand_region_from_recrop(in_picture(points.reshape(2, 2) / self._nets.hand_recrop.size, region))
             for _, region, points in _run(self._nets.hand_recrop, [view for view, _ in asked], first)

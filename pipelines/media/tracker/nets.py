@@ -17,20 +17,31 @@ WEIGHTS = Path(__file__).parent / "weights"
 REPLICATED, ZEROS = cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT
 
 
+#: SHA-256 of the files.
+DIGESTS = {
+    "face_detector": "f60dc80b21d0e5b18819ab0180d581655ca282ae8b561f993676bbe02ce62357",
+    "face_mesh": "4bcb7bd810f67714ae4579a048fce157e2c2068de235181db4c822be479775e9",
+    "hand": "cbefdfbe7d41fc4d1fc7f6de31102686e072f72a9e865e3f843e47c088acd32a",
+    "hand_recrop": "5355acbb7d6fbd5c57813a3ae173b586c28fa06f2c0932c27a0b365bd2d21d3d",
+    "person_detector": "938fe3462dc611a16bafe94262b73527291e1f50cfd5d35e25a0e05f76fa2908",
+    "pose": "47bc04731abbbf2897d3e580625f6a6839b46ab491739d92b86c40a32ceee8b6",
+}
+
+
 class Net:
     """A net that is loaded when it is first run.
 
     size: side of its pictures, pixels; border: what it sees beyond the edges of the picture, as in the graph.
     """
 
-    def __init__(self, name: str, digest: str, size: int, border: int = REPLICATED):
-        self.name, self.size, self._digest, self._border = name, size, digest, border
+    def __init__(self, name: str, size: int, border: int = REPLICATED):
+        self.name, self.size, self._border = name, size, border
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         path = WEIGHTS / f"{self.name}.onnx"
         content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != self._digest:
+        if hashlib.sha256(content).hexdigest() != DIGESTS[self.name]:
             raise AslError(f"the tracker's net {path} is damaged or missing", "install asl again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -50,20 +61,9 @@ class Nets:
     """The nets of one process."""
 
     def __init__(self):
-        self.person_detector = Net("person_detector", DIGESTS["person_detector"], 224, ZEROS)
-        self.pose = Net("pose", DIGESTS["pose"], 256)
-        self.hand_recrop = Net("hand_recrop", DIGESTS["hand_recrop"], 256)
-        self.hand = Net("hand", DIGESTS["hand"], 224)
-        self.face_detector = Net("face_detector", DIGESTS["face_detector"], 128, ZEROS)
-        self.face_mesh = Net("face_mesh", DIGESTS["face_mesh"], 192)
-
-
-#: SHA-256 of the files.
-DIGESTS = {
-    "face_detector": "f60dc80b21d0e5b18819ab0180d581655ca282ae8b561f993676bbe02ce62357",
-    "face_mesh": "4bcb7bd810f67714ae4579a048fce157e2c2068de235181db4c822be479775e9",
-    "hand": "cbefdfbe7d41fc4d1fc7f6de31102686e072f72a9e865e3f843e47c088acd32a",
-    "hand_recrop": "5355acbb7d6fbd5c57813a3ae173b586c28fa06f2c0932c27a0b365bd2d21d3d",
-    "person_detector": "938fe3462dc611a16bafe94262b73527291e1f50cfd5d35e25a0e05f76fa2908",
-    "pose": "47bc04731abbbf2897d3e580625f6a6839b46ab491739d92b86c40a32ceee8b6",
-}
+        self.person_detector = Net("person_detector", 224, ZEROS)
+        self.pose = Net("pose", 256)
+        self.hand_recrop = Net("hand_recrop", 256)
+        self.hand = Net("hand", 224)
+        self.face_detector = Net("face_detector", 128, ZEROS)
+        self.face_mesh = Net("face_mesh", 192)
