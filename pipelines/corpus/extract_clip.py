@@ -27,7 +27,7 @@ Job, Result = TypeVar("Job"), TypeVar("Result")
 
 #: Longer gaps between frames are errors of the time stamps: there is nothing to interpolate landmarks from.
 MAX_GAP_SECONDS = 10.0
-#: MediaPipe leaks native memory over hundreds of clips; a new process costs two seconds.
+#: MediaPipe (--tracker mediapipe) leaks native memory over hundreds of clips; a new process costs two seconds at most.
 CLIPS_PER_WORKER = 400
 
 
