@@ -1,6 +1,6 @@
 """The use of synthetic signing for real signing: without real clips, and as pre-training for few real clips.
 
-    python benchmarks/transfer.py DATA/twenty SYNTHETIC_WORKSPACE [--few 1 2 4 8] [--seeds 5] [--model NAME] [--json FILE]
+    python benchmarks/transfer.py DATA/twenty SYNTHETIC_WORKSPACE [--few 1 2 4 8] [--seeds 6] [--model NAME] [--json FILE]
 
 SYNTHETIC_WORKSPACE has a model from `asl extract --synthetic` and `asl train-ctc`. First, tests that model on the real clips of
 the glosses that it knows, from all sources. Then, for each number of real clips per gloss, trains a recogniser from scratch and
@@ -17,10 +17,11 @@ import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
-from scipy import stats
 from twenty import in_vocabulary
+
+from asl.pipelines.studies.comparison import compare
 
 HELD_OUT = "ksukkau"
 
@@ -43,8 +44,10 @@ def without_real_clips(data: Path, model: Path) -> dict:
         return run_asl("evaluate", "-w", folder, "--model", model)["results"]
 
 
-def few(data: Path, model: Path, clips: int, seed: int, epochs: int) -> tuple[float, float]:
-    """Top-1 from scratch and from another model's encoder, with the same `clips` real clips per gloss (0: all)."""
+def few(data: Path, model: Path, clips: int, seed: int, epochs: int) -> tuple[float, float, int]:
+    """Top-1 in percent from scratch and from another model's encoder, with the same `clips` real clips per gloss (0: all), and
+    the number of test clips.
+    """
     card = json.loads((model / "model.json").read_text())
     size = card["encoder"]
     with tempfile.TemporaryDirectory() as name:
@@ -61,25 +64,24 @@ def few(data: Path, model: Path, clips: int, seed: int, epochs: int) -> tuple[fl
         scores = []
         for start in ((), ("--pretrained", model)):
             run_asl("train-ctc", *workspace, *common, *start)
-            scores.append(in_vocabulary(run_asl("evaluate", *workspace, "--force")["results"])["top_1"]["value"])
-        return scores[0], scores[1]
+            results = in_vocabulary(run_asl("evaluate", *workspace, "--force")["results"])
+            scores.append(100 * results["top_1"]["value"])
+        return scores[0], scores[1], results["signs"]
 
 
 def few_shot(data: Path, models: list[Path], clips: int, epochs: int, pool: ThreadPoolExecutor) -> dict:
-    """One model per seed. Prints and returns the pairs of top-1."""
+    """One model per seed. Prints the pairs of top-1, compared by the rules of `asl ablate`, and returns them."""
     jobs = [pool.submit(few, data, model, clips, seed, epochs) for seed, model in enumerate(models)]
-    pairs = [job.result() for job in jobs]
-    gains = [pretrained - scratch for scratch, pretrained in pairs]
-    test = stats.ttest_rel([pair[1] for pair in pairs], [pair[0] for pair in pairs])
-    low, high = test.confidence_interval(0.95)
+    scratch, pretrained, signs = zip(*(job.result() for job in jobs), strict=True)
+    result = compare("scratch", "pre-trained", (scratch, pretrained), paired=True, resolution=100 / signs[0])
+    interval = f" [{result.interval.low:+.1f}, {result.interval.high:+.1f}]" if result.interval else ""
+    reason = f" ({result.why_exact})" if result.why_exact else ""
     print(
-        f"{clips or 'all'} clips per gloss: scratch {100 * mean(pair[0] for pair in pairs):.1f} %, pre-trained "
-        f"{100 * mean(pair[1] for pair in pairs):.1f} %; gain {100 * mean(gains):+.1f} points "
-        f"± {100 * stdev(gains):.1f} (sd), 95 % interval [{100 * low:+.1f}, {100 * high:+.1f}], paired t: "
-        f"p = {test.pvalue:.3f}",
+        f"{clips or 'all'} clips per gloss, {len(scratch)} seeds: scratch {mean(scratch):.1f} %, pre-trained {mean(pretrained):.1f} %; "
+        f"gain {result.difference:+.1f} points{interval}, {result.primary} test{reason}: p = {result.p:.3f}",
         flush=True,
     )
-    return {"clips": clips, "pairs": pairs}
+    return {"clips": clips, "pairs": list(zip(scratch, pretrained, strict=True))}
 
 
 def draw(data: Path, clips: int, seed: int) -> list[Path]:
@@ -99,7 +101,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--few", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--model", required=True)
     parser.add_argument("--jobs", type=int, default=2)
