@@ -16,6 +16,7 @@ from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.corpus.feature_store import open_features
 from asl.pipelines.deployment.bundle_checks import EngineCheck
 from asl.pipelines.deployment.bundle_writer import write_bundle
+from asl.pipelines.deployment.earlier_bundle import check_replaceable
 from asl.pipelines.deployment.pruned_model import prune_model
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.bundle import is_bundle
@@ -50,7 +51,8 @@ def run_export(
 ) -> ExportResult:  # fmt: skip
     """Writes bundles/<name>, or `output`. model: default that of the workspace. graph: default the newest, if it fits.
 
-    licence, accuracy: for the card. Raises AslError if the bundle deviates from the model; nothing is written then.
+    licence, accuracy: for the card. Raises AslError if the bundle deviates from the model, BadInput if its folder holds what asl
+    did not write; nothing is written then.
     """
     settings = workspace.settings("export", flags)
     with workspace.locked("asl export"):
@@ -62,10 +64,10 @@ def run_export(
         decision = workspace.decide(plan, force=force)
         if not decision.run and not is_bundle(folder):
             decision = Decision(True, f"{folder} does not exist")
+        if decision.run:
+            check_replaceable(folder)
         if dry_run or not decision.run:
             return ExportResult(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
-        if folder.exists() and not is_bundle(folder):
-            raise BadInput(f"{folder} exists and is not a bundle", "name a new folder with -o")
         started = datetime.now().astimezone()
         clips = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
         store = open_features(workspace, clips, trained.features, progress) if clips else None
@@ -86,6 +88,7 @@ def run_export(
                 cascade = None
             split_by = workspace.state("extract").get("metrics", {}).get("split_by", "?")
             variants = write_bundle(new_bundle, trained, cascade, settings, store, card_fields, progress, original, split_by)
+            check_replaceable(folder)  # again: pruning may have taken hours
             shutil.rmtree(folder, ignore_errors=True)
             new_bundle.replace(folder)
         metrics = _metrics(folder, trained, cascade, variants)

@@ -153,6 +153,19 @@ def test_damaged_and_foreign_bundles_are_refused_with_words(causal, tmp_path):
     assert "asl build-fst" in whole.stderr
 
 
+def test_what_a_person_put_into_a_bundle_is_not_deleted(causal, tmp_path):
+    bundle = Path(shutil.copytree(causal / "bundles" / "causal", tmp_path / "bundle"))
+    (bundle / "notes.md").write_text("mine")
+    export = ("export", "-w", causal, "-o", bundle)
+    for words in ((), ("--dry-run",), ("--force",)):
+        said = run_asl(*export, *words, check=2).stderr
+        assert "bundle/notes.md would be deleted with the earlier bundle" in said
+        assert "hint: move it out" in said
+    assert (bundle / "notes.md").read_text() == "mine"
+    (bundle / "notes.md").unlink()
+    run_asl(*export, check=0)
+
+
 def test_an_operator_that_nobody_knows_is_said(causal, tmp_path):
     import onnx
 
