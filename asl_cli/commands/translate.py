@@ -1,6 +1,7 @@
 """asl translate"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from asl.cli.completion import graphs, models
 from asl.cli.model_choice import describe_model, optional_workspace, reader_and_landmarks
 from asl.cli.options import Call, Overwrite, command
 from asl.cli.terminal import print_table
-from asl.pipelines.workspace.errors import BadInput
+from asl.pipelines.workspace.errors import BadInput, Interrupted
 
 SOME_FAILED = 3
 
@@ -166,8 +167,8 @@ def _run(
     failed = []
     with call.progress() as progress:
         describe_model(reader.model, progress)
-        provenance = reader.provenance(isolated=options["isolated"])
-        with ResultWriter(outputs, provenance, progress, overwrite=overwrite) as writer:
+        writer = ResultWriter(outputs, reader.provenance(isolated=options["isolated"]), progress, overwrite=overwrite)
+        with _said_what_is_kept(writer.files, use_cache), writer:
             for clip, outcome in run(clips, reader, landmarks, progress, cache, **options):
                 if isinstance(outcome, Exception):
                     failed.append((str(clip.path), outcome.reason, outcome.message))
@@ -179,6 +180,19 @@ def _run(
         for path in writer.files:
             progress.say(f"wrote {path}")
     _report_failures(len(clips), failed)
+
+
+@contextmanager
+def _said_what_is_kept(files: Sequence[Path], use_cache: bool) -> Iterator[None]:
+    """Says of an interrupted batch without cache what is left of it. files: those written so far."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if use_cache:
+            raise
+        kept = "what was written so far is kept" if files else "no file was written"
+        again = "the same command begins with the first clip again; without --no-cache, it would go on where it stopped"
+        raise Interrupted(f"interrupted; {kept}", again) from None
 
 
 def _report_failures(clips: int, failed: list[tuple[str, str, str]]) -> None:

@@ -69,4 +69,4 @@ class ResultWriter(AbstractContextManager):
         finally:
             self._shared.close()
             if self._outputs.file and self._shared.started:
-                self._wrote(self._outputs.file)
+                self.files.append(self._outputs.file)

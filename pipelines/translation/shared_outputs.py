@@ -9,6 +9,7 @@ from asl.pipelines.translation.json_schema import ClipOutput, FailedClipOutput
 from asl.pipelines.translation.reader import Provenance
 from asl.pipelines.translation.writers import Translation, render, write_eaf
 from asl.pipelines.workspace.errors import BadClip
+from asl.pipelines.workspace.output_files import GrowingOutput
 
 
 class TextOutput:
@@ -20,6 +21,7 @@ class TextOutput:
     def __init__(self, format: str, file: Path | None, provenance: Provenance, overwrite: bool = False):
         self.format, self.provenance, self.started = format, provenance, False
         self._file, self._stream, self._is_empty, self._overwrite = file, None, True, overwrite
+        self._growing = GrowingOutput(file) if file else None
 
     def add(self, clip: Path, outcome: Translation | BadClip) -> None:
         """Writes what came of a clip, at once."""
@@ -36,8 +38,10 @@ class TextOutput:
             self._write("")
 
     def close(self) -> None:
-        if self._file and self._stream:
+        """Closes the file, and records it as written by asl."""
+        if self._growing and self._stream:
             self._stream.close()
+            self._growing.finish()
 
     def _translation(self, translation: Translation) -> str:
         return render([translation], self.format)
@@ -46,6 +50,8 @@ class TextOutput:
         return ""
 
     def _write(self, text: str) -> None:
+        if self._growing:
+            self._growing.add(text)
         self._stream = self._stream or self._opened()
         self._stream.write(text)
         self._stream.flush()
@@ -55,7 +61,7 @@ class TextOutput:
         if self._file is None:
             return sys.stdout
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        return open(self._file, "w", encoding="utf-8")
+        return open(self._file, "w", encoding="utf-8", newline="\n")
 
 
 class TableOutput(TextOutput):
@@ -66,7 +72,8 @@ class TableOutput(TextOutput):
         return f"{header}\n{rows}" if rows and not self.started else rows
 
     def finish(self) -> None:
-        if not self.started:
+        """Writes the header of a table without rows, but not over an earlier table if no clip could be translated."""
+        if not self.started and not (self._file and self._is_empty):
             self._write(render([], self.format))
 
 

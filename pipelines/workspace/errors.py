@@ -32,6 +32,12 @@ class StageMissing(AslError):
     exit_code = 4
 
 
+class Interrupted(AslError):
+    """The user has stopped a command of which not everything that was completed is kept."""
+
+    exit_code = 130
+
+
 class BadClip(Exception):
     """A clip that cannot be used.
 

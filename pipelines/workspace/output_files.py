@@ -1,10 +1,12 @@
 """Files that the user names as outputs: never an input, and nothing that asl did not write unless the user says so.
 
 asl knows what it wrote by its content: it keeps the SHA-256 of every such output in one file of the user's cache. A file that has
-been edited since, and one that somebody else wrote, has another hash. If the cache is lost, asl asks once too often.
+been edited since, and one that somebody else wrote, has another hash. If the cache is lost, asl asks once too often. The hashes
+of a file that grows over a long batch are kept beside it, so that asl also knows what a killed process has left.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -12,9 +14,11 @@ from pathlib import Path
 
 from asl.pipelines.workspace.cache_folder import cache_folder
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.files import file_hash, write_atomically
+from asl.pipelines.workspace.files import file_hash, value_hash, write_atomically
 
 RECORD = "written.txt"
+#: Folder with a record for each output that grows, or whose process was killed.
+GROWING = "growing"
 #: The record keeps the hashes of the newest outputs; it is shortened once it holds twice as many.
 MAX_HASHES = 100_000
 _LINE = re.compile(r"[0-9a-f]{64}")
@@ -77,20 +81,51 @@ def written_by_asl(paths: Iterable[Path]) -> set[Path]:
 
 def record_output(path: Path) -> None:
     """Records the present content of a file as written by asl. Without a cache that can be written to, it does nothing."""
-    record = cache_folder() / RECORD
     with contextlib.suppress(OSError):
-        record.parent.mkdir(parents=True, exist_ok=True)
-        with open(record, "a", encoding="ascii") as file:
-            file.write(f"{file_hash(path)}\n")
-        if record.stat().st_size > 2 * MAX_HASHES * 65:
-            write_atomically(record, "\n".join(_lines(record)[-MAX_HASHES:]) + "\n")
+        _record(file_hash(path))
+
+
+class GrowingOutput:
+    """The record of an output to which a batch adds text, from an empty file on. Without a cache, it does nothing.
+
+    What the file is about to hold is recorded before it is written, beside what it holds: wherever the process is killed, one of
+    the two is there.
+    """
+
+    def __init__(self, path: Path):
+        self._hash, self._grown = hashlib.sha256(), False
+        self._file = cache_folder() / GROWING / f"{value_hash(os.path.abspath(path))}.txt"
+
+    def add(self, text: str) -> None:
+        """To be called before `text` is written; the first time before the file is made."""
+        before, self._grown = self._hash.hexdigest(), True
+        self._hash.update(text.encode())
+        with contextlib.suppress(OSError):
+            write_atomically(self._file, f"{before}\n{self._hash.hexdigest()}\n")
+
+    def finish(self) -> None:
+        """Records the whole file, if anything was added, as `record_output` does."""
+        if self._grown:
+            with contextlib.suppress(OSError):
+                _record(self._hash.hexdigest())
+                self._file.unlink(missing_ok=True)
+
+
+def _record(digest: str) -> None:
+    record = cache_folder() / RECORD
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with open(record, "a", encoding="ascii") as file:
+        file.write(f"{digest}\n")
+    if record.stat().st_size > 2 * MAX_HASHES * 65:
+        write_atomically(record, "\n".join(_lines(record)[-MAX_HASHES:]) + "\n")
 
 
 def _recorded_hashes() -> set[str]:
-    try:
-        return set(_lines(cache_folder() / RECORD))
-    except OSError:
-        return set()
+    hashes: set[str] = set()
+    for record in (cache_folder() / RECORD, *(cache_folder() / GROWING).glob("*.txt")):
+        with contextlib.suppress(OSError):
+            hashes.update(_lines(record))
+    return hashes
 
 
 def _lines(record: Path) -> list[str]:

@@ -16,6 +16,7 @@ from asl.pipelines.media.pose_files import write_pose
 from tests.docs.test_json_schema import mismatches
 from tests.made_up_signing import signing
 from tests.running_asl import result, run_asl
+from tests.video_files import film
 
 
 @pytest.fixture
@@ -155,8 +156,60 @@ def test_a_table_grows_below_one_header(poses):
     assert {row.split("\t")[0] for row in rows[1:]} == {"a/x.pose", "b/x.pose"}
 
 
+def test_a_batch_that_fails_altogether_leaves_an_earlier_table(poses):
+    translate(poses, "a", "-o", "x.tsv", "--isolated")
+    table = (poses / "x.tsv").read_text()
+    assert table.count("\n") > 1
+    (poses / "bad.pose").write_bytes(b"hello")
+    said = translate(poses, "bad.pose", "-o", "x.tsv", "--isolated", check=2)
+    assert "bad.pose: it is not a valid .pose file" in said.stderr
+    assert (poses / "x.tsv").read_text() == table
+    translate(poses, "bad.pose", "-o", "new.tsv", check=2)
+    assert not (poses / "new.tsv").exists()
+
+
+BATCH = ("a/x.pose", "long.mp4", "-o", "all.tsv", "--isolated")
+
+
+def stopped(folder: Path, how: signal.Signals, *words) -> tuple[int, str]:
+    """Exit code and messages of a batch that is ended when its first clip is in all.tsv, and the second one takes long."""
+    film(folder / "long.mp4", frames=4000)
+    command = [sys.executable, "-m", "asl", "translate", *BATCH, *words]
+    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    with open(folder / "said.txt", "w") as said:
+        process = subprocess.Popen(command, cwd=folder, stderr=said, preexec_fn=listen)
+        until = time.monotonic() + 60
+        while not ((folder / "all.tsv").is_file() and "x.pose" in (folder / "all.tsv").read_text()) and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(how)
+        process.wait(timeout=30)
+    return process.returncode, (folder / "said.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [((), "completed work is kept"), (("--no-cache",), "what was written so far is kept")],
+)
+def test_an_interrupted_batch_says_what_is_kept(poses, words, message):
+    code, said = stopped(poses, signal.SIGINT, *words)
+    assert code == 130, said
+    assert message in said
+    assert ("begins with the first clip again" in said) == ("--no-cache" in words)
+
+
+def test_after_a_kill_the_same_command_replaces_what_it_had_written_but_no_edit(poses):
+    assert stopped(poses, signal.SIGKILL)[0] == -signal.SIGKILL
+    written = (poses / "all.tsv").read_text()
+    film(poses / "long.mp4", frames=5)
+    (poses / "all.tsv").write_text(written + "a row by hand\n")
+    assert "all.tsv exists, and asl did not write it" in translate(poses, *BATCH, check=2).stderr
+    (poses / "all.tsv").write_text(written)
+    translate(poses, *BATCH, check=3)  # nobody is in the film
+    assert (poses / "all.tsv").read_text() == written
+
+
 @pytest.mark.slow
-def test_an_interrupted_batch_keeps_its_results_and_goes_on(real_data, here):
+def test_an_interrupted_batch_keeps_its_results_keeps_its_results_and_goes_on(real_data, here):
     """Ctrl-C after the first result: it is there, nothing is said of semaphores, and its video is not tracked again."""
     for name in ("bad", "no", "eat"):
         shutil.copy(real_data / "videos" / "words" / f"{name}.mp4", here)

@@ -5,7 +5,7 @@ import pytest
 from asl.pipelines.workspace import output_files
 from asl.pipelines.workspace.cache_folder import cache_folder
 from asl.pipelines.workspace.errors import BadInput
-from asl.pipelines.workspace.output_files import check_outputs, record_output
+from asl.pipelines.workspace.output_files import GrowingOutput, check_outputs, record_output
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,24 @@ def test_what_asl_wrote_may_be_written_again_until_it_is_changed(tmp_path):
     with pytest.raises(BadInput, match="asl did not write it, or it was changed since"):
         check_outputs([output], [])
     check_outputs([output], [], overwrite=True)
+
+
+def test_an_output_that_grows_is_known_wherever_the_process_is_killed(tmp_path, cache):
+    output, growing = tmp_path / "all.tsv", GrowingOutput(tmp_path / "all.tsv")
+    held = ""
+    for text in ("header\n", "row\n", "größer\n"):
+        growing.add(text)
+        for left in (held, held + text):
+            output.write_text(left, encoding="utf-8")
+            check_outputs([output], [])
+        held += text
+    output.write_text(held + "by hand")
+    with pytest.raises(BadInput, match="asl did not write it"):
+        check_outputs([output], [])
+    output.write_text(held, encoding="utf-8")
+    growing.finish()
+    check_outputs([output], [])
+    assert not list((cache / output_files.GROWING).iterdir())
 
 
 def test_what_is_no_file_is_no_output(tmp_path):
@@ -79,6 +97,9 @@ def test_a_cache_that_cannot_be_written_to_is_no_failure(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     record_output(tmp_path / "file")
+    growing = GrowingOutput(tmp_path / "all.tsv")
+    growing.add("row")
+    growing.finish()
 
 
 def test_where_the_cache_is(monkeypatch, tmp_path):
