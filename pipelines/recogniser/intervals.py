@@ -29,6 +29,10 @@ class Interval:
     low: float
     high: float
 
+    def times(self, factor: float) -> "Interval":
+        """The interval of `factor` (> 0) times the value."""
+        return Interval(factor * self.value, factor * self.low, factor * self.high)
+
     @property
     def percent(self) -> str:
         return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}]"
@@ -90,6 +94,37 @@ def bootstrap_mean(values: np.ndarray, groups: Groups | None = None, seed: int =
 def bootstrap_means(values: np.ndarray, groups: Groups | None = None, seed: int = 0) -> list[Interval]:
     """The mean of each column of (N, K) per-clip values, with its interval. All columns share their resamples."""
     return bootstrap(values, lambda means: means, groups, seed)
+
+
+def bootstrap_shares(values: np.ndarray, groups: Groups | None = None, seed: int = 0) -> list[Interval]:
+    """The mean of each column of (N, K) values that are 0 or 1, with its interval; exact where all clips have the same value."""
+    intervals = bootstrap_means(values, groups, seed)
+    return [_exact_if_constant(column, groups, interval) for column, interval in zip(values.T, intervals, strict=True)]
+
+
+def bootstrap_share_over_seeds(values: np.ndarray, groups: Groups | None = None, seed: int = 0) -> Interval:
+    """Mean of (seeds, N) values that are 0 or 1, with its interval; exact where all clips of all seeds have the same value.
+
+    Otherwise seeds and clips are resampled. The seeds are no further trials: all were tested on the same clips.
+    """
+    return _exact_if_constant(values, groups, bootstrap_over_seeds(values, groups, seed))
+
+
+def _exact_if_constant(values: np.ndarray, groups: Groups | None, bootstrapped: Interval) -> Interval:
+    """The interval of Clopper and Pearson (Biometrika 26(4), 1934) if all (…, N) values are 0 or all are 1.
+
+    Every resample of such values is the same, so that a bootstrap would claim certainty after three clips. The trials are the
+    clips, or the groups if there are several: the fewest that the clips can be worth, if those of a group agree completely. Only
+    for shares, whose range is known: the mean of equal differences, losses or error rates may lie anywhere.
+    """
+    share = values.flat[0]
+    if share not in (0, 1) or (values != share).any():
+        return bootstrapped
+    from scipy.stats import binomtest  # takes half a second to import
+
+    trials = groups.count if groups is not None and groups.count > 1 else values.shape[-1]
+    exact = binomtest(int(share) * trials, trials).proportion_ci(LEVEL, method="exact")
+    return Interval(float(share), float(exact.low), float(exact.high))
 
 
 def bootstrap_ratio(numerators: np.ndarray, denominators: np.ndarray, groups: Groups | None = None, seed: int = 0) -> Interval:

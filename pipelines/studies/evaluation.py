@@ -11,7 +11,7 @@ import numpy as np
 from asl.pipelines.corpus.aliases import NO_ALIASES, Aliases
 from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.corpus.feature_store import open_features
-from asl.pipelines.recogniser.intervals import bootstrap_means, groups_of, note_of
+from asl.pipelines.recogniser.intervals import bootstrap_shares, groups_of, note_of
 from asl.pipelines.recogniser.measures import calibrated_log_loss, ranks, top_k, word_errors
 from asl.pipelines.recogniser.merged_glosses import MergedGlosses
 from asl.pipelines.recogniser.reading import Reading, read_features, sign_log_posteriors
@@ -165,7 +165,7 @@ def isolated(glosses: MergedGlosses, signs: Sequence[ReadSign], outside: Sequenc
 
 def _accuracies(right: Mapping[str, np.ndarray], clips: Sequence[Clip]) -> dict[str, dict[str, float]]:
     """right: measure → (clips,) 1 where it is right."""
-    intervals = bootstrap_means(np.stack(list(right.values()), axis=1), groups_of(clips))
+    intervals = bootstrap_shares(np.stack(list(right.values()), axis=1), groups_of(clips))
     return {name: asdict(interval) for name, interval in zip(right, intervals, strict=True)}
 
 

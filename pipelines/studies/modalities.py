@@ -20,7 +20,7 @@ from scipy import optimize
 from asl.models.features.feature_sets import FEATURE_SETS, MODALITIES
 from asl.pipelines.corpus.clips import read_clips
 from asl.pipelines.media.tracker.holistic import milliseconds_per_part
-from asl.pipelines.recogniser.intervals import Interval, bootstrap_over_seeds, note_of
+from asl.pipelines.recogniser.intervals import Interval, bootstrap_over_seeds, bootstrap_share_over_seeds, note_of
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.study import (
@@ -105,20 +105,20 @@ def analyse_modalities(
         return np.array([[outcomes[parts, seed]["clips"][clip][key] for clip in clips] for seed in seeds])
 
     bits = {parts: values("log_loss", parts) / math.log(2) for parts in CHAIN}
-    errors = {parts: 100 * (1 - values("top_1", parts)) for parts in CHAIN}
+    errors = {parts: 1 - values("top_1", parts) for parts in CHAIN}
     entropy, classes = entropy_bits([labels[clip] for clip in clips]), len({labels[clip] for clip in clips})
     steps = []
     for number, (parts, name) in enumerate(zip(CHAIN, MODALITIES, strict=True)):
         before = bits[CHAIN[number - 1]] if number else np.full_like(bits[parts], entropy)
         gained = bootstrap_over_seeds(before - bits[parts], groups)
-        saved = bootstrap_over_seeds(errors[CHAIN[number - 1]] - errors[parts], groups) if number else None
+        saved = bootstrap_over_seeds(100 * (errors[CHAIN[number - 1]] - errors[parts]), groups) if number else None
         steps.append(
             {
                 "modality": name,
                 "seen": parts,
                 "information": _rounded(gained),
                 "cross_entropy": round(float(bits[parts].mean()), 4),
-                "error": _rounded(bootstrap_over_seeds(errors[parts], groups)),
+                "error": _rounded(bootstrap_share_over_seeds(errors[parts], groups).times(100)),
                 "saved": _rounded(saved) if saved else None,
                 "fano": round(100 * fano_bound(max(0.0, float(bits[parts].mean())), classes), 2),
                 "milliseconds": round(cost[name], 2),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from asl.pipelines.corpus.clips import Clip, read_clips
-from asl.pipelines.recogniser.intervals import bootstrap_over_seeds, note_of
+from asl.pipelines.recogniser.intervals import bootstrap_share_over_seeds, note_of
 from asl.pipelines.studies.experiment import Variant
 from asl.pipelines.studies.power_laws import LAWS, PowerLaw, fit
 from asl.pipelines.studies.study import (
@@ -168,7 +168,7 @@ def table_row(point: StudyPoint, outcomes: Outcomes, group_names: Mapping[str, s
     clips, values = common_clips(outcomes, METRICS["top_1"])
     runs, correct = list(outcomes.values()), np.array([values[key] for key in outcomes])
     groups = groups_of_clips(clips, group_names)
-    top_1 = bootstrap_over_seeds(100 * correct, groups)
+    top_1 = bootstrap_share_over_seeds(correct, groups).times(100)
     mean = _mean_of(runs)
     return {
         "name": point.name,

@@ -19,11 +19,11 @@ VERSIONS = {
     "decode": 2,
     "build-fst": 4,
     "train-stage3": 3,
-    "evaluate": 3,
+    "evaluate": 4,
     "experiment": 3,
     "ablate": 3,
-    "scale": 2,
-    "modalities": 2,
+    "scale": 3,
+    "modalities": 3,
     "export": 2,
 }
 

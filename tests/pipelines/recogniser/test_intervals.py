@@ -9,6 +9,8 @@ from asl.pipelines.recogniser.intervals import (
     bootstrap_means,
     bootstrap_over_seeds,
     bootstrap_ratio,
+    bootstrap_share_over_seeds,
+    bootstrap_shares,
     groups_named,
     note_of,
 )
@@ -33,6 +35,36 @@ def test_columns_share_their_resamples_and_a_ratio_is_of_sums():
     assert ratio.value == pytest.approx(values[:, 0].sum() / values[:, 1].sum())
     assert ratio.low < ratio.value < ratio.high
     assert bootstrap_ratio(np.ones(3), np.zeros(3)).value == 0
+
+
+def test_shares_of_clips_that_are_all_right_or_all_wrong_have_exact_intervals():
+    """With n successes of n, the lower limit is the share whose n-th power is 2.5 %."""
+    values = np.stack([np.zeros(3), np.ones(3), np.array([0.0, 1.0, 1.0])], axis=1)
+    none, all, some = bootstrap_shares(values)
+    assert [none.value, none.low, none.high] == pytest.approx([0, 0, 1 - 0.025 ** (1 / 3)])
+    assert [all.value, all.low, all.high] == pytest.approx([1, 0.025 ** (1 / 3), 1])
+    assert some == bootstrap_mean(values[:, 2])
+    assert all.percent == "100.0 % [29.2, 100.0]"
+    assert all.times(100).low == pytest.approx(100 * all.low)
+
+
+def test_clips_that_agree_within_their_groups_count_as_one_trial_for_each_group():
+    right = np.ones(40)
+    (of_groups,) = bootstrap_shares(right[:, None], Groups(np.repeat(np.arange(4), 10)))
+    (of_clips,) = bootstrap_shares(right[:, None], Groups(np.zeros(40, dtype=int)))
+    assert of_groups.low == pytest.approx(0.025 ** (1 / 4))
+    assert of_clips.low == pytest.approx(0.025 ** (1 / 40))
+
+
+def test_seeds_that_agree_are_no_further_trials():
+    assert bootstrap_share_over_seeds(np.zeros((5, 8))).high == pytest.approx(1 - 0.025 ** (1 / 8))
+    mixed = np.array([[0.0, 1, 1, 1], [1, 1, 1, 1]])
+    assert bootstrap_share_over_seeds(mixed) == bootstrap_over_seeds(mixed)
+
+
+def test_equal_values_that_are_no_shares_are_left_to_the_bootstrap():
+    assert bootstrap_mean(np.zeros(3)).high == 0
+    assert bootstrap_shares(np.full((3, 1), 0.5))[0].high == 0.5
 
 
 def brute_force(values: np.ndarray, names: list[str], resamples: int, rng: np.random.Generator) -> np.ndarray:
