@@ -77,7 +77,8 @@ def few_shot(data: Path, models: list[Path], clips: int, epochs: int, pool: Thre
     interval = f" [{result.interval.low:+.1f}, {result.interval.high:+.1f}]" if result.interval else ""
     reason = f" ({result.why_exact})" if result.why_exact else ""
     print(
-        f"{clips or 'all'} clips per gloss, {len(scratch)} seeds: scratch {mean(scratch):.1f} %, pre-trained {mean(pretrained):.1f} %; "
+        f"{clips or 'all'} clips per gloss, {len(scratch)} seeds: "
+        f"scratch {mean(scratch):.1f} %, pre-trained {mean(pretrained):.1f} %; "
         f"gain {result.difference:+.1f} points{interval}, {result.primary} test{reason}: p = {result.p:.3f}",
         flush=True,
     )
