@@ -98,6 +98,13 @@ def _checked_name(value: str | None) -> str | None:
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that asl did not write, or that were changed since.")]
 
 
+def refuse_options(options: Mapping[str, object], why: str, hint: str) -> None:
+    """Raises BadInput for the first of these options that was given, as it would be ignored. options: value by name."""
+    for name, value in options.items():
+        if value not in (None, False, ""):
+            raise BadInput(f"{name} {why}", hint)
+
+
 def command(
     *sections: str,
     stage: bool = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import splits
-from asl.cli.options import RARE, Call, command, name_option
+from asl.cli.options import RARE, Call, command, name_option, refuse_options
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.errors import BadInput
@@ -124,6 +124,9 @@ def ablate(
     one more seed adds only its own runs, and an interrupted study resumes.
     """
     check_options(import_, modalities, call, factor, condition, grid)
+    if not import_:
+        of_imports = {"--unpaired": unpaired, "--baseline": baseline, "--output": output, "--overwrite": overwrite}
+        refuse_options(of_imports, "applies to --import only", "leave it out: the report of a study is written to reports/")
     with call.progress() as progress:
         if import_:
             from asl.pipelines.studies.imported_scores import import_study

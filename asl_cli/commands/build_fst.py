@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import choices, glosses, graphs, trained_models
-from asl.cli.options import Call, Overwrite, command, name_option
+from asl.cli.options import Call, command, name_option, refuse_options
 from asl.cli.terminal import command_line, next_steps, print_json, print_pairs, print_table
 from asl.pipelines.workspace.output_files import check_outputs, record_output
 
@@ -44,7 +44,10 @@ def build_fst(
         str, typer.Option("--around", autocompletion=glosses, help="With --draw: only the part that concerns this gloss.")
     ] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="With --draw: output file. Default: in reports/.")] = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="With --draw: replace a file that asl did not write, or that was changed since."),
+    ] = False,
 ) -> None:
     """Build the cascade of six transducers that decodes sentences.
 
@@ -54,6 +57,9 @@ def build_fst(
     The six are units, context, fusion, discourse, lexicon and grammar. Units are learned from the training clips. Weights are
     tuned on the validation clips. The language model G is estimated from --text and the clips.
     """
+    if not draw:
+        of_drawings = {"--around": around, "--output": output, "--overwrite": overwrite}
+        refuse_options(of_drawings, "applies to drawings only", "add --draw LG, or leave it out: graphs are written to graphs/")
     workspace = call.find_workspace()
     if draw:
         return _draw(call, workspace, model, name, draw, around, output, overwrite=overwrite)

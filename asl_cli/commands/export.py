@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import graphs, trained_models
-from asl.cli.options import Call, command, name_option
+from asl.cli.options import Call, command, name_option, refuse_options
 from asl.cli.terminal import print_json, print_pairs, print_table
 
 
@@ -56,6 +56,8 @@ def export(
     asl translate --model BUNDLE reads clips with it. The exported networks are compared with torch on clips of the
     workspace; a bundle with different outputs is not written.
     """
+    if not web:
+        refuse_options({"--web-runtime": web_runtime}, "applies to --web only", "add --web FOLDER, or leave it out")
     workspace = call.find_workspace()
     from asl.pipelines.deployment.export import run_export
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import graphs, models
-from asl.cli.options import Call, command
+from asl.cli.options import Call, command, refuse_options
 from asl.cli.terminal import print_json, print_pairs, print_table
 
 OVER_BUDGET = 1
@@ -62,7 +62,9 @@ def profile(
     from asl.pipelines.deployment.profiling import run_profile
     from asl.pipelines.reports.named_report import check_report, record_report
 
-    if output:
+    if not output:
+        refuse_options({"--overwrite": overwrite}, "applies to --output only", "name a report with --output, or leave it out")
+    else:
         check_report(output, [*(videos or []), *([compare] if compare else [])], overwrite=overwrite)
     reader, landmarks = reader_and_landmarks(call, model, graph)
     workspace = optional_workspace(call)

@@ -1,6 +1,6 @@
 """asl translate"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 
 from asl.cli.completion import graphs, models
 from asl.cli.model_choice import describe_model, optional_workspace, reader_and_landmarks
-from asl.cli.options import Call, Overwrite, command
+from asl.cli.options import Call, Overwrite, command, refuse_options
 from asl.cli.terminal import print_table
 from asl.pipelines.workspace.errors import BadInput, Interrupted
 
@@ -146,13 +146,6 @@ def translate(
     check_outputs_of(clips, outputs, overwrite=overwrite)
     files = {"overwrite": overwrite, "use_cache": cache}
     _run(call, clips, outputs, model, graph, **files, isolated=isolated, phonology=phonology, explain=explain)
-
-
-def refuse_options(options: Mapping[str, object], why: str, hint: str) -> None:
-    """Raises BadInput for the first of these options that was given, as it would be ignored."""
-    for name, value in options.items():
-        if value not in (None, False):
-            raise BadInput(f"{name} {why}", hint)
 
 
 def _run(

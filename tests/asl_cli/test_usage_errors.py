@@ -31,6 +31,27 @@ def test_a_wrong_word_is_named_plainly(asl, tmp_path, words, message, hint):
     assert done.stderr.splitlines() == [f"error: {message}", f"hint: {hint}"]
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("build-fst -o x.svg", "--output applies to drawings only"),
+        ("build-fst --overwrite", "--overwrite applies to drawings only"),
+        ("build-fst --around HELLO", "--around applies to drawings only"),
+        ("ablate --overwrite", "--overwrite applies to --import only"),
+        ("ablate --modalities -o x.html", "--output applies to --import only"),
+        ("ablate --baseline none", "--baseline applies to --import only"),
+        ("ablate --unpaired", "--unpaired applies to --import only"),
+        ("profile --overwrite", "--overwrite applies to --output only"),
+        ("export --web-runtime .", "--web-runtime applies to --web only"),
+    ],
+)
+def test_an_option_that_makes_no_sense_without_another_is_refused(asl, tmp_path, words, message):
+    """Before a workspace is looked for: there is none."""
+    said = asl(*words.split(), cwd=tmp_path, check=2).stderr.splitlines()
+    assert said[0] == f"error: {message}"
+    assert "leave it out" in said[1]
+
+
 def test_a_wrong_decoder_is_named_plainly(asl, tmp_path):
     asl("init", tmp_path, check=0)
     done = asl("evaluate", "--decoder", "casade", cwd=tmp_path)
