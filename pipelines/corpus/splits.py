@@ -30,7 +30,16 @@ def assign_splits(clips: Sequence[Clip], settings: SplitSettings) -> Split:
         return _held_out_groups(clips, settings) if held_out else _group_split(clips, settings)
     warning = "there are no groups and no given split: split at random, so signers may be in both training and test"
     warnings = [] if settings.by == "random" else [warning]
-    return _with_empty_splits_named(Split(_drawn(clips, [clip.id for clip in clips], settings), "random", warnings), settings)
+    recordings = [min(other.id for other in same) for same in _same_content(clips)]
+    return _with_empty_splits_named(Split(_drawn(clips, recordings, settings), "random", warnings), settings)
+
+
+def _same_content(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """For each clip, those with the same landmarks, itself among them: a recording that is listed with several glosses."""
+    by_content: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        by_content[clip.digest or clip.id].append(clip)
+    return [by_content[clip.digest or clip.id] for clip in clips]
 
 
 def _method(clips: Sequence[Clip], by: str) -> str:
@@ -87,8 +96,11 @@ def _held_out_groups(clips: Sequence[Clip], settings: SplitSettings) -> Split:
 
 
 def _group_split(clips: Sequence[Clip], settings: SplitSettings) -> Split:
-    """Splits whole groups. A clip without a group is a group of its own."""
-    split = Split(_drawn(clips, [clip.group or clip.id for clip in clips], settings), "group")
+    """Splits whole groups. A clip without a group belongs to that of a clip with the same content, else is one of its own."""
+    of_content = [min((other.group for other in same if other.group), default="") for same in _same_content(clips)]
+    recordings = [min(other.id for other in same) for same in _same_content(clips)]
+    groups = [clip.group or others or own for clip, others, own in zip(clips, of_content, recordings, strict=True)]
+    split = Split(_drawn(clips, groups, settings), "group")
     return _with_empty_splits_named(split, settings)
 
 

@@ -41,6 +41,17 @@ def test_shares_are_approximate_and_independent_of_the_order_of_clips():
     assert again == {clip.id: clip.split for clip in split.clips}
 
 
+@pytest.mark.parametrize("by", ["random", "group"])
+def test_a_recording_that_is_listed_with_several_glosses_is_not_divided(by):
+    singles = [replace(clip(i, group=f"g{i}" if by == "group" else ""), digest=f"d{i}") for i in range(60)]
+    again = [replace(single, id=f"x{single.id}", glosses=("B",), group="") for single in singles]
+    of_digest: dict[str, set[str]] = {}
+    for assigned in assign_splits([*singles, *again], SplitSettings(by=by)).clips:
+        of_digest.setdefault(assigned.digest, set()).add(assigned.split)
+    assert all(len(splits) == 1 for splits in of_digest.values())
+    assert set.union(*of_digest.values()) == {"train", "validation", "test"}
+
+
 def test_a_given_split_is_kept_and_other_clips_train():
     split = assign_splits([clip(0, "a", "test"), clip(1, "c"), clip(2, "b", "validation"), clip(3)], SplitSettings())
     assert (split.method, [clip.split for clip in split.clips]) == ("given", ["test", "train", "validation", "train"])
