@@ -42,6 +42,8 @@ def describe_model(model, progress) -> None:
     from asl.pipelines.recogniser.bundle import default_bundle
     from asl.pipelines.workspace.notices import first_time
 
+    if model.features_note:
+        progress.warn(model.features_note)
     if model.only_synthetic:
         progress.warn("this model was trained on synthetic signing only; its accuracy on real signers is unknown")
     if model.folder == default_bundle() and not progress.quiet and first_time(f"shipped-{model.weights_hash[:12]}"):

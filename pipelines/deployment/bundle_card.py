@@ -35,6 +35,7 @@ def card_of(model: TrainedModel, clips: Sequence[Clip], states: Any, graph: bool
         "encoder": asdict(encoder),
         "members": len(model.recognisers),
         "features": asdict(model.features),
+        **({"code": model.card["code"]} if "code" in model.card else {}),
         "glosses": list(model.alphabet.glosses),
         "tiers": model.tiers,
         "outputs": [name for name in model.tiers if name != BOUNDARY],

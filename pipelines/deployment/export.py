@@ -68,6 +68,8 @@ def run_export(
             check_replaceable(folder)
         if dry_run or not decision.run:
             return ExportResult(decision, str(folder), metrics=dict(workspace.state(STAGE).get("metrics", {})))
+        if trained.features_note:
+            progress.warn(trained.features_note)
         started = datetime.now().astimezone()
         clips = read_clips(workspace.clips_file) if workspace.clips_file.is_file() else []
         store = open_features(workspace, clips, trained.features, progress) if clips else None

@@ -100,6 +100,18 @@ class Model:
         return bool(training.get("frames")) if isinstance(training, dict) else False
 
     @property
+    def features_note(self) -> str:
+        """One line if other code computed the features that it was trained on; "" if not, or if an older asl did not record it."""
+        code = self.card.get("code")
+        trained_on = code.get("features") if isinstance(code, dict) else None
+        if trained_on in (None, VERSIONS["features"]):
+            return ""
+        return (
+            f"the model {self.folder.name} was trained on features of version {trained_on}, and this asl computes version "
+            f"{VERSIONS['features']}: it may recognise less"
+        )
+
+    @property
     def only_synthetic(self) -> bool:
         """Whether all training clips were made by synthetic signers."""
         metrics = self.card.get("metrics")

@@ -17,6 +17,7 @@ from asl.models.networks.recogniser import RecogniserNetwork
 from asl.models.networks.streaming import StreamingRecogniser
 from asl.models.objectives.ctc import normalised
 from asl.pipelines.recogniser.model import CARD, FORMAT_VERSION, WEIGHTS, Model, Output, read_card
+from asl.pipelines.workspace.code_versions import VERSIONS
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, write_json
 from asl.pipelines.workspace.settings.clips import FeatureSettings
@@ -109,6 +110,7 @@ def save_model(
     record = {"version": FORMAT_VERSION, "encoder": asdict(recogniser.encoder.spec), "prior_weight": recogniser.prior_weight}
     record |= {"tiers": recogniser.phonology.tiers, "members": len(recognisers)}
     record |= {"features": asdict(features), "glosses": list(alphabet.glosses), **card}
+    record["code"] = {"features": VERSIONS["features"]}
     write_json(folder / CARD, record)
 
 

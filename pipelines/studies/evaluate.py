@@ -66,6 +66,8 @@ def run_evaluate(
             return Evaluation(decision, json.loads(page.with_suffix(".json").read_text()), str(page))
         if dry_run:
             return Evaluation(decision)
+        if reader.model.features_note:
+            progress.warn(reader.model.features_note)
         started = datetime.now().astimezone()
         results = measure(workspace, reader, clips, split, progress, table)
         results |= {

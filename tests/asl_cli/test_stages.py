@@ -1,5 +1,6 @@
 """The stages through the real executable on temporary workspaces."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from asl.pipelines.media.pose_files import write_pose
+from asl.pipelines.workspace.code_versions import VERSIONS
 from tests.made_up_signing import signing, write_corpus
 from tests.running_asl import result
 from tests.video_files import film
@@ -212,6 +214,23 @@ def test_a_model_translates_outside_a_workspace(trained, asl, tmp_path):
     write_pose(tmp_path / "a.pose", signing(1, 5))
     model = next((trained / "models").iterdir())
     assert "SIGN" in asl("translate", tmp_path / "a.pose", "--isolated", "--model", model, cwd=tmp_path, check=0).stdout
+
+
+def test_a_model_of_other_features_is_named_and_an_old_card_is_not(copy, asl, tmp_path):
+    card = next(copy.glob("models/*/model.json"))
+    known = json.loads(card.read_text())
+    assert known["code"] == {"features": VERSIONS["features"]}
+    write_pose(tmp_path / "a.pose", signing(1, 5))
+    commands = [("translate", tmp_path / "a.pose", "--model", card.parent), ("evaluate", "--force"), ("export", "--force")]
+    note = f"trained on features of version 1, and this asl computes version {VERSIONS['features']}"
+    for code, count in ({"code": {"features": 1}}, 1), ({"code": None}, 0):
+        card.write_text(json.dumps(known | code))
+        for words in commands:
+            assert asl(*words, "-w", copy, check=0).stderr.count(note) == count, words
+    card.write_text(json.dumps(known | {"code": {"features": 1}}))
+    bundle = copy / "exported"
+    asl("export", "-w", copy, "-o", bundle, check=0)
+    assert note in asl("translate", tmp_path / "a.pose", "--model", bundle, cwd=tmp_path, check=0).stderr
 
 
 def test_quiet_says_nothing_on_stderr(trained, asl):
