@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asl.cli.options import Call
 from asl.pipelines.corpus.input_files import check_exists
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.metric_labels import metric_label
 
@@ -61,11 +62,11 @@ def shortcomings(figures, words: int) -> list[str]:
     if not frames:
         return ["the stream had no frames"]
     if not words:
-        lines.append(f"no sign was recognised in {frames} frames; --overlay shows which hands are seen in a file")
+        lines.append(f"no sign was recognised in {counted(frames, 'frame')}; --overlay shows which hands are seen in a file")
     if figures.dropped >= MAX_DROPPED_SHARE * frames:
         lines.append(
-            f"{figures.dropped} of {frames} frames were dropped, because this machine is too slow for them: signs may be missing "
-            "or misread (a smaller picture, a lower frame rate, or for a file --no-pace)"
+            f"{figures.dropped} of {counted(frames, 'frame was', 'frames were')} dropped, because this machine is too slow for "
+            "them: signs may be missing or misread (a smaller picture, a lower frame rate, or for a file --no-pace)"
         )
     return lines
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from asl.cli.options import PANELS, Call
 from asl.cli.terminal import TerminalProgress, print_json
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import SomeFailed
 
 #: Help panel of the options that only studies have.
@@ -18,7 +19,10 @@ def planned(study) -> str:
     runs = study.results["to_run"]
     if not runs:
         return f"complete runs: {study.kept}; none is missing, only the report would be written"
-    lines = [f"{study.kept} runs are complete; these {len(runs)} would run:", *runs]
+    lines = [
+        f"{counted(study.kept, 'run is', 'runs are')} complete; {len(runs)} would run:",
+        *runs,
+    ]
     return "\n".join([*lines, duration_note(study.results["estimated_seconds"])])
 
 
@@ -30,9 +34,10 @@ def finish(name: str, call: Call, progress: TerminalProgress, study, show: Calla
         progress.say(planned(study))
     else:
         show(study.results)
-        runs = "" if "imported" in study.results else f"{study.ran} new runs, {study.kept} reused; "
+        runs = "" if "imported" in study.results else f"{counted(study.ran, 'new run')}, {study.kept} reused; "
         progress.say(f"{runs}report: {study.report}")
     if study.failed:
         raise SomeFailed(
-            f"{len(study.failed)} runs failed; the others are kept", "fix the cause and run the same command to retry them"
+            f"{counted(len(study.failed), 'run')} failed; the others are kept",
+            "fix the cause and run the same command to retry them",
         )

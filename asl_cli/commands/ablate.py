@@ -9,6 +9,7 @@ from asl.cli.completion import splits
 from asl.cli.options import RARE, Call, command, name_option, refuse_options
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 
 
@@ -218,7 +219,9 @@ def show_modalities(results: dict) -> None:
         ]
         for step in results["steps"]
     ]
-    title = f"{results['entropy']:.2f} bits of entropy, {results['glosses']} glosses, {results['test_clips']} test clips"
+    title = (
+        f"{results['entropy']:.2f} bits of entropy, {results['glosses']} glosses, {counted(results['test_clips'], 'test clip')}"
+    )
     columns = ["modality", "information (bits)", "error with it (%)", "error saved (points)", "ms per frame", "decision"]
     print_table(title, columns, rows)
     print(f"95 % intervals over seeds, and {results['intervals']}")

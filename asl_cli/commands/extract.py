@@ -6,6 +6,7 @@ import typer
 
 from asl.cli.options import Call, command
 from asl.cli.terminal import print_json, print_pairs, print_table
+from asl.pipelines.workspace.counts import counted
 
 SOME_FAILED = 3
 MAX_LISTED_FAILURES = 12
@@ -60,7 +61,7 @@ def _show(call: Call, result, progress) -> None:
         more = f" (first {MAX_LISTED_FAILURES}; all are in failures.jsonl)" if len(result.failures) > MAX_LISTED_FAILURES else ""
         print_table(f"\nclips that could not be used{more}", ("clip", "reason", "detail"), rows)
     if result.missing:
-        progress.say(f"{len(result.missing)} clips have no file; they are listed in missing.txt")
+        progress.say(f"{counted(len(result.missing), 'clip has', 'clips have')} no file, see missing.txt")
     if result.report:
         progress.say(f"report: {result.report}")
     if result.decision.run and not call.dry_run:

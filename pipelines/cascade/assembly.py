@@ -163,4 +163,4 @@ def text_warnings(language: Language) -> Sequence[str]:
     if not language.missing:
         return []
     frequent = ", ".join(word for word, _ in language.missing.most_common(5))
-    return [f"{len(language.missing)} words of the text have no gloss here and count as unknown: {frequent}, …"]
+    return [f"words of the text that have no gloss here and count as unknown: {len(language.missing)} ({frequent}, …)"]

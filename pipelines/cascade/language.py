@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.reading import GraphSettings
 from asl.transducers.glossing import parse_glosses
@@ -104,6 +105,7 @@ def _arpa(path: Path, glosses: Sequence[str]) -> NGram:
     missing = [gloss for gloss in glosses if (gloss,) not in model.log_probs]
     if missing:
         raise BadInput(
-            f"{path} has no probability for {len(missing)} glosses, among them {missing[0]}", "train it on the full vocabulary"
+            f"{path} has no probability for {counted(len(missing), 'gloss', 'glosses')}, among them {missing[0]}",
+            "train it on the full vocabulary",
         )
     return model

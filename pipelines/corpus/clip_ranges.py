@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from asl.pipelines.corpus.clips import Clip, ClipSource
+from asl.pipelines.workspace.counts import counted
 
 RANGE_TOLERANCE_SECONDS = 0.25
 
@@ -25,4 +26,7 @@ def cut_short_warnings(short: Sequence[tuple[Clip, ClipSource]]) -> list[str]:
         return []
     clip, source = short[0]
     lengths = f"{clip.name} has {clip.frames / clip.fps:.1f} s of {(source.end or 0.0) - source.start:.1f} s"
-    return [f"{len(short)} clips end before their range does, because their file is shorter: {lengths}"]
+    return [
+        f"{counted(len(short), 'clip ends before its range does', 'clips end before their range does')}, "
+        f"because the file is shorter: {lengths}"
+    ]

@@ -10,6 +10,7 @@ from asl.pipelines.corpus.clips import SPLITS, Clip
 from asl.pipelines.corpus.copies import Duplicate, find_duplicates
 from asl.pipelines.corpus.landmark_summary import Summaries
 from asl.pipelines.corpus.splits import Split
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.folder import Workspace
@@ -30,16 +31,19 @@ def handle_copies(workspace: Workspace, assigned: Split, summaries: Summaries, s
     if settings.drop_duplicates:
         dropped = {min(pair.first, pair.second, key=lambda i: SPLITS.index(clips[i].split)) for pair in pairs}
         assigned.clips = [replace(clip, split="") if i in dropped else clip for i, clip in enumerate(clips)]
-        assigned.warnings.append(f"{len(dropped)} clips with a copy in another split are left out (see duplicates.csv)")
+        clips_left_out = counted(len(dropped), "clip with a copy in another split is", "clips with a copy in another split are")
+        assigned.warnings.append(f"{clips_left_out} left out (see duplicates.csv)")
         return {"left_out_as_duplicates": len(dropped)}
     if settings.allow_duplicates:
         assigned.warnings.append(
-            f"{len(pairs)} copies across splits are allowed: results will be too optimistic (see duplicates.csv)"
+            f"{counted(len(pairs), 'copy across splits is', 'copies across splits are')} allowed: results will be too optimistic "
+            "(see duplicates.csv)"
         )
         return {"duplicates_across_splits": len(pairs)}
     first, second = clips[pairs[0].first], clips[pairs[0].second]
     raise BadInput(
-        f"{len(pairs)} clips have a copy in another split, e.g. {first.name} ({first.split}) and {second.name} ({second.split})",
+        f"{counted(len(pairs), 'clip has', 'clips have')} a copy in another split, "
+        f"e.g. {first.name} ({first.split}) and {second.name} ({second.split})",
         f"they are listed in {listing}; use --drop-duplicates, or --allow-duplicates with results that are too optimistic",
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from asl.pipelines.corpus.clips import Clip, read_clips
 from asl.pipelines.corpus.landmark_summary import Summaries, read_summary
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import value_hash
 from asl.pipelines.workspace.folder import Workspace
@@ -28,7 +29,7 @@ def earlier_clips(workspace: Workspace, replaced: Collection[str]) -> tuple[list
     record = workspace.state("extract")
     clips = [_with_given_split(clip, record) for clip in read_clips(workspace.clips_file) if clip.id not in replaced]
     unknown = sum(clip.given_split is None for clip in clips)
-    warning = f"an older asl did not store which split {unknown} clips had in their source: they are assigned anew"
+    warning = f"an older asl did not store the given split of {counted(unknown, 'clip')}: assigned anew"
     return clips, [warning] if unknown and record.get("metrics", {}).get("split_by") == "given" else []
 
 
@@ -52,7 +53,11 @@ def replacement_warnings(workspace: Workspace, sources: SourceSettings, kept: Co
         return []
     clips = read_clips(workspace.clips_file)
     leaving = sum(clip.id not in kept for clip in clips)
-    return [f"{leaving} of the {len(clips)} clips of the workspace are replaced; use --add to keep them"] if leaving else []
+    if not leaving:
+        return []
+    return [
+        f"{counted(leaving, 'clip is', 'clips are')} replaced, of {len(clips)} in the workspace; to keep earlier clips, use --add"
+    ]
 
 
 def _with_given_split(clip: Clip, record: Mapping[str, Any]) -> Clip:
@@ -106,4 +111,8 @@ def moved_warnings(earlier: Sequence[Clip], clips: Sequence[Clip]) -> list[str]:
     """A warning if clips are in another split than before: a model may have been trained on clips that are now for testing."""
     before = {clip.id: clip.split for clip in earlier}
     moved = sum(before.get(clip.id, clip.split) != clip.split for clip in clips)
-    return [f"{moved} earlier clips are in another split now: train again before you evaluate"] if moved else []
+    return (
+        [f"{counted(moved, 'earlier clip is', 'earlier clips are')} in another split now: train again before you evaluate"]
+        if moved
+        else []
+    )

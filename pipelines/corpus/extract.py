@@ -32,6 +32,7 @@ from asl.pipelines.corpus.splits import assign_splits, check_groups
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.media import privacy
 from asl.pipelines.workspace.code_versions import VERSIONS
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadClip, BadInput, SomeFailed
 from asl.pipelines.workspace.files import HashCache, file_hash, slug, value_hash, write_atomically, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -201,7 +202,7 @@ def _decide(workspace: Workspace, plan: Plan, force: bool) -> Decision:
     if decision.run:
         return decision
     missing = sum(not (workspace.folder / clip.pose).is_file() for clip in read_clips(workspace.clips_file))
-    return Decision(True, f"{missing} landmark files are missing") if missing else decision
+    return Decision(True, f"{counted(missing, 'landmark file is', 'landmark files are')} missing") if missing else decision
 
 
 def _recorded_result(workspace: Workspace, decision: Decision) -> ExtractionResult:
@@ -226,7 +227,7 @@ def _extract(
         folder.mkdir(exist_ok=True)
     todo = [job for job in jobs if force or not job.pose.is_file()]
     if len(todo) < len(jobs) and todo:
-        progress.say(f"{len(jobs) - len(todo)} of {len(jobs)} clips are already extracted")
+        progress.say(f"already extracted: {len(jobs) - len(todo)} of {counted(len(jobs), 'clip')}")
     progress.start("extract", len(todo))
     # Large files first, so that no worker is left with a long clip at the end.
     todo.sort(key=lambda job: (-job.source.path.stat().st_size, job.id))
@@ -272,7 +273,10 @@ def _unrestricted_files(workspace: Workspace, clips: Sequence[Clip], settings: L
     ids = {clip.id for clip in clips}
     files = (path for folder in (workspace.landmarks, workspace.thumbnails) for path in folder.rglob("*.*"))
     count = sum(path.stem not in ids for path in files)
-    return [f"{count} files of earlier runs, which may contain more, are still in landmarks/ and thumbnails/"] if count else []
+    files_are = counted(
+        count, "file of an earlier run, which may contain more, is", "files of earlier runs, which may contain more, are"
+    )
+    return [f"{files_are} still in landmarks/ and thumbnails/"] if count else []
 
 
 def summary(clips: Sequence[Clip], failures: Sequence[Failure], missing: Sequence[str]) -> dict[str, Any]:

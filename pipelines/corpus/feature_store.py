@@ -20,6 +20,7 @@ from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import read_pose
 from asl.pipelines.workspace.code_versions import VERSIONS
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_atomically, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -146,7 +147,9 @@ def _build(
                 future.result()
             except WorkerDied as error:
                 first = job.clips[0].name
-                message = f"the features of {len(job.clips):,} clips, starting with {first}, could not be computed: {error}"
+                message = (
+                    f"the features of {counted(len(job.clips), 'clip')}, starting with {first}, could not be computed: {error}"
+                )
                 raise AslError(message, "check these clips") from error
             progress.advance(len(job.clips))
     _write_index(folder, len(jobs), settings)

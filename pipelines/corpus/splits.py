@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from asl.pipelines.corpus.clips import SPLITS, Clip
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SplitSettings
 from asl.pipelines.workspace.settings.fields import nearest_hint
@@ -66,10 +67,14 @@ def _given_split(clips: Sequence[Clip]) -> Split:
     counts = Counter(clip.split for clip in assigned if not clip.given_split)
     warnings = []
     if counts["train"]:
-        warnings.append(f"{counts['train']} clips without a given split are used for training")
+        warnings.append(f"{_without_given_split(counts['train'])} used for training")
     if followers := counts["validation"] + counts["test"]:
-        warnings.append(f"{followers} clips without a given split are used for validation or test, as others of their group")
+        warnings.append(f"{_without_given_split(followers)} used for validation or test, as others of the same group")
     return Split(assigned, "given", warnings)
+
+
+def _without_given_split(count: int) -> str:
+    return counted(count, "clip without a given split is", "clips without a given split are")
 
 
 def _least_strict(splits: Set[str]) -> str:
@@ -109,7 +114,11 @@ def _with_empty_splits_named(split: Split, settings: SplitSettings) -> Split:
     for name, share in (("train", 1.0), ("test", settings.test_share)):
         if share and not any(clip.split == name for clip in split.clips):
             few = share * len(split.clips) < 1
-            reason = f"{100 * share:g} % of {len(split.clips)} clips is less than one" if few else "the groups are too large"
+            reason = (
+                f"{100 * share:g} % of {counted(len(split.clips), 'clip')} is less than one"
+                if few
+                else "the groups are too large"
+            )
             split.warnings.append(f"the {name} split is empty, because {reason}")
     return split
 

@@ -10,6 +10,7 @@ from asl.models.features.tiers import BOUNDARY
 from asl.pipelines.corpus.clips import Clip
 from asl.pipelines.recogniser import bundle
 from asl.pipelines.recogniser.torch_model import TrainedModel
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.files import file_hash, write_atomically, write_json
 
 LIMITS = (
@@ -90,7 +91,7 @@ def readme(card: Mapping[str, Any]) -> str:
         "",
         "## Trained on",
         "",
-        *(f"- {source}: {count} clips" for source, count in card["sources"].items()),
+        *(f"- {source}: {counted(count, 'clip')}" for source, count in card["sources"].items()),
         "",
         "## Limits",
         "",
@@ -123,7 +124,7 @@ def accuracy_by_checks(card: Mapping[str, Any]) -> str:
     checked, checks = card.get("checked", {}), card.get("checks") or [{"top_1": None}]
     if checks[-1]["top_1"] is None or checked.get("split") not in ("test", "validation"):
         return "not measured on clips outside the training data"
-    of_signs = f"top-1 {100 * checks[-1]['top_1']:.1f} % of {checked['signs']} clips of one sign"
+    of_signs = f"top-1 {100 * checks[-1]['top_1']:.1f} % of {counted(checked['signs'], 'clip')} of one sign"
     selected = ", by which the epoch was chosen" if checked["split"] == "validation" else ""
     synthetic = "; all are synthetic: no accuracy on ASL" if checked["synthetic"] else ""
     return f"{of_signs} of the {checked['split']} split of its workspace (split by {checked['split_by']}){selected}{synthetic}"

@@ -11,6 +11,7 @@ from asl.pipelines.corpus.feature_store import FeatureStore
 from asl.pipelines.recogniser.bundle import Bundle
 from asl.pipelines.recogniser.model import Model, Output
 from asl.pipelines.recogniser.reading import Reading, sign_log_posteriors
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError
 
 #: Maximum deviation of a log-probability, nats.
@@ -62,11 +63,11 @@ class CheckedOn:
 
     @property
     def text(self) -> str:
-        kind = "clips of noise" if self.noise else "synthetic clips" if self.synthetic else "clips"
+        clips = counted(self.clips, "synthetic clip" if self.synthetic else "clip")
         if not self.split:
-            return f"{self.clips} {kind}" if self.noise else f"{self.clips} {kind} without labels"
+            return f"{clips} of noise" if self.noise else f"{clips} without labels"
         signs = f", {self.signs} of one sign" if self.signs < self.clips else ""
-        return f"{self.clips} {kind} of the {self.split} split (split by {self.split_by}){signs}"
+        return f"{clips} of the {self.split} split (split by {self.split_by}){signs}"
 
 
 def check_clips(
@@ -142,6 +143,6 @@ def must_not_lose(smaller: EngineCheck, exact: EngineCheck, max_drop: float, lab
         drop = 100 * (exact.top_1 - smaller.top_1)
         if drop > max_drop and drop * labelled > 100.5:
             raise AslError(
-                f"{smaller.name} loses {drop:.1f} points of top-1 on {labelled} clips, more than {max_drop:g}",
+                f"{smaller.name} loses {drop:.1f} points of top-1 on {counted(labelled, 'clip')}, more than {max_drop:g}",
                 "nothing was written; allow more with --most-drop, or leave out --int8",
             )

@@ -21,6 +21,7 @@ from asl.pipelines.recogniser.model import Model
 from asl.pipelines.recogniser.reading import read_landmarks
 from asl.pipelines.translation.live_reading import LiveReader
 from asl.pipelines.translation.reader import Reader
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 from asl.pipelines.workspace.progress import Progress
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
@@ -99,7 +100,8 @@ def track_videos(videos: Sequence[Path], settings: LandmarkSettings, max_frames:
                     break
             if len(points) <= WARM_UP_FRAMES:
                 raise BadInput(
-                    f"{path} has only {len(points)} frames", f"{WARM_UP_FRAMES} are for warming up; name a longer video"
+                    f"{path} has only {counted(len(points), 'frame')}",
+                    f"{WARM_UP_FRAMES} are for warming up; name a longer video",
                 )
             tracked.clips.append(Landmarks(np.stack(points), probe(path).fps))
             progress.advance()

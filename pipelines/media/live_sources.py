@@ -14,6 +14,7 @@ import numpy as np
 
 from asl.pipelines.media.piped_containers import open_container
 from asl.pipelines.media.video import Frame, frame_picture, frames, open_media, probe, scale_down
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError, BadClip, BadInput
 
 #: Bytes per pixel of a raw frame (red, green, blue).
@@ -122,7 +123,9 @@ class ContainerSource:
             if not count:
                 reason = error.strerror or error
                 raise BadInput(f"there is no video on stdin: {reason}", NO_CONTAINER) from error
-            raise AslError(f"the stream ended abruptly after {count} frames", "everything up to there was translated") from error
+            raise AslError(
+                f"the stream ended abruptly after {counted(count, 'frame')}", "everything up to there was translated"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Model:
 
     @property
     def features_note(self) -> str:
-        """One line if other code computed the features that it was trained on; "" if not, or if an older asl did not record it."""
+        """One line if other code computed the features that it was trained on; "" if not, or if an older asl did not say."""
         code = self.card.get("code")
         trained_on = code.get("features") if isinstance(code, dict) else None
         if trained_on in (None, VERSIONS["features"]):

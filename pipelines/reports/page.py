@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.files import write_atomically
 from asl.pipelines.workspace.metric_labels import metric_label
 
@@ -21,6 +22,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
     environment.filters["label"] = metric_label
     environment.filters["name"] = breakable_name
+    environment.globals["counted"] = counted
     write_atomically(path, environment.get_template(template).render(**values))
 
 

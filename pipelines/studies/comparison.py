@@ -21,6 +21,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from asl.pipelines.recogniser.intervals import LEVEL, RESAMPLES, Interval
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 
 ALPHA = 1 - LEVEL
@@ -140,7 +141,9 @@ def _check(a: np.ndarray, b: np.ndarray, names: tuple[str, str], paired: bool) -
         if not np.isfinite(values).all():
             raise BadInput(f"{name} has scores that are not finite numbers", "correct them in the file")
     if paired and len(a) != len(b):
-        raise BadInput(f"{names[0]} has {len(a)} seeds, {names[1]} {len(b)}", "a paired comparison needs the same seeds in both")
+        raise BadInput(
+            f"{names[0]} has {counted(len(a), 'seed')}, {names[1]} {len(b)}", "a paired comparison needs the same seeds in both"
+        )
 
 
 def seeds_needed(paired: bool, comparisons: int = 1) -> int:

@@ -15,6 +15,7 @@ from asl.pipelines.recogniser.intervals import Interval, group_name
 from asl.pipelines.reports.page import figure_uri, write_page
 from asl.pipelines.reports.skeleton_player import animation, drawing
 from asl.pipelines.studies.evaluation import TOP, WORD_ERROR_RATES
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadClip
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.metric_labels import metric_label
@@ -155,13 +156,13 @@ def headline(results: Mapping[str, Any]) -> dict[str, Any]:
     flat |= _accuracies(results)
     if known := results.get("in_vocabulary"):
         figures = (f"{metric_label(key)} {figure}" for key, figure in _accuracies(known).items())
-        flat["in_vocabulary"] = f"{known['signs']} of {results['signs']} signs: {', '.join(figures)}"
+        flat["in_vocabulary"] = f"{known['signs']} of {counted(results['signs'], 'sign')}: {', '.join(figures)}"
     flat |= {key: _interval(results[key]).percent for key in WORD_ERROR_RATES if key in results}
     flat |= {"intervals": results["intervals"]} if "intervals" in results else {}
     if results.get("only_synthetic_training"):
         flat["trained_on"] = "synthetic signing only"
     if results.get("synthetic"):
-        flat["synthetic"] = f"{results['synthetic']} clips: no accuracy on ASL"
+        flat["synthetic"] = f"{counted(results['synthetic'], 'clip')}: no accuracy on ASL"
     if results.get("outside_vocabulary"):
         flat["words_outside_vocabulary"] = sum(results["outside_vocabulary"].values())
     return flat

@@ -30,6 +30,7 @@ from asl.pipelines.training.stage1_model import STAGE as PRETRAINING
 from asl.pipelines.training.stage1_model import pretrain_model
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.workspace.code_versions import versions_of
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -272,7 +273,8 @@ def _drawn(corpus: ClipSelection, clips: Sequence[Clip], count: int, seed: int) 
     scarce = {gloss: len(by_gloss[gloss]) for gloss in corpus.alphabet.glosses if len(by_gloss[gloss]) < count}
     if scarce:
         gloss, least = min(scarce.items(), key=lambda pair: (pair[1], pair[0]))
-        raise BadInput(f"{len(scarce)} glosses have fewer than {count} training clips ({gloss} has {least})", "ask for fewer")
+        glosses_have = counted(len(scarce), "gloss has", "glosses have")
+        raise BadInput(f"{glosses_have} fewer than {counted(count, 'training clip')} ({gloss} has {least})", "ask for fewer")
     rng = np.random.default_rng(seed)
     return sorted(i for gloss in corpus.alphabet.glosses for i in rng.permutation(by_gloss[gloss])[:count].tolist())
 

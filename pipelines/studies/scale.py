@@ -22,6 +22,7 @@ from asl.pipelines.studies.study import (
     groups_of_clips,
     study_workers,
 )
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.folder import Workspace
 from asl.pipelines.workspace.progress import Progress
@@ -55,7 +56,7 @@ class StudyPoint:
 
     @property
     def name(self) -> str:
-        return f"{len(self.glosses)} signs" + (f", {self.clips_per_gloss} clips each" if self.clips_per_gloss else "")
+        return f"{len(self.glosses)} signs" + (f", {counted(self.clips_per_gloss, 'clip')} each" if self.clips_per_gloss else "")
 
 
 def run_scale(
@@ -115,7 +116,8 @@ def ranked_glosses(clips: Sequence[Clip], split: str, min_samples: int) -> tuple
     usable = [gloss for gloss, count in sorted(counts["train"].items()) if count >= min_samples and counts[split][gloss]]
     if len(usable) < 2:
         raise BadInput(
-            f"{len(usable)} glosses have at least {min_samples} one-sign training clips and one clip in the {split} split; "
+            f"{counted(len(usable), 'gloss has', 'glosses have')} at least {counted(min_samples, 'one-sign training clip')} "
+            f"and one clip in the {split} split; "
             "a vocabulary needs two",
             "lower --min-samples-per-gloss, or add clips; see asl status",
         )
@@ -136,7 +138,8 @@ def vocabulary_sizes(requested: Sequence[int], available: int, min_samples: int)
             raise BadInput(f"a vocabulary of {size} is too small", "use at least two signs")
         if size > available:
             raise BadInput(
-                f"the data holds {available} glosses with {min_samples} training clips and one test clip, fewer than {size}",
+                f"the data holds {available} glosses with {counted(min_samples, 'training clip')} and one test clip, "
+                f"fewer than {size}",
                 f"use sizes up to {available}, lower --min-samples-per-gloss, or add clips",
             )
     return sorted(set(requested))
@@ -154,7 +157,10 @@ def data_points(clips: Sequence[Clip], glosses: Sequence[str], counts: Sequence[
     available = Counter(clip.glosses[0] for clip in clips if clip.split == "train" and len(clip.glosses) == 1)
     usable = tuple(gloss for gloss in glosses if available[gloss] >= max(counts))
     if len(usable) < 2:
-        raise BadInput(f"{len(usable)} glosses have {max(counts)} training clips", "ask for fewer clips, or add clips")
+        raise BadInput(
+            f"{counted(len(usable), 'gloss has', 'glosses have')} {counted(max(counts), 'training clip')}",
+            "ask for fewer clips, or add clips",
+        )
     return [StudyPoint(usable, count) for count in sorted(set(counts))]
 
 

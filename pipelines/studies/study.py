@@ -15,6 +15,7 @@ from asl.pipelines.jobs.processes import Workers, fan_out
 from asl.pipelines.recogniser.intervals import Groups, group_name, groups_named
 from asl.pipelines.recogniser.model import CARD, read_card, stage_of_card
 from asl.pipelines.studies.experiment import Experiment, Variant, run_experiment, set_up, trainings
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import AslError, BadInput
 from asl.pipelines.workspace.files import file_hash, value_hash, write_json
 from asl.pipelines.workspace.folder import Workspace
@@ -245,7 +246,7 @@ def common_seeds(outcomes: Outcomes, names: Sequence[str]) -> list[int]:
     seeds = sorted(seed for seed in {seed for _, seed in outcomes} if all((name, seed) in outcomes for name in names))
     if len(seeds) < 2:
         raise AslError(
-            f"{len(seeds)} seeds finished in all conditions, but two are needed",
+            f"{counted(len(seeds), 'seed')} finished in all conditions, but two are needed",
             "see the failures above; finished runs are kept",
         )
     return seeds

@@ -25,6 +25,7 @@ from asl.pipelines.training.examples import standardise
 from asl.pipelines.training.initialisation import choose_device, cpu_threads, encoder_spec
 from asl.pipelines.training.model_stage import forget
 from asl.pipelines.training.stage1_loop import PretrainData, PretrainExample, PretrainRun
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.files import write_json
 from asl.pipelines.workspace.progress import Progress
@@ -69,7 +70,8 @@ def pretrain_model(
     train = [i for i, clip in enumerate(clips) if clip.split == "train"]
     if len(train) < 2:
         raise BadInput(
-            f"the train split has {len(train)} clips, but stage 1 needs at least two", "run asl status to see the splits"
+            f"the train split has {counted(len(train), 'clip')}, but stage 1 needs at least two",
+            "run asl status to see the splits",
         )
     validation = [i for i, clip in enumerate(clips) if clip.split == "validation"]
     table = label_table([clips[i] for i in train], asl_lex)

@@ -140,6 +140,6 @@ def test_splits_that_an_older_version_mixed_up_are_not_taken_as_given(workspace,
     file.write_text(file.read_text().replace('split_by = "group"', 'split_by = "given"'))
     add = ("extract", "-w", workspace, "--poses", write_signers(tmp_path / "c", range(6), first=6), "--add", "--format", "json")
     added = asl(*add, check=0)
-    assert "did not store which split" in added.stderr
+    assert "did not store the given split" in added.stderr
     assert result(added)["metrics"]["split_by"] == "group"
     assert all(len(of_group) == 1 for of_group in splits_of_groups(workspace).values())

@@ -24,8 +24,8 @@ def table(workspace, *rows: str):
 def test_clips_that_do_not_exist_are_lost(workspace, asl):
     words = table(workspace, "a.pose,BOOK,,", "gone.pose,MILK,,", "gone too.pose,MILK,,")
     done = asl(*words, check=3)
-    assert "warning: 2 of 3 clips in" in done.stderr
-    assert "have no file, such as gone.pose" in done.stderr
+    assert "warning: 2 clips have no file, of 3 in" in done.stderr
+    assert ", such as gone.pose" in done.stderr
     found = result(done)
     assert found["missing"] == ["gone.pose", "gone too.pose"]
     assert found["metrics"]["failed_by_reason"] == {"missing": 2}
@@ -48,7 +48,7 @@ def test_a_file_with_two_glosses_is_a_warning(workspace, asl):
         "--allow-duplicates",
         check=0,
     )
-    assert "warning: 1 files are listed with different glosses, such as" in done.stderr
+    assert "warning: 1 file is listed with different glosses, such as" in done.stderr
     assert "as 'BOOK' and as 'MILK'" in done.stderr
     assert result(done)["metrics"]["contradictory"] == 1
     assert result(done)["metrics"]["clips"] == 4
@@ -56,9 +56,7 @@ def test_a_file_with_two_glosses_is_a_warning(workspace, asl):
 
 def test_a_range_that_reaches_beyond_its_file_is_a_warning(workspace, asl):
     done = asl(*table(workspace, "a.pose,BOOK,1,5", "b.pose,MILK,0.5,1.5"), "--allow-duplicates", check=0)
-    assert (
-        "warning: 1 clips end before their range does, because their file is shorter: a.pose@1 has 1.0 s of 4.0 s" in done.stderr
-    )
+    assert "warning: 1 clip ends before its range does, because the file is shorter: a.pose@1 has 1.0 s of 4.0 s" in done.stderr
     assert result(done)["metrics"]["cut_short"] == 1
     lost = asl(*table(workspace, "a.pose,BOOK,3,5", "b.pose,MILK,0.5,1.5"), check=3)
     assert result(lost)["failures"][0]["reason"] == "empty-range"
@@ -72,7 +70,7 @@ def test_replacing_the_list_of_clips_is_said(workspace, asl, tmp_path):
     (second / "signer0__sign0__0.pose").rename(second / "signer7__sign0__0.pose")
     for more in (("--dry-run",), ()):
         done = asl(*words, *more, check=0)
-        assert "warning: 3 of the 6 clips of the workspace are replaced; use --add to keep them" in done.stderr
+        assert "warning: 3 clips are replaced, of 6 in the workspace; to keep earlier clips, use --add" in done.stderr
     assert "replaced" not in asl("extract", "-w", workspace, "--poses", first, "--add", "--allow-duplicates", check=0).stderr
 
 
@@ -83,7 +81,7 @@ def test_leaving_out_clips_that_were_added_is_said(workspace, asl, tmp_path):
     asl("extract", "-w", workspace, "--poses", second, "--add", "--allow-duplicates", check=0)
     for words in (("--poses", second), ()):
         done = asl("extract", "-w", workspace, *words, "--dry-run", check=0)
-        assert "warning: 4 of the 7 clips of the workspace are replaced; use --add to keep them" in done.stderr
+        assert "warning: 4 clips are replaced, of 7 in the workspace; to keep earlier clips, use --add" in done.stderr
 
 
 def test_a_longer_table_of_aliases_is_kept_even_if_no_clip_has_them(workspace, asl, tmp_path):

@@ -46,7 +46,7 @@ def test_each_size_can_have_its_cascade(workspace):
         (("--vocab", "50"), "fewer than 50"),
         (("--vocab", "1"), "at least two signs"),
         (("--vocab", "ten"), "not a list of numbers"),
-        (("--min-samples-per-gloss", "1000"), "0 glosses have at least 1000 one-sign training clips"),
+        (("--min-samples-per-gloss", "1000"), "0 glosses have at least 1,000 one-sign training clips"),
         (("--clips-per-gloss", "500"), "ask for fewer clips"),
         (("--seeds", "0"), "at least 1"),
     ],

@@ -15,16 +15,23 @@ def quoted() -> list[str]:
 
 
 def texts() -> set[str]:
-    """All texts in the code, … for each value in them."""
+    """All texts in the code, … for each value in them, and "… clips have" for a count of clips."""
     files = [file for folder in SOURCES for file in (ROOT / folder).rglob("*.py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     plain = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     filled = {
-        "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        "".join(part.value if isinstance(part, ast.Constant) else filled_in(part.value) for part in node.values)
         for node in nodes
         if isinstance(node, ast.JoinedStr)
     }
     return plain | filled
+
+
+def filled_in(value: ast.expr) -> str:
+    if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "counted"):
+        return "…"
+    words = [argument.value for argument in value.args[1:]]
+    return f"… {words[1] if len(words) > 1 else words[0] + 's'}"
 
 
 def test_messages_are_quoted_as_they_are():

@@ -16,6 +16,7 @@ from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources.elan_signs import TierNames, labelled_clips
 from asl.pipelines.corpus.sources.elan_tiers import Tier, read_tiers
 from asl.pipelines.corpus.sources.videos import check_folder
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 
 MAX_LISTED_TIERS = 20
@@ -96,13 +97,13 @@ class _Files:
 
 def _notes(clips: Sequence[ClipSource], read: Sequence[_Read], names: TierNames, unlabelled: int) -> list[str]:
     """Warnings about clips without annotations or glosses, and about tiers. Raises BadInput as `annotate` does."""
-    notes = [f"{len(clips) - len(read)} of {len(clips)} clips have no annotations"] if len(read) < len(clips) else []
+    notes = [f"without annotations: {len(clips) - len(read)} of {counted(len(clips), 'clip')}"] if len(read) < len(clips) else []
     files = list({id(tiers): tiers for _, tiers in read}.values())  # one file may belong to many clips
     notes += _missing_tiers(files, names.gloss, "--gloss-tier", needed=bool(unlabelled))
     notes += _missing_tiers(files, names.utterance, "--utterance-tier", needed=True)
     notes += _several_signers(read, names)
     if unlabelled:
-        notes.append(f"{unlabelled} annotated clips have no gloss; they are used for pre-training only")
+        notes.append(f"{counted(unlabelled, 'annotated clip has', 'annotated clips have')} no gloss; used for pre-training only")
     return notes
 
 

@@ -10,6 +10,7 @@ from asl.pipelines.corpus.aliases import NO_ALIASES, Aliases, read_aliases
 from asl.pipelines.corpus.clips import ClipSource
 from asl.pipelines.corpus.sources import arrays, elan, manifest, poses, videos, wlasl
 from asl.pipelines.corpus.sources.elan_signs import TierNames
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SourceSettings, SyntheticSettings
 
@@ -74,7 +75,11 @@ def gather(settings: SourceSettings, synthetic: SyntheticSettings, rendered: Pat
 def _manifest(path: Path) -> Gathered:
     clips, missing = manifest.read(path)
     total = len(clips) + len(missing)
-    notes = [f"{len(missing)} of {total} clips in {path} have no file, such as {missing[0]}"] if missing else []
+    notes = (
+        [f"{counted(len(missing), 'clip has', 'clips have')} no file, of {total} in {path}, such as {missing[0]}"]
+        if missing
+        else []
+    )
     return Gathered(clips, missing, notes, lost=list(missing))
 
 
@@ -89,7 +94,9 @@ def _contradictions(clips: list[ClipSource]) -> tuple[int, list[str]]:
         return 0, []
     path, glosses = several[0]
     listed = " and as ".join(f"'{' '.join(label)}'" if label else "without gloss" for label in glosses[:3])
-    return len(several), [f"{len(several)} files are listed with different glosses, such as {path} as {listed}; all are used"]
+    return len(several), [
+        f"{counted(len(several), 'file is', 'files are')} listed with different glosses, such as {path} as {listed}; all are used"
+    ]
 
 
 def _synthetic(settings: SyntheticSettings, rendered: Path) -> list[ClipSource]:
@@ -116,7 +123,7 @@ def _without_aliases(clip: ClipSource, aliases: Aliases) -> ClipSource:
 
 def _hint_if_empty(gathered: Gathered) -> str:
     if gathered.missing:
-        return f"{len(gathered.missing)} clips are listed but their files are missing, e.g. {gathered.missing[0]}"
+        return f"{counted(len(gathered.missing), 'clip is', 'clips are')} listed without a file, e.g. {gathered.missing[0]}"
     return "check the folder; videos must be laid out as gloss/clip.mp4"
 
 

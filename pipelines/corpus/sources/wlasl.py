@@ -14,6 +14,7 @@ from typing import Any
 
 from asl.pipelines.corpus.clips import ClipSource, split_name
 from asl.pipelines.corpus.sources.videos import VIDEO_ENDINGS, check_folder
+from asl.pipelines.workspace.counts import counted
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.clips import SourceSettings
 from asl.transducers.glossing import normalise_gloss
@@ -54,7 +55,7 @@ def read(file: Path, settings: SourceSettings) -> tuple[list[ClipSource], list[s
         notes.append(f"{len(missing)} of {len(instances)} WLASL videos are not in {root}")
     if len(selected) < len(available):
         rare = sum(count < settings.min_samples_per_gloss for count in counts.values())
-        notes.append(f"{rare} glosses with fewer than {settings.min_samples_per_gloss} videos are left out")
+        notes.append(f"glosses left out, with fewer than {counted(settings.min_samples_per_gloss, 'video')}: {rare}")
     return [_clip(instance, files[instance.video_id]) for instance in selected], missing, notes
 
 

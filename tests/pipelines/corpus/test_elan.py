@@ -53,7 +53,7 @@ def test_elan_files_give_segments_and_glosses(tmp_path):
     assert glossed(clip) == [("ME", 0, 0.4), ("EAT", 0.4, 0.9)]
     assert [s.value for s in clip.segments if s.tier == "locus"] == ["a"]
     assert result.broken == []
-    assert result.notes == ["1 of 2 clips have no annotations"]
+    assert result.notes == ["without annotations: 1 of 2 clips"]
 
 
 def test_of_files_with_the_same_name_the_one_in_the_folder_of_the_clip_counts(tmp_path):
@@ -113,7 +113,7 @@ def test_annotated_clips_without_gloss_are_counted(tmp_path):
         touch(tmp_path / "v" / f"{name}.mp4")
     eaf(tmp_path / "e" / "one.eaf", {"gloss": [(0, 400, "ME")]})
     eaf(tmp_path / "e" / "two.eaf", {"gloss": []})
-    assert gathered(tmp_path).notes == ["1 annotated clips have no gloss; they are used for pre-training only"]
+    assert gathered(tmp_path).notes == ["1 annotated clip has no gloss; used for pre-training only"]
 
 
 def segments(*marks: tuple[float, float, str]) -> list[Segment]:
@@ -158,7 +158,7 @@ def test_utterances_cut_a_recording_into_clips_with_the_glosses_of_both_hands(tm
         ("INTERVIEWS/long.mp4@7", 7.0, 8.0, ()),
     ]
     assert glossed(result.clips[0]) == [("ME", 0.1, 0.5), ("EAT", 0.6, 1.1)]
-    assert result.notes == ["1 annotated clips have no gloss; they are used for pre-training only"]
+    assert result.notes == ["1 annotated clip has no gloss; used for pre-training only"]
 
 
 SIGNERS = {"GlossR A": "A", "GlossR B": "B", "Sentence A": "A", "Sentence B": "B"}

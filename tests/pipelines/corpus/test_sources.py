@@ -137,7 +137,7 @@ def test_wlasl_vocabulary_and_samples_can_be_limited(wlasl_folder):
     few, _, _ = wlasl.read(wlasl_folder / "WLASL.json", SourceSettings(video_root=root, vocab_size=1))
     assert {clip.glosses for clip in few} == {("BOOK",)}
     _, _, notes = wlasl.read(wlasl_folder / "WLASL.json", SourceSettings(video_root=root, min_samples_per_gloss=2))
-    assert "1 glosses with fewer than 2" in notes[-1]
+    assert "with fewer than 2 videos: 1" in notes[-1]
 
 
 def test_wlasl_subset_files_name_classes_from_the_list(wlasl_folder):

@@ -72,5 +72,5 @@ def test_a_study_says_before_it_starts_how_long_it_takes(trained, tmp_path):
     )
     assert result(run_asl(*words, "--dry-run", "--format", "json", check=0))["results"]["estimated_seconds"] > 0
     said = run_asl(*words, check=0).stderr
-    assert said.index("runs to carry out: 1; about") < said.index("1 new runs")
+    assert said.index("runs to carry out: 1; about") < said.index("1 new run,")
     assert "complete runs: 1; none is missing" in run_asl(*words, "--dry-run", check=0).stderr
