@@ -24,7 +24,7 @@ VERSIONS = {
     "ablate": 3,
     "scale": 3,
     "modalities": 3,
-    "export": 2,
+    "export": 3,
 }
 
 #: The steps that each step reads from in any case. What only some runs read from, such as a cascade, is added by their plan.
