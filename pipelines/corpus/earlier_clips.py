@@ -1,7 +1,7 @@
 """What `asl extract --add` takes over from the run before, its clips and settings, and what is lost without."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from asl.pipelines.corpus.clips import Clip, read_clips
@@ -16,6 +16,8 @@ from asl.pipelines.workspace.settings.clips import SOURCE_KINDS, SourceSettings,
 ALLOWED_ONCE = "allow_duplicates"
 #: The input of a record that identifies the clips of earlier runs.
 EARLIER_CLIPS = "earlier clips"
+#: The setting of a record with the sources of earlier runs whose clips were kept: of each run, what is not default.
+EARLIER_SOURCES = "earlier_sources"
 _NO_CLIPS = value_hash([])
 
 
@@ -79,7 +81,7 @@ def split_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool)
 
 
 def source_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool) -> SourceSettings:
-    """The sources: those on the command line, else those in asl.toml, else those of the last run.
+    """The sources: those on the command line, else those in asl.toml, else those of the last run and of those it added to.
 
     With `add`, the aliases of the run before count where nothing else is set: otherwise the clips that are added would have
     other spellings than those that are there.
@@ -93,7 +95,34 @@ def source_settings(workspace: Workspace, flags: Mapping[str, Any], *, add: bool
     sources = workspace.settings("sources", flags)
     if any(getattr(sources, kind) for kind in SOURCE_KINDS):
         return sources
-    return workspace.settings("sources", last | given)
+    return workspace.settings("sources", last | _added_up(workspace.state("extract").get("settings", {})) | given)
+
+
+def earlier_sources(workspace: Workspace, sources: SourceSettings) -> list[dict[str, Any]]:
+    """For the record of a run with `--add`: the sources of the runs before, whose clips it keeps, without its own."""
+    settings, own = workspace.state("extract").get("settings", {}), _sources_in(asdict(sources))
+    runs = [*settings.get(EARLIER_SOURCES, []), _sources_in(settings)]
+    return [run for number, run in enumerate(runs) if run and run != own and run not in runs[:number]]
+
+
+def _added_up(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The sources of a recorded run together with those that it was added to; {} if they cannot be read by one run.
+
+    They cannot if they were read in different ways, for example by another --pattern.
+    """
+    runs = [*settings.get(EARLIER_SOURCES, []), _sources_in(settings)]
+    ways = [{name: value for name, value in run.items() if name not in SOURCE_KINDS} for run in runs]
+    if len(runs) < 2 or any(way != ways[0] for way in ways):
+        return {}
+    paths = {kind: [path for run in runs for path in run.get(kind, [])] for kind in SOURCE_KINDS if kind != "synthetic"}
+    synthetic = any(run.get("synthetic") for run in runs)
+    return {kind: list(dict.fromkeys(listed)) for kind, listed in paths.items()} | {"synthetic": synthetic}
+
+
+def _sources_in(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the sources that are not default."""
+    default = asdict(SourceSettings())
+    return {name: settings[name] for name, value in default.items() if settings.get(name, value) != value}
 
 
 def flags_of_last_run(workspace: Workspace, section: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from asl.pipelines.corpus.clips import SPLITS, Clip, ClipSource, is_synthetic, r
 from asl.pipelines.corpus.copies_across_splits import handle_copies
 from asl.pipelines.corpus.earlier_clips import (
     EARLIER_CLIPS,
+    EARLIER_SOURCES,
     add_earlier,
     earlier_clips,
+    earlier_sources,
     moved_warnings,
     replacement_warnings,
     source_settings,
@@ -106,6 +108,8 @@ def run_extract(
         jobs, unreadable = _jobs(workspace, gathered.clips, landmarks)
         earlier, warnings = earlier_clips(workspace, {job.id for job in jobs}) if add else ([], [])
         plan = _plan(gathered, jobs, earlier, sources, synthetic, landmarks, split)
+        if added_to := earlier_sources(workspace, sources) if add else []:
+            plan = replace(plan, settings=dict(plan.settings) | {EARLIER_SOURCES: added_to})
         decision = _decide(workspace, plan, force)
         if not decision.run:
             return _recorded_result(workspace, decision)

@@ -75,13 +75,34 @@ def test_replacing_the_list_of_clips_is_said(workspace, asl, tmp_path):
 
 
 def test_leaving_out_clips_that_were_added_is_said(workspace, asl, tmp_path):
-    """The record of a run with --add names only the sources that were added."""
     first, second = write_corpus(tmp_path / "p", glosses=2, clips=3), write_corpus(tmp_path / "q", glosses=3, clips=1)
     asl("extract", "-w", workspace, "--poses", first, check=0)
     asl("extract", "-w", workspace, "--poses", second, "--add", "--allow-duplicates", check=0)
-    for words in (("--poses", second), ()):
-        done = asl("extract", "-w", workspace, *words, "--dry-run", check=0)
-        assert "warning: 4 clips are replaced, of 7 in the workspace; to keep earlier clips, use --add" in done.stderr
+    done = asl("extract", "-w", workspace, "--poses", second, "--dry-run", check=0)
+    assert "warning: 4 clips are replaced, of 7 in the workspace; to keep earlier clips, use --add" in done.stderr
+
+
+def test_without_sources_all_that_were_added_up_are_read(workspace, asl, tmp_path):
+    extract = ("extract", "-w", workspace)
+    for signer in range(3):
+        write_pose(tmp_path / f"s{signer}" / f"signer{signer}__book__0.pose", signing(signer, seed=signer))
+        add = ("--add",) if signer else ()
+        words = (*extract, "--poses", tmp_path / f"s{signer}", *add)
+        asl(*words, check=0)
+        assert "nothing to do" in asl(*words, check=0).stderr
+    write_pose(tmp_path / "s0" / "signer0__book__1.pose", signing(0, seed=9))
+    done = asl(*extract, "--format", "json", check=0)
+    assert "replaced" not in done.stderr
+    assert result(done)["metrics"]["clips"] == 4
+    assert "nothing to do" in asl(*extract, check=0).stderr
+
+
+def test_sources_that_were_read_in_different_ways_are_not_read_together(workspace, asl, tmp_path):
+    for name in ("a", "b"):
+        write_pose(tmp_path / f"p{name}" / f"{name}__book.pose", signing(0, seed=len(name)))
+    asl("extract", "-w", workspace, "--poses", tmp_path / "pa", "--pattern", "{signer}__{gloss}", check=0)
+    asl("extract", "-w", workspace, "--poses", tmp_path / "pb", "--pattern", "{group}__{gloss}", "--add", "--allow-duplicates")
+    assert "warning: 1 clip is replaced, of 2 in the workspace" in asl("extract", "-w", workspace, "--dry-run", check=0).stderr
 
 
 def test_a_longer_table_of_aliases_is_kept_even_if_no_clip_has_them(workspace, asl, tmp_path):
