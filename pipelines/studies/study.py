@@ -1,6 +1,7 @@
 """Shared by all studies: runs by name and seed, their execution over processes or a cluster, and the report."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -83,14 +84,18 @@ class Runs:
             progress.say(f"runs to carry out: {len(left)}; {duration_note(seconds)}")
         self._make_features(workers, progress)
         progress.start("runs", len(left))
+        pace = Pace(_work(self.workspace, list(left.values())), _parallel(workers, len(left)))
         for experiment, future in fan_out(run_experiment, list(left.values()), workers, fresh=fresh):
             name = self._name(experiment)
             if error := future.exception():
                 self._fail(name, error, progress)
-            progress.advance(1, name)
             left.pop(experiment.fingerprint)
-            if seconds is None and left and (seconds := remaining_seconds(self.workspace, list(left.values()), workers)):
-                progress.say(f"runs left: {len(left)}; {duration_note(seconds)}")
+            seconds_left = pace.finished(experiment.fingerprint)
+            about = f"about {duration(seconds_left)} left" if seconds_left else ""
+            progress.advance(1, f"{name}; {about}" if about else name)
+            if seconds is None and about:
+                progress.say(f"runs left: {len(left)}; {about}")
+                seconds = seconds_left
         return {key: outcome for key, experiment in self.planned.items() if (outcome := experiment.outcome)}
 
     def _name(self, experiment: Experiment) -> str:
@@ -171,8 +176,45 @@ def remaining_seconds(workspace: Workspace, experiments: Sequence[Experiment], w
     if any(stage not in rates for stage, _ in needed.values()):
         return None
     seconds = [passes * rates[stage] for stage, passes in needed.values()] + [SECONDS_PER_RUN] * len(experiments)
-    parallel = 1 if workers.cluster else max(1, min(workers.processes or os.cpu_count() or 1, len(experiments)))
-    return max([sum(seconds) / parallel, *seconds])
+    return max([sum(seconds) / _parallel(workers, len(experiments)), *seconds])
+
+
+def _parallel(workers: Workers, runs: int) -> int:
+    """How many of these runs are carried out at once; 1 on a cluster, whose size is not known."""
+    return 1 if workers.cluster else max(1, min(workers.processes or os.cpu_count() or 1, runs))
+
+
+class Pace:
+    """How long the runs that are left take, by those of the same study that have finished, whatever else the machine does.
+
+    work: run → its amount of work, in any unit. parallel: runs at once.
+    """
+
+    def __init__(self, work: Mapping[str, float], parallel: int):
+        self._left, self._total, self._started = dict(work), sum(work.values()), time.monotonic()
+        self._unknown = parallel - 1
+
+    def finished(self, run: str) -> float | None:
+        """About how many seconds the others take, now that this run has finished; None until as many as run at once have."""
+        self._left.pop(run)
+        if self._unknown > 0:
+            self._unknown -= 1
+            return None
+        left = sum(self._left.values())
+        return (time.monotonic() - self._started) * left / (self._total - left)
+
+
+def _work(workspace: Workspace, experiments: Sequence[Experiment]) -> dict[str, float]:
+    """Run, by its fingerprint → passes over a training clip that it still needs, and one more for what each run needs.
+
+    A stage 1 that several runs share counts for the first.
+    """
+    clips, counted_folders, work = read_clips(workspace.clips_file) if experiments else [], set(), {}
+    for experiment in experiments:
+        needed = {folder: passes for folder, (_, passes) in trainings(experiment, clips).items() if folder not in counted_folders}
+        counted_folders |= needed.keys()
+        work[experiment.fingerprint] = 1.0 + sum(needed.values())
+    return work
 
 
 def _seconds_per_clip(workspace: Workspace) -> dict[str, float]:
@@ -202,8 +244,11 @@ def _measured(folder: Path) -> Iterator[tuple[str, float]]:
 def duration_note(seconds: float | None) -> str:
     """What to tell before a study begins."""
     if seconds is None:
-        return "how long they take is said after the first; this workspace has no finished training of the kind to go by"
-    return f"about {duration(seconds)} going by earlier trainings of this workspace; computing features comes on top"
+        return "how long they take is said after the first ones; this workspace has no finished training of the kind to go by"
+    return (
+        f"about {duration(seconds)}, if the machine is as idle as in earlier trainings of this workspace; "
+        "computing features comes on top"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from asl.pipelines.jobs.processes import Workers
 from asl.pipelines.studies.experiment import Variant
-from asl.pipelines.studies.study import SECONDS_PER_RUN, Runs, duration, duration_note
+from asl.pipelines.studies.study import SECONDS_PER_RUN, Pace, Runs, duration, duration_note
 from asl.pipelines.workspace.folder import Workspace
 from tests.running_asl import result, run_asl
 
@@ -50,6 +50,23 @@ def test_a_damaged_model_is_no_measurement(trained, tmp_path):
         (copy.models / name / "model.json").write_text(text)
     runs = Runs(copy, {"a": Variant({"epochs": 40_000})}, range(1), "test")
     assert runs.dry_run(Workers(1)).results["estimated_seconds"] > SECONDS_PER_RUN
+
+
+def test_runs_that_have_finished_tell_how_long_the_others_take(monkeypatch):
+    """On a machine that is far slower than in earlier trainings, too: a unit of work takes ten seconds."""
+    clock = 0.0
+    monkeypatch.setattr("asl.pipelines.studies.study.time.monotonic", lambda: clock)
+    alone = Pace({"a": 1, "b": 3, "c": 2}, parallel=1)
+    clock = 10.0
+    assert alone.finished("a") == pytest.approx(50)
+    clock = 40.0
+    assert alone.finished("b") == pytest.approx(20)
+    assert alone.finished("c") == 0
+    clock = 0.0
+    two_at_once = Pace(dict.fromkeys("abcdef", 1), parallel=2)
+    clock = 10.0
+    assert two_at_once.finished("a") is None  # the second has been at work as long
+    assert two_at_once.finished("b") == pytest.approx(20)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (61, "61 s"), (600, "10 min"), (12_000, "3 h 20 min")])
