@@ -125,9 +125,17 @@ def accuracy_by_checks(card: Mapping[str, Any]) -> str:
     if checks[-1]["top_1"] is None or checked.get("split") not in ("test", "validation"):
         return "not measured on clips outside the training data"
     of_signs = f"top-1 {100 * checks[-1]['top_1']:.1f} % of {counted(checked['signs'], 'clip')} of one sign"
-    selected = ", by which the epoch was chosen" if checked["split"] == "validation" else ""
+    chosen = "settings may have been" if _is_averaged(card) else "the epoch was"
+    selected = f", by which {chosen} chosen" if checked["split"] == "validation" else ""
     synthetic = "; all are synthetic: no accuracy on ASL" if checked["synthetic"] else ""
     return f"{of_signs} of the {checked['split']} split of its workspace (split by {checked['split_by']}){selected}{synthetic}"
+
+
+def _is_averaged(card: Mapping[str, Any]) -> bool:
+    """Whether the weights are a mean over epochs, so that no epoch was chosen: always after stage 3."""
+    training, metrics = card.get("training", {}), card.get("metrics", {})
+    reached_the_mean = metrics.get("kept_epoch") == metrics.get("epochs")  # else training stopped early, with the best epoch
+    return card.get("stage") == "train-stage3" or bool(training.get("average") and reached_the_mean)
 
 
 def _check_row(check: Mapping[str, Any]) -> str:

@@ -187,7 +187,7 @@ def _scores(values: np.ndarray, metric: Metric) -> np.ndarray:
 
 def record(comparison: Comparison, metric: Metric) -> dict[str, Any]:
     """A comparison as it stands in the JSON report; figures that are not finite become None."""
-    notation = Notation(metric.difference_digits, metric.unit)
+    notation = Notation(metric.difference_digits, metric.unit, "word" if metric.name == "wer" else "test clip")
     flat = asdict(comparison) | {"p": comparison.p, "stars": comparison.stars}
     flat = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in flat.items()}
     return flat | {"verdict": verdict(comparison, better=metric.better, notation=notation)}

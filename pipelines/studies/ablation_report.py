@@ -116,10 +116,11 @@ def _axis_label(metric: Mapping[str, Any]) -> str:
 # Verdict -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Notation:
-    """How differences of a score are written. digits: decimals. unit: with the space before it."""
+    """How differences of a score are written. digits: decimals. unit: with the space before it. step: what moves it least."""
 
     digits: int = 1
     unit: str = " points"
+    step: str = "test clip"
 
     def change(self, difference: float) -> str:
         return f"{difference:+.{self.digits}f}".replace("-", "−")
@@ -150,7 +151,7 @@ def _reservations(comparison: Comparison, notation: Notation) -> list[str]:
     sentences = []
     if comparison.why_exact == SMALL_SPREAD:
         what = "differences vary" if comparison.paired else "scores of a condition vary"
-        sentences.append(f"It decides because the {what} by less than one test clip can move a score: no t test applies.")
+        sentences.append(f"It decides because the {what} by less than one {notation.step} can move a score: no t test applies.")
     if comparison.significant:
         return sentences
     if too_few_seeds(comparison):

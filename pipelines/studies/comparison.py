@@ -6,8 +6,9 @@ A t test decides: the paired one if both conditions have the same seeds, else We
 The exact permutation test (Fisher 1935; Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005) assumes only that
 the two conditions could be exchanged, and decides in two cases in which that assumption carries the whole result:
 
-- The spread is below `resolution`, the step of a score when one test clip is read differently. Scores are multiples of this
-  step, so equal differences are common and are no sign of a small variance; a t test divides by a spread near zero.
+- The spread is below `resolution`, the step of a score when one test clip (for word error rates one word) is read differently.
+  Scores are multiples of this step, so equal differences are common and are no sign of a small variance; a t test divides by a
+  spread near zero.
 - There are so few seeds that the exact test cannot reach ALPHA after correction, however large the difference. A t test of three
   differences can, but only by trusting a spread estimated from three numbers.
 """

@@ -20,6 +20,20 @@ def test_a_card_says_what_the_checks_measured_and_on_which_clips(checked, said):
     assert said in accuracy_by_checks({"checked": asdict(checked), "checks": [{"top_1": 0.25}]})
 
 
+@pytest.mark.parametrize(
+    ("model", "chosen"),
+    [
+        ({"training": {"average": 0.25}, "metrics": {"kept_epoch": 40, "epochs": 40}}, "settings may have been"),
+        ({"training": {"average": 0.25}, "metrics": {"kept_epoch": 20, "epochs": 25}}, "the epoch was"),
+        ({"training": {"average": 0.0}, "metrics": {"kept_epoch": 40, "epochs": 40}}, "the epoch was"),
+        ({"stage": "train-stage3", "training": {}}, "settings may have been"),
+    ],
+)
+def test_the_validation_split_of_an_averaged_model_chose_no_epoch(model, chosen):
+    card = {"checked": asdict(CheckedOn(9, "validation", "group", 5)), "checks": [{"top_1": 0.25}]} | model
+    assert f"split by group), by which {chosen} chosen" in accuracy_by_checks(card)
+
+
 def test_a_card_says_so_if_the_checks_measured_nothing():
     assert "not measured" in accuracy_by_checks({"checked": asdict(CheckedOn(8, "test", "group")), "checks": [{"top_1": None}]})
     assert "not measured" in accuracy_by_checks({})

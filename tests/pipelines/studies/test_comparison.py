@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttest_ind
 
+from asl.pipelines.studies.ablate import record
 from asl.pipelines.studies.ablation_report import verdict
 from asl.pipelines.studies.comparison import (
     compare,
@@ -23,6 +24,7 @@ from asl.pipelines.studies.comparison import (
     power_of,
     stars,
 )
+from asl.pipelines.studies.study import METRICS
 from asl.pipelines.workspace.errors import BadInput
 
 PUBLISHED = ((56.52, 69.57, 58.70), (58.70, 54.35, 58.70))
@@ -206,6 +208,7 @@ def test_where_differences_vary_by_less_than_a_clip_the_exact_test_decides(diffe
     assert comparison.interval is None
     assert comparison.detectable is None
     assert "the differences vary by less than one test clip can move a score" in verdict(comparison)
+    assert "by less than one word can move" in record(comparison, METRICS["wer"])["verdict"]
 
 
 def test_equal_differences_need_no_resolution_to_be_seen():
