@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 #: Height and distance of a locus, metres. They determine the smallest angle between two loci (SPEC §8).
 LOCUS_METRES, REACH_METRES = 0.08, 1.0
@@ -43,6 +42,10 @@ class DiscourseState:
         return angle(unit_vector(direction)[None], np.array(self.directions).reshape(-1, 3))
 
 
+def _log_normalised(scores: np.ndarray) -> np.ndarray:
+    return scores - np.logaddexp.reduce(scores)
+
+
 def _vector(values: np.ndarray) -> tuple[float, float, float]:
     x, y, z = values.tolist()
     return x, y, z
@@ -69,7 +72,7 @@ def retrieval(direction: np.ndarray, state: DiscourseState, alpha: float, contex
     if not len(state):
         raise ValueError("no locus is bound yet")
     scores = -alpha * state.angles(direction)
-    return special.softmax(scores if context is None else scores + context)
+    return np.exp(_log_normalised(scores if context is None else scores + context))
 
 
 def locus_test(direction: np.ndarray, state: DiscourseState, tau: float) -> int | None:
@@ -102,7 +105,7 @@ def fuse_cues(likelihoods: np.ndarray, transition: np.ndarray, temperatures: np.
     """
     scaled = likelihoods if temperatures is None else likelihoods / np.asarray(temperatures)[:, None]
     present = ~np.isnan(scaled)
-    log_posterior = special.log_softmax(transition)
+    log_posterior = _log_normalised(transition)
     for cue in np.argsort(~present.all(axis=1), kind="stable"):
         log_posterior = _with_cue(log_posterior, scaled[cue], present[cue])
     return np.exp(log_posterior)
@@ -114,7 +117,7 @@ def _with_cue(log_posterior: np.ndarray, cue: np.ndarray, present: np.ndarray) -
     if not np.isfinite(weighed).any():  # it contradicts them all
         return log_posterior
     updated = log_posterior.copy()
-    updated[present] = special.log_softmax(weighed) + special.logsumexp(log_posterior[present])
+    updated[present] = _log_normalised(weighed) + np.logaddexp.reduce(log_posterior[present])
     return updated
 
 
@@ -183,7 +186,7 @@ def calibrated_alpha(angles: Sequence[np.ndarray], truth: Sequence[int]) -> floa
 
     def negative_log_likelihood(log_alpha: float) -> float:
         alpha = math.exp(log_alpha)
-        return -sum(special.log_softmax(-alpha * to_loci)[index] for to_loci, index in zip(angles, truth, strict=True))
+        return -sum(_log_normalised(-alpha * to_loci)[index] for to_loci, index in zip(angles, truth, strict=True))
 
     return math.exp(optimize.minimize_scalar(negative_log_likelihood, bounds=(-3.0, 6.0), method="bounded").x)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 
 
 def single_sign_scores(log_probs: np.ndarray) -> np.ndarray:
@@ -11,7 +10,7 @@ def single_sign_scores(log_probs: np.ndarray) -> np.ndarray:
     sums = np.cumsum(log_probs.astype(np.float64), axis=0)
     before = np.concatenate([np.zeros((1, sums.shape[1])), sums[:-1]])
     enter = np.logaddexp.accumulate(before[:, :1] - before[:, 1:], axis=0)
-    return sums[-1, 0] + logsumexp(sums[:, 1:] - sums[:, :1] + enter, axis=0)
+    return sums[-1, 0] + np.logaddexp.reduce(sums[:, 1:] - sums[:, :1] + enter, axis=0)
 
 
 def label_score(log_probs: np.ndarray, labels: Sequence[int]) -> float:

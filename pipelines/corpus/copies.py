@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from asl.models.features.holistic import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
 from asl.models.features.resampling import resample
@@ -133,6 +132,8 @@ def _candidates(tracks, compared, may_pair) -> list[tuple[int, int]]:
     queries, query_owners = _frame_vectors(compared)
     if len(frames) == 0 or len(queries) == 0:
         return []
+    from scipy.spatial import cKDTree  # slow to load, and not needed to translate
+
     _, near = cKDTree(frames).query(queries, k=CANDIDATES_PER_FRAME * 2, distance_upper_bound=FRAME_RADIUS, workers=-1)
     hits: dict[tuple[int, int], int] = defaultdict(int)
     for j, row in zip(query_owners, near, strict=True):
@@ -170,6 +171,8 @@ def _time_alignments(a: np.ndarray, b: np.ndarray) -> list[tuple[float, float]]:
     frames, _ = _frame_vectors([b])
     if min(len(queries), len(frames)) < MIN_FRAMES:
         return []
+    from scipy.spatial import cKDTree
+
     distance, near = cKDTree(frames).query(queries, k=CANDIDATES_PER_FRAME, distance_upper_bound=FRAME_RADIUS)
     is_close = np.isfinite(distance)
     if is_close[:, 0].sum() < MIN_FRAMES:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+#: DejaVu, which has the letters of most languages, with its licence.
+FONTS = Path(__file__).parent / "fonts"
 #: Rows of alternatives at most; the least likely ones that fit into none are left out.
 MAX_ROWS = 2
 #: A text that is too long is set smaller down to this share of its size, and shortened beyond it.
@@ -110,7 +112,4 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
 
 @lru_cache(maxsize=8)
 def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    import matplotlib
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf" / name), size)
+    return ImageFont.truetype(str(FONTS / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")), size)

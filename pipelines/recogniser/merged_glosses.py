@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from scipy.special import logsumexp
 
 from asl.pipelines.corpus.aliases import NO_ALIASES, Aliases
 
@@ -34,7 +33,7 @@ class MergedGlosses:
         """(V,) log probabilities of glosses → (W,) of classes."""
         if len(self.names) == len(self._classes):
             return scores
-        return np.array([logsumexp(scores[members]) for members in self._members])
+        return np.array([np.logaddexp.reduce(scores[members]) for members in self._members])
 
     @cached_property
     def _members(self) -> list[np.ndarray]:

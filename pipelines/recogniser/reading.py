@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
 
 from asl.models.features.feature_sets import FeatureSet, encoder_input
 from asl.models.features.holistic import Landmarks
@@ -86,7 +85,8 @@ def hands_seen(features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
 
 def sign_log_posteriors(reading: Reading) -> np.ndarray:
     """(V,) log posterior of each gloss, given that the clip contains exactly one sign (SPEC §7, isolated top-k)."""
-    return log_softmax(logsumexp([single_sign_scores(view) for view in reading.views], axis=0))
+    scores = np.logaddexp.reduce([single_sign_scores(view) for view in reading.views])
+    return scores - np.logaddexp.reduce(scores)
 
 
 def isolated_token(model: Model, reading: Reading, runners_up: int) -> Token:
@@ -114,7 +114,7 @@ def decode_labels(reading: Reading, settings: DecodeSettings) -> list[int]:
 
 def sequence_score(reading: Reading, labels: Sequence[int]) -> float:
     """log p(labels | clip) up to a constant: the exact CTC probability, averaged over the views."""
-    return float(logsumexp([label_score(view, labels) for view in reading.views]))
+    return float(np.logaddexp.reduce([label_score(view, labels) for view in reading.views]))
 
 
 def tokens_of_labels(model: Model, reading: Reading, labels: Sequence[int], runners_up: int) -> list[Token]:
