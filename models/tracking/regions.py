@@ -31,10 +31,10 @@ class Region:
         x, y = self.x - offset * math.sin(self.rotation), self.y + offset * math.cos(self.rotation)
         return replace(self, x=x, y=y, width=side, height=side)
 
-    def is_outside(self, width: int, height: int) -> bool:
-        """Whether no pixel of a picture of this size lies in the region's bounding circle."""
-        radius = math.hypot(self.width, self.height) / 2
-        return not (-radius < self.x < width + radius and -radius < self.y < height + radius)
+    def is_outside(self, width: int, height: int, distance: float) -> bool:
+        """Whether the centre lies further outside a picture of this size than `distance`, a share of the region's own width."""
+        beyond = max(-self.x, self.x - width, -self.y, self.y - height)
+        return not beyond <= distance * self.width
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ def rotated(points: np.ndarray, angle: float) -> np.ndarray:
 
 
 def tracked_region(carried: Region | None, points: np.ndarray | None, found: Region, limits: TrackingLimits) -> Region:
-    """The region carried on from the last frame's points (K, 2), or the one found anew where they differ too much.
+    """The region carried on from the last frame's points (K, 2 or 3), or the one found anew where they differ too much.
 
     As RoiTrackingCalculator: a region that jumps would show the net something that it was not trained on.
     """
     if carried is None or points is None:
         return found
-    return carried if _is_near(carried, found, limits) and _holds(found, points, limits.margin) else found
+    return carried if _is_near(carried, found, limits) and _holds(found, points[:, :2], limits.margin) else found
 
 
 def _is_near(carried: Region, found: Region, limits: TrackingLimits) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 #: The version of each step's code. A step with golden outputs (tests/golden) fails its test if they move and this does not.
 VERSIONS = {
-    "tracker": 2,
+    "tracker": 3,
     "synthetic": 2,
     "landmarks": 1,  # of sources that are landmarks already: how they are read
     "extract": 2,  # which clips there are, their labels and splits

@@ -23,8 +23,12 @@ HANDS = {"left_hand": (15, 17, 19), "right_hand": (16, 18, 20)}
 FACE_OF_POSE = slice(0, 11)
 #: A hand is looked for where the pose's wrist is more visible than this.
 MIN_WRIST_VISIBILITY = 0.1
+#: A hand is not looked for where the centre of its region lies further outside the picture than this share of the region's width.
+MAX_OUTSIDE = 0.1
 #: A hand, a face is there where its net's flag is above this.
 MIN_PRESENCE = 0.5
+#: A face that is carried on is detected anew in every so many frames; in between, the mesh alone says whether it is there.
+FRAMES_PER_DETECTION = 4
 #: The hand net gives z in this share of its crop's side.
 HAND_DEPTH = 0.4
 #: Pictures at the start of a clip that are not timed.
@@ -54,6 +58,8 @@ class Signer:
     body: Region | None = None
     hands: dict[str, np.ndarray | None] = field(default_factory=lambda: dict.fromkeys(HANDS))
     face: np.ndarray | None = None
+    #: Frames since the face was detected.
+    face_age: int = 0
     smoothing: PoseSmoothing = field(default_factory=PoseSmoothing)
 
 
@@ -65,6 +71,7 @@ class _View:
     signer: Signer
     pose: np.ndarray | None = None
     visibility: np.ndarray | None = None
+    face_region: Region | None = None
 
 
 class Tracker:
@@ -79,7 +86,7 @@ class Tracker:
 
     def __call__(self, pictures: Sequence[np.ndarray], signers: Sequence[Signer]) -> list[TrackedFrame]:
         """pictures (H, W, 3), RGB: the next one of each signer's clip."""
-        views = [_View(picture, signer) for picture, signer in zip(pictures, signers, strict=True)]
+        views = [_View(np.ascontiguousarray(picture), signer) for picture, signer in zip(pictures, signers, strict=True)]
         for part, track in {"body": self._track_bodies, "hands": self._track_hands, "face": self._track_faces}.items():
             started = time.perf_counter()
             track(views)
@@ -135,18 +142,30 @@ class Tracker:
     def _track_faces(self, views: list[_View]) -> None:
         """The face of each signer who is there (FaceLandmarksFromPoseCpu)."""
         shown = [view for view in views if view.pose is not None]
-        first = [regions.face_region_from_pose(view.pose[FACE_OF_POSE, :2]) for view in shown]
-        found = {}
-        for view, region, boxes, scores in _run(self._nets.face_detector, shown, first):
-            points = detections.strongest_detection(boxes, scores[:, 0], FACE_ANCHORS, detections.FACE, MIN_PRESENCE)
-            if points is not None:
-                found[id(view)] = _carried_face(view, regions.face_region_from_detection(in_picture(points, region)))
+        detected = [view for view in shown if view.signer.face is None or view.signer.face_age + 1 >= FRAMES_PER_DETECTION]
+        for view in shown:
+            view.signer.face_age += 1
+            if view.signer.face is not None:
+                view.face_region = regions.face_region_from_points(view.signer.face[:, :2])
+        self._detect_faces(detected)
         for view in views:
             view.signer.face = None
-        shown = [view for view in shown if id(view) in found]
-        for view, region, points, flag in _run(self._nets.face_mesh, shown, [found[id(view)] for view in shown]):
+        meshed = [view for view in shown if view.face_region is not None]
+        for view, region, points, flag in _run(self._nets.face_mesh, meshed, [view.face_region for view in meshed]):
             if flag.reshape(-1)[0] > 0:  # the graph asks for a sigmoid above a half
                 view.signer.face = in_picture(points.reshape(-1, 3).astype(np.float64) / self._nets.face_mesh.size, region)
+
+    def _detect_faces(self, views: list[_View]) -> None:
+        """Corrects the region in which each face is looked for; there is none where no face is detected."""
+        first = [regions.face_region_from_pose(view.pose[FACE_OF_POSE, :2]) for view in views]
+        for view, region, boxes, scores in _run(self._nets.face_detector, views, first):
+            points = detections.strongest_detection(boxes, scores[:, 0], FACE_ANCHORS, detections.FACE, MIN_PRESENCE)
+            view.signer.face_age = 0
+            if points is None:
+                view.face_region = None
+            else:
+                found, last = regions.face_region_from_detection(in_picture(points, region)), view.signer.face
+                view.face_region = tracked_region(view.face_region, last, found, regions.FACE_LIMITS)
 
 
 class HolisticTracker:
@@ -190,8 +209,8 @@ def _shows_wrist(view: _View, hand: str) -> bool:
 
 
 def _is_outside(region: Region, view: _View) -> bool:
-    """Whether there is nothing to see in a region. MediaPipe would show its net the edge of the picture, drawn out."""
-    return region.is_outside(view.picture.shape[1], view.picture.shape[0])
+    """Whether there is no hand to see in a region. MediaPipe would show its net the edge of the picture, drawn out."""
+    return region.is_outside(view.picture.shape[1], view.picture.shape[0], MAX_OUTSIDE)
 
 
 def _hand_region_from_pose(view: _View, hand: str) -> Region:
@@ -203,13 +222,6 @@ def _carried_hand(view: _View, hand: str, found: Region) -> Region:
     if points is None:
         return found
     return tracked_region(regions.hand_region_from_points(points[:, :2]), points[:, :2], found, regions.HAND_LIMITS)
-
-
-def _carried_face(view: _View, found: Region) -> Region:
-    points = view.signer.face
-    if points is None:
-        return found
-    return tracked_region(regions.face_region_from_points(points[:, :2]), points[:, :2], found, regions.FACE_LIMITS)
 
 
 def _frame(view: _View) -> TrackedFrame:

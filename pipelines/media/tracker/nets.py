@@ -5,17 +5,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnxruntime
 
-from asl.models.tracking.crops import crop_matrix
 from asl.models.tracking.regions import Region
+from asl.pipelines.media.tracker.cropping import crop
 from asl.pipelines.workspace.errors import AslError
 
 WEIGHTS = Path(__file__).parent / "weights"
-REPLICATED, ZEROS = cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT
-
 
 #: SHA-256 of the files.
 DIGESTS = {
@@ -31,11 +28,11 @@ DIGESTS = {
 class Net:
     """A net that is loaded when it is first run.
 
-    size: side of its pictures, pixels; border: what it sees beyond the edges of the picture, as in the graph.
+    size: side of its pictures, pixels; draws_edges_out: whether it sees the edge of the picture drawn out beyond it, else black.
     """
 
-    def __init__(self, name: str, size: int, border: int = REPLICATED):
-        self.name, self.size, self._border = name, size, border
+    def __init__(self, name: str, size: int, draws_edges_out: bool = True):
+        self.name, self.size, self._draws_edges_out = name, size, draws_edges_out
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
@@ -52,8 +49,7 @@ class Net:
         """The outputs (N, …) for N regions of pictures (H, W, 3), RGB."""
         pictures = np.empty((len(crops), self.size, self.size, 3), np.uint8)
         for target, (picture, region) in zip(pictures, crops, strict=True):
-            matrix = crop_matrix(region, self.size)
-            cv2.warpAffine(picture, matrix, target.shape[:2], target, cv2.INTER_LINEAR, self._border)
+            crop(picture, region, target, draws_edges_out=self._draws_edges_out)
         return self._session.run(None, {"pictures": pictures})
 
 
@@ -61,9 +57,9 @@ class Nets:
     """The nets of one process."""
 
     def __init__(self):
-        self.person_detector = Net("person_detector", 224, ZEROS)
+        self.person_detector = Net("person_detector", 224, draws_edges_out=False)
         self.pose = Net("pose", 256)
         self.hand_recrop = Net("hand_recrop", 256)
         self.hand = Net("hand", 224)
-        self.face_detector = Net("face_detector", 128, ZEROS)
+        self.face_detector = Net("face_detector", 128, draws_edges_out=False)
         self.face_mesh = Net("face_mesh", 192)

@@ -77,6 +77,8 @@ def test_angles_are_wrapped(angle):
 
 
 def test_regions_outside_the_picture():
-    assert Region(-200, 50, 100, 100).is_outside(400, 300)
-    assert Region(450, 310, 20, 20).is_outside(400, 300)
-    assert not Region(-40, 50, 100, 100).is_outside(400, 300)
+    assert Region(-11, 50, 100, 100).is_outside(400, 300, 0.1)
+    assert Region(200, 311, 100, 100).is_outside(400, 300, 0.1)
+    assert not Region(-9, 309, 100, 100).is_outside(400, 300, 0.1)
+    assert not Region(200, 150, 10, 10).is_outside(400, 300, 0.0)
+    assert Region(float("nan"), 150, 10, 10).is_outside(400, 300, 0.1)
