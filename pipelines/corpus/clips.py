@@ -57,6 +57,8 @@ class Clip:
     split: train, validation or test as assigned by `asl extract`; "" if the clip is left out.
     given_split: the split in its source, "" if there is none; None in lists of older versions, which did not store it.
     seen: shares of frames with pose, face, left hand and right hand.
+    tracker: what made the landmarks of a video, as `LandmarkSettings.tracker_name`; "" if they were given, or are synthetic; None
+    in lists of older versions.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Clip:
     seen: tuple[float, float, float, float]
     segments: tuple[Segment, ...] = field(default=())
     given_split: str | None = ""
+    tracker: str | None = None
 
     @property
     def hands_seen(self) -> float:

@@ -1,5 +1,6 @@
 """What `asl extract --add` takes over from the run before, its clips and settings, and what is lost without."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -145,3 +146,13 @@ def moved_warnings(earlier: Sequence[Clip], clips: Sequence[Clip]) -> list[str]:
         if moved
         else []
     )
+
+
+def tracker_warnings(clips: Sequence[Clip]) -> list[str]:
+    """A warning if the videos were tracked in different ways: a model may learn to tell these apart."""
+    unknown = "an older asl"
+    counts = Counter(clip.tracker or unknown for clip in clips if clip.kind == "video")
+    if len(counts) < 2:
+        return []
+    listed = "; ".join(f"{tracker}: {count}" for tracker, count in counts.most_common())
+    return [f"the videos were tracked in different ways ({listed}): extract all with one tracker before you compare"]

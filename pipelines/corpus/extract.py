@@ -26,6 +26,7 @@ from asl.pipelines.corpus.earlier_clips import (
     replacement_warnings,
     source_settings,
     split_settings,
+    tracker_warnings,
 )
 from asl.pipelines.corpus.landmark_summary import LandmarkSummary, Summaries, read_summary
 from asl.pipelines.corpus.sources.gather import Gathered, gather
@@ -44,7 +45,7 @@ from asl.pipelines.workspace.settings.clips import LandmarkSettings, SourceSetti
 
 STAGE = "extract"
 #: The settings that determine the landmarks of a video.
-TRACKER_SETTINGS = ("tracker", "complexity", "detection_confidence", "tracking_confidence", "max_side")
+TRACKER_SETTINGS = ("tracker", "complexity", "detection_confidence", "tracking_confidence", "max_side", "track_fps")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def run_extract(
         failures += failed
         seconds = time.monotonic() - clock
         add_earlier(summaries, workspace, earlier)
-        clips = earlier + [_clip(workspace, job, summaries[job.id]) for job in jobs if job.id in summaries]
+        clips = earlier + [_clip(workspace, job, summaries[job.id], landmarks) for job in jobs if job.id in summaries]
         if not clips:
             _list_failures(workspace, failures, gathered.missing)
             raise BadInput("none of the clips could be used", _failure_hint(failures))
@@ -142,7 +143,7 @@ def run_extract(
         metrics |= {key: count for key, count in (("contradictory", gathered.contradictory), ("cut_short", len(short))) if count}
         metrics |= {"seconds": round(seconds, 1), "frames_per_second": round(frames / seconds, 1)} if frames else {}
         notes = gathered.notes + warnings + assigned.warnings + moved_warnings(earlier, assigned.clips)
-        notes += cut_short_warnings(short)
+        notes += cut_short_warnings(short) + tracker_warnings(assigned.clips)
         notes += _unrestricted_files(workspace, assigned.clips, landmarks)
         result = ExtractionResult(decision, metrics, failures, gathered.missing, notes)
         result.report = _report(workspace, assigned.clips, summaries, result)
@@ -261,12 +262,13 @@ def _stored(jobs: Iterable[_Job], summaries: Summaries) -> list[Failure]:
     return failures
 
 
-def _clip(workspace: Workspace, job: _Job, summary: LandmarkSummary) -> Clip:
+def _clip(workspace: Workspace, job: _Job, summary: LandmarkSummary, settings: LandmarkSettings) -> Clip:
     source = job.source
     return Clip(
         id=job.id, pose=workspace.relative(job.pose), digest=summary.digest, name=source.name, kind=source.kind,
         glosses=source.glosses, group=source.group, signer=source.signer, split="", given_split=source.split,
         fps=round(summary.fps, 4), frames=summary.frames, seen=summary.seen, segments=source.segments,
+        tracker=settings.tracker_name if source.kind == "video" else "",
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
 from asl.pipelines.media.pose_files import MAX_FRAMES, pose_bytes, read_pose
 from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker.extraction import Extractor, check_tracker
-from asl.pipelines.media.video import Frame, frames, probe
+from asl.pipelines.media.video import Frame, frames, probe, thinned
 from asl.pipelines.synthetic import performances
 from asl.pipelines.workspace.errors import AslError, BadClip
 from asl.pipelines.workspace.files import write_atomically
@@ -151,7 +151,8 @@ def clip_frames(source: ClipSource, settings: LandmarkSettings) -> Iterator[Fram
     seconds = (info.seconds if end is None else end) - start
     if seconds > 60 * settings.max_minutes:
         raise BadClip("too-long", f"it is {seconds / 60:.0f} minutes long; {_maximum(settings)}")
-    return _bounded(frames(source.path, max_side=settings.max_side, start=start, end=end), settings)
+    decoded = _bounded(frames(source.path, max_side=settings.max_side, start=start, end=end), settings)
+    return thinned(decoded, settings.track_fps) if settings.track_fps else decoded
 
 
 def _bounded(decoded: Iterator[Frame], settings: LandmarkSettings) -> Iterator[Frame]:

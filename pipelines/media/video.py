@@ -1,7 +1,8 @@
 """Decoding of videos frame by frame, with presentation times and upright pictures (SPEC §1; PyAV)."""
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,6 +151,17 @@ def _from_key_frame(container, stream, time: float) -> Iterator[av.VideoFrame]:
             return itertools.chain([key_frame], decoded)
     container.seek(0, stream=stream)
     return container.decode(stream)
+
+
+def thinned(decoded: Iterable[Frame], fps: float) -> Iterator[Frame]:
+    """The first frame of every period of 1/fps seconds."""
+    first, last_period = None, -1
+    for frame in decoded:
+        first = frame.time if first is None else first
+        period = math.floor((frame.time - first) * fps + TIME_TOLERANCE)
+        if period > last_period:
+            last_period = period
+            yield frame
 
 
 def frame_picture(frame, max_side: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The road on real recordings, which lie outside the project; skipped where they are not at hand."""
 
 import json
+import shutil
 
 import av
 import pytest
@@ -56,3 +57,17 @@ def test_arrays_of_a_webcam_data_set_are_read(real_data, asl, tmp_path):
     assert metrics["clips"] + metrics["failed"] == 423
     assert metrics["glosses"] == 50
     assert metrics["face_seen"] == 0
+
+
+def test_a_clip_records_its_tracker_and_mixing_trackers_is_said(real_data, tmp_path, asl):
+    for name in ("coffee", "day"):
+        (tmp_path / name).mkdir()
+        shutil.copy(real_data / "videos" / "words" / f"{name}.mp4", tmp_path / name)
+    common = ("extract", "-w", tmp_path / "ws", "--workers", "1", "--videos")
+    asl("init", tmp_path / "ws", check=0)
+    asl(*common, tmp_path / "coffee", check=0)
+    mixed = asl(*common, tmp_path / "day", "--add", "--track-fps", "10", check=0)
+    clips = [json.loads(line) for line in (tmp_path / "ws" / "clips.jsonl").read_text().splitlines()]
+    assert {clip["name"]: clip["tracker"] for clip in clips} == {"coffee.mp4": "asl", "day.mp4": "asl, 10 frames/s"}
+    assert next(clip["fps"] for clip in clips if clip["name"] == "day.mp4") == pytest.approx(10, abs=0.2)
+    assert "the videos were tracked in different ways (asl: 1; asl, 10 frames/s: 1)" in mixed.stderr

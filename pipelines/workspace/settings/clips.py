@@ -85,6 +85,12 @@ class LandmarkSettings:
     max_side: int = setting(
         1280, "Larger frames are first scaled down to this many pixels on the longer side.", low=64, rare=True
     )
+    track_fps: float = setting(
+        0.0,
+        "Track at most this many frames per second, and skip the others; 0 tracks all. Faster, but quick movements are lost.",
+        low=0,
+        rare=True,
+    )
     max_minutes: float = setting(30.0, "Maximum length of a clip, minutes; longer clips are rejected.", low=0, rare=True)
     workers: int = setting(0, "Number of worker processes; 0 uses one per core.", low=0)
     time_limit: float = setting(
@@ -95,6 +101,11 @@ class LandmarkSettings:
         False,
         "Store only the points that the features need, and no pictures; signers can still be distinguished by these points.",
     )
+
+    @property
+    def tracker_name(self) -> str:
+        """What makes the landmarks, for the record of a clip."""
+        return self.tracker + (f", {self.track_fps:g} frames/s" if self.track_fps else "")
 
 
 @dataclass(frozen=True)

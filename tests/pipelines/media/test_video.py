@@ -57,6 +57,17 @@ def test_range_and_max_side_are_respected(tmp_path):
     assert result[0].picture.shape == (80, 160, 3)
 
 
+def test_fewer_frames_are_the_first_of_every_period():
+    def thinned(source_fps, fps):
+        frames = [video.Frame(3 + i / source_fps, np.zeros((2, 2, 3), np.uint8)) for i in range(60)]
+        return [round((frame.time - 3) * source_fps) for frame in video.thinned(iter(frames), fps)]
+
+    assert thinned(30, 15) == list(range(0, 60, 2))
+    assert thinned(30, 10) == list(range(0, 60, 3))
+    assert thinned(30, 25) == [i for i in range(60) if i % 6 != 1]
+    assert thinned(24, 30) == list(range(60))
+
+
 def test_a_range_applies_only_if_the_file_reaches_it(tmp_path):
     film(tmp_path / "BOOK" / "a.mp4", frames=50)
     (clip,) = read(tmp_path)
