@@ -3,10 +3,10 @@
     python benchmarks/live.py DATA/videos [--clips 20] [--model BUNDLE] [--runs 3]
 
 Plays each clip in real time as `asl translate --live` does, then again without dropping frames, and reads it as a whole. Prints
-the delay of words (from the end of a sign to its first appearance), the time per frame without MediaPipe, the dropped frames, and
-whether the stream ends with the glosses of the whole clip. Then the cold start: `asl translate CLIP` in a new process up to its
-first line of output, against MediaPipe's time for that clip in this run, from creating its graph (already imported) to the last
-frame.
+the delay of words (from the end of a sign to its first appearance), the delay of frames, their time without the tracker, the
+dropped frames, and whether the stream ends with the glosses of the whole clip. Then the cold start: `asl translate CLIP` in a new
+process up to its first line of output, against MediaPipe's time for that clip in this run, from creating its graph (already
+imported) to the last frame.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def whole_glosses(reader: Reader, video: Path) -> list[str]:
 
 def mediapipe_seconds(video: Path) -> float:
     """From creating the graph to the last frame, with the pictures already decoded."""
-    settings = LandmarkSettings()
+    settings = LandmarkSettings(tracker="mediapipe")
     pictures = [frame.picture for frame in frames(video, max_side=settings.max_side)]
     started = time.perf_counter()
     extractor = Extractor(settings)
@@ -61,11 +61,12 @@ def percentiles(name: str, seconds: list[float]) -> None:
 
 
 def play(videos: list[Path], reader: Reader) -> None:
-    delays, reading, read, dropped, same = [], [], 0, 0, []
+    delays, reading, frame_delays, read, dropped, same = [], [], [], 0, 0, []
     for video in videos:
         source = FileSource(video, LandmarkSettings().max_side)
         *_, last = translate_stream(source, reader, LandmarkSettings())
         delays, reading = [*delays, *last.figures.words], [*reading, *last.figures.reading]
+        frame_delays += last.figures.delays
         read, dropped = read + last.figures.frames, dropped + last.figures.dropped
         updates = translate_stream(source, reader, LandmarkSettings(), paced=False)
         glosses = [word.gloss for update in updates for word in update.final]
@@ -74,7 +75,8 @@ def play(videos: list[Path], reader: Reader) -> None:
         if not same[-1]:
             print(f"{video.name}: {' '.join(glosses)} live, {' '.join(whole)} as a whole", flush=True)
     percentiles("words, from the end of the sign to their appearance", delays)
-    percentiles("a frame, without MediaPipe", reading)
+    percentiles("a frame, from its time to its reading", frame_delays)
+    percentiles("a frame, without the tracker", reading)
     print(f"{read} frames, {dropped} dropped; same glosses in {sum(same)} of {len(same)} clips")
 
 

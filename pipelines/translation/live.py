@@ -19,7 +19,7 @@ import numpy as np
 
 from asl.models.features.holistic import empty_points
 from asl.pipelines.jobs.processes import start_worker
-from asl.pipelines.media.tracker.extraction import Extractor, check_tracker
+from asl.pipelines.media.tracker.extraction import Extractor, all_threads, check_tracker
 from asl.pipelines.media.video import Frame
 from asl.pipelines.translation.live_reading import LiveReader, LiveWord
 from asl.pipelines.translation.reader import Reader
@@ -183,12 +183,12 @@ _extractor: Extractor | None = None
 def _start_tracker(settings: LandmarkSettings) -> None:
     global _extractor
     start_worker()
-    _extractor = Extractor(settings)
+    _extractor = Extractor(settings, all_threads())
 
 
 def _warm_up() -> bool:
-    """Returns once the tracker is ready: its first frame takes a second."""
-    _extractor.track(np.zeros((64, 64, 3), np.uint8))
+    """Returns once the tracker is ready: its first frame takes half a second."""
+    _extractor.warm_up()
     return True
 
 

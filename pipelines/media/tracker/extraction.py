@@ -1,5 +1,7 @@
 """The landmarks of a clip, or of a stream, by the tracker that the settings name (SPEC §1)."""
 
+import multiprocessing
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +16,8 @@ from asl.pipelines.workspace.errors import BadClip
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 MIN_FRAMES = 2
+#: With more threads, the small nets wait for each other.
+MAX_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -34,22 +38,33 @@ def check_tracker(settings: LandmarkSettings) -> None:
         check_mediapipe()
 
 
-def open_tracker(settings: LandmarkSettings) -> FrameTracker:
-    """The tracker that the settings name, its nets not yet loaded."""
+def open_tracker(settings: LandmarkSettings, threads: int = 1) -> FrameTracker:
+    """The tracker that the settings name, its nets not yet loaded. threads: as of `Extractor`."""
     if settings.tracker == "mediapipe":
         from asl.pipelines.media.tracker.mediapipe_holistic import MediapipeTracker
 
         return MediapipeTracker(settings)
     from asl.pipelines.media.tracker.holistic import HolisticTracker
 
-    return HolisticTracker(settings.detection_confidence, settings.tracking_confidence)
+    return HolisticTracker(settings.detection_confidence, settings.tracking_confidence, threads)
+
+
+def all_threads() -> int:
+    """Threads with which a tracker that is alone on this machine is fastest."""
+    return min(MAX_THREADS, os.cpu_count() or 1)
 
 
 class Extractor:
     """A tracker for clips and streams, reset for each clip so that clips do not influence each other."""
 
-    def __init__(self, settings: LandmarkSettings):
-        self._tracker = open_tracker(settings)
+    def __init__(self, settings: LandmarkSettings, threads: int | None = None):
+        """threads: for the nets. By default one in a worker process, which has a core to itself, and else MAX_THREADS."""
+        is_worker = multiprocessing.parent_process() is not None
+        self._tracker = open_tracker(settings, threads or (1 if is_worker else all_threads()))
+
+    def warm_up(self) -> None:
+        """Makes the first picture as fast as the others."""
+        self._tracker.warm_up()
 
     def close(self) -> None:
         self._tracker.close()

@@ -17,6 +17,9 @@ class TrackedFrame:
 class FrameTracker(Protocol):
     """Tracks one signer from picture to picture."""
 
+    def warm_up(self) -> None:
+        """Makes the first picture as fast as the others."""
+
     def track(self, picture: np.ndarray) -> TrackedFrame:
         """The next picture (H, W, 3) of the clip, RGB, uint8."""
 

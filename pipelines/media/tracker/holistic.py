@@ -77,12 +77,16 @@ class _View:
 class Tracker:
     """Tracks the next frames of several clips at once: the crops of all clips go through each net together."""
 
-    def __init__(self, detection_confidence: float = 0.5, tracking_confidence: float = 0.5):
-        """Confidences: of a detection, and of a pose that is carried on, 0–1."""
-        self._nets = Nets()
+    def __init__(self, detection_confidence: float = 0.5, tracking_confidence: float = 0.5, threads: int = 1):
+        """Confidences: of a detection, and of a pose that is carried on, 0–1. threads: that each net may use."""
+        self._nets = Nets(threads)
         self._detection_confidence, self._tracking_confidence = detection_confidence, tracking_confidence
         #: Seconds of the last call, by part of the signers.
         self.seconds: dict[str, float] = {}
+
+    def warm_up(self) -> None:
+        """Makes the first frame as fast as the others."""
+        self._nets.warm_up()
 
     def __call__(self, pictures: Sequence[np.ndarray], signers: Sequence[Signer]) -> list[TrackedFrame]:
         """pictures (H, W, 3), RGB: the next one of each signer's clip."""
@@ -171,8 +175,11 @@ class Tracker:
 class HolisticTracker:
     """One signer, picture by picture."""
 
-    def __init__(self, detection_confidence: float = 0.5, tracking_confidence: float = 0.5):
-        self._tracker, self._signer = Tracker(detection_confidence, tracking_confidence), Signer()
+    def __init__(self, detection_confidence: float = 0.5, tracking_confidence: float = 0.5, threads: int = 1):
+        self._tracker, self._signer = Tracker(detection_confidence, tracking_confidence, threads), Signer()
+
+    def warm_up(self) -> None:
+        self._tracker.warm_up()
 
     def track(self, picture: np.ndarray) -> TrackedFrame:
         return self._tracker([picture], [self._signer])[0]

@@ -41,6 +41,10 @@ class MediapipeTracker:
         self._holistic.close()
         self._silence.close()
 
+    def warm_up(self) -> None:
+        self.track(np.zeros((64, 64, 3), np.uint8))
+        self.reset()
+
     def reset(self) -> None:
         self._holistic.reset()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from asl.models.tracking.crops import letterboxed
 from asl.models.tracking.regions import Region
 from asl.pipelines.media.tracker.cropping import crop
 from asl.pipelines.workspace.errors import AslError
@@ -28,11 +29,12 @@ DIGESTS = {
 class Net:
     """A net that is loaded when it is first run.
 
-    size: side of its pictures, pixels; draws_edges_out: whether it sees the edge of the picture drawn out beyond it, else black.
+    size: side of its pictures, pixels; threads: that it may use; draws_edges_out: whether it sees the edge of the picture drawn
+    out beyond it, else black.
     """
 
-    def __init__(self, name: str, size: int, draws_edges_out: bool = True):
-        self.name, self.size, self._draws_edges_out = name, size, draws_edges_out
+    def __init__(self, name: str, size: int, threads: int, *, draws_edges_out: bool = True):
+        self.name, self.size, self._threads, self._draws_edges_out = name, size, threads, draws_edges_out
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
@@ -41,7 +43,7 @@ class Net:
         if hashlib.sha256(content).hexdigest() != DIGESTS[self.name]:
             raise AslError(f"the tracker's net {path} is damaged or missing", "install asl again")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
@@ -54,12 +56,18 @@ class Net:
 
 
 class Nets:
-    """The nets of one process."""
+    """The nets of one process. threads: that each may use; the results do not depend on them."""
 
-    def __init__(self):
-        self.person_detector = Net("person_detector", 224, draws_edges_out=False)
-        self.pose = Net("pose", 256)
-        self.hand_recrop = Net("hand_recrop", 256)
-        self.hand = Net("hand", 224)
-        self.face_detector = Net("face_detector", 128, draws_edges_out=False)
-        self.face_mesh = Net("face_mesh", 192)
+    def __init__(self, threads: int = 1):
+        self.person_detector = Net("person_detector", 224, threads, draws_edges_out=False)
+        self.pose = Net("pose", 256, threads)
+        self.hand_recrop = Net("hand_recrop", 256, threads)
+        self.hand = Net("hand", 224, threads)
+        self.face_detector = Net("face_detector", 128, threads, draws_edges_out=False)
+        self.face_mesh = Net("face_mesh", 192, threads)
+
+    def warm_up(self) -> None:
+        """Loads all nets, which takes half a second, and runs them once."""
+        picture = np.zeros((8, 8, 3), np.uint8)
+        for net in vars(self).values():
+            net([(picture, letterboxed(8, 8))])

@@ -38,6 +38,16 @@ def test_a_clip_depends_on_nothing_but_the_clip(tracker, pictures):
     assert np.isfinite(first[:, COMPONENTS["face"]]).all()
 
 
+def test_points_do_not_depend_on_the_number_of_threads(tracker, pictures):
+    assert np.array_equal(points_of(HolisticTracker(threads=2), pictures), points_of(tracker, pictures), equal_nan=True)
+
+
+def test_warming_up_leaves_no_trace(tracker, pictures):
+    warm = HolisticTracker()
+    warm.warm_up()
+    assert np.array_equal(points_of(warm, pictures), points_of(tracker, pictures), equal_nan=True)
+
+
 def test_points_move_with_the_signer(tracker, pictures):
     points = points_of(tracker, pictures)
     width = pictures[0].shape[1]
