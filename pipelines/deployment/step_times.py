@@ -201,7 +201,7 @@ def over_budget(times: Times) -> list[str]:
 
 def cold_start(video: Path, model: Path) -> float:
     """Seconds from starting asl in a new process to the first line of its output. Raises AslError if there is none."""
-    command = [sys.executable, "-m", "asl", "translate", str(video), "--model", str(model), "--quiet"]
+    command = [sys.executable, "-m", "asl", "translate", str(video), "--model", str(model), "--no-cache", "--quiet"]
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=video.parent) as process:
         first_line = process.stdout.readline()

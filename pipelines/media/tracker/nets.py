@@ -11,7 +11,7 @@ import onnxruntime
 
 from asl.models.tracking.crops import letterboxed
 from asl.models.tracking.regions import Region
-from asl.pipelines.media.tracker.cropping import crop
+from asl.pipelines.media.tracker.cropping import crop, use_one_thread
 from asl.pipelines.workspace.errors import AslError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -45,7 +45,7 @@ class Net:
             raise AslError(f"the tracker's net {path} is damaged or missing", "install asl again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
-        # Six nets whose threads wait for work by spinning would take the cores from each other: three times as slow as one thread.
+        # Threads of six nets that wait for work by spinning take the cores from each other: three times as slow as one thread.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -73,6 +73,8 @@ class Nets:
     """The nets of one process. threads: that each may use; the results do not depend on them."""
 
     def __init__(self, threads: int = 1):
+        if threads == 1:
+            use_one_thread()
         self.person_detector = Net("person_detector", 224, threads, draws_edges_out=False)
         self.pose = Net("pose", 256, threads)
         self.hand_recrop = Net("hand_recrop", 256, threads)
