@@ -32,14 +32,12 @@ class Coder:
 
     def codes(self, features: np.ndarray) -> np.ndarray:
         """(T, ≥ 36) features that begin with phon36 → (T, 5) codes, UNKNOWN where a part is not visible."""
-        from scipy.spatial.distance import cdist  # slow to load, and most readers have no codes
-
         phon36 = features[:, :SIZE]
         values = encoder_input(phon36, self.mean, self.deviation, PHON36)[:, :SIZE]
         codes = []
         for part, book in self.books.items():
-            nearest = cdist(values[:, PARTS[part]], book, "sqeuclidean").argmin(axis=1)
-            codes.append(np.where(np.isfinite(phon36[:, PARTS[part]]).any(axis=1), nearest, UNKNOWN))
+            visible = np.isfinite(phon36[:, PARTS[part]]).any(axis=1)
+            codes.append(np.where(visible, nearest_entries(values[:, PARTS[part]], book), UNKNOWN))
         return np.stack(codes, axis=1)
 
     def clip_codes(self, features: np.ndarray, feature_set: FeatureSet) -> np.ndarray:
@@ -49,6 +47,14 @@ class Coder:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything by name, for safetensors; `coder_from_arrays` reads it."""
         return {_entries(part): book for part, book in self.books.items()} | {"mean": self.mean, "deviation": self.deviation}
+
+
+def nearest_entries(values: np.ndarray, book: np.ndarray) -> np.ndarray:
+    """(T, D) values, (K, D) entries → (T,) the nearest one of each. It needs T × K of memory, and no SciPy."""
+    distances = np.zeros((len(values), len(book)))
+    for coordinates, entries in zip(values.T.astype(float), book.T.astype(float), strict=True):
+        distances += (coordinates[:, None] - entries) ** 2
+    return distances.argmin(axis=1)
 
 
 def coder_from_arrays(arrays: Mapping[str, np.ndarray]) -> Coder:
