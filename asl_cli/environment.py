@@ -1,10 +1,13 @@
-"""Environment variables that begin with ASL_ but set nothing, which are probably misspelt."""
+"""What a command runs in: the packages that are installed, and the environment variables that begin with ASL_."""
 
 import os
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 from asl.cli.terminal import print_warning
+from asl.pipelines.workspace.errors import AslError
 from asl.pipelines.workspace.settings.fields import section_fields
 from asl.pipelines.workspace.settings.sections import SECTIONS, environment_name
 
@@ -13,6 +16,21 @@ PREFIX = "ASL_"
 OTHERS = ("ASL_WORKSPACE", "ASL_TEST_DATA")
 #: Similarity, 0-1, from which on a name is taken for a misspelt one: a typing error, not another word.
 SIMILAR = 0.85
+
+
+def check_installed(*packages: str) -> None:
+    """Raises AslError for the first package that is not installed: before the work, not after it, where it would be needed."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise missing_package(name)
+
+
+def missing_package(name: str) -> AslError:
+    """The error of a command that needs a package which is not installed."""
+    hint = 'pip install "asl[train]"'
+    if name == "pynini" and sys.platform != "linux":
+        hint = "pip has it for Linux only, conda for macOS, too: conda install -c conda-forge pynini"
+    return AslError(f"this command needs {name}, which is not installed", hint)
 
 
 def warn_of_unknown_variables(environ: Mapping[str, str] = os.environ) -> None:

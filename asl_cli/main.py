@@ -110,7 +110,10 @@ def _report_exception(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         print_error("the disk is full", "free some space and run the same command again to continue; completed work is kept")
     elif isinstance(error, ModuleNotFoundError):
-        print_error(f"this command needs {error.name}, which is not installed", 'pip install "asl[train]"')
+        from asl.cli.environment import missing_package
+
+        missing = missing_package(str(error.name))
+        print_error(missing.message, missing.hint)
     elif isinstance(error, OSError):
         print_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), "check the path and its permissions")
     else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from asl.cli import completion
-from asl.cli.environment import warn_of_unknown_variables
+from asl.cli.environment import check_installed, warn_of_unknown_variables
 from asl.cli.terminal import TerminalProgress
 from asl.pipelines.workspace.errors import BadInput
 from asl.pipelines.workspace.settings.fields import default_of, option_name, section_fields
@@ -34,6 +34,8 @@ PANELS = {
     "decode": "Decoding",
     "export": "Export",
 }
+#: Packages that training and its reports need, and translation does not. Pynini is needed for the cascade alone.
+TRAINING_PACKAGES = ("torch", "scipy", "matplotlib")
 #: Help panel of options that few users need. It is the last one.
 RARE = "Rarely needed"
 
@@ -112,10 +114,11 @@ def command(
     format: bool = True,
     workspace: bool = True,
     rare: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> Callable:
     """Turns a function whose first argument is a Call into a command, with the shared options and those of the sections.
 
-    rare: sections of which this command seldom needs any setting.
+    rare: sections of which this command seldom needs any setting. needs: packages that are not always installed.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -132,6 +135,7 @@ def command(
         def run(**values: Any):
             values.pop("verbose")
             warn_of_unknown_variables()
+            check_installed(*needs)
             _refuse_empty(values, without_default)
             flags = {name: _flag_value(values.pop(name)) for name in settings}
             shared_values = {name: values.pop(name) for name in shared if name in values}

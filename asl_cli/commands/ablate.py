@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import splits
-from asl.cli.options import RARE, Call, command, name_option, refuse_options
+from asl.cli.options import RARE, TRAINING_PACKAGES, Call, command, name_option, refuse_options
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.counts import counted
@@ -24,6 +24,7 @@ from asl.pipelines.workspace.errors import BadInput
     "cluster",
     study=True,
     rare=("features", "phonology", "graph"),
+    needs=TRAINING_PACKAGES,
 )
 def ablate(
     call: Call,

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import choices, glosses, graphs, trained_models
-from asl.cli.options import Call, command, name_option, refuse_options
+from asl.cli.options import TRAINING_PACKAGES, Call, command, name_option, refuse_options
 from asl.cli.terminal import command_line, next_steps, print_json, print_pairs, print_table
 from asl.pipelines.workspace.output_files import check_outputs, record_output
 
 
-@command("graph", stage=True)
+@command("graph", stage=True, needs=(*TRAINING_PACKAGES, "pynini"))
 def build_fst(
     call: Call,
     model: Annotated[

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from asl.cli.options import Call, command
+from asl.cli.options import TRAINING_PACKAGES, Call, command
 from asl.cli.terminal import print_json, print_table
 
 SOME_FAILED = 3
 
 
-@command(workspace=False)
+@command(workspace=False, needs=(*TRAINING_PACKAGES, "pynini", "numba"))
 def demo(
     call: Call,
     folder: Annotated[

@@ -20,7 +20,7 @@ class SplitName(StrEnum):
     test = "test"
 
 
-@command("decode", stage=True)
+@command("decode", stage=True, needs=("scipy", "matplotlib", "jiwer"))
 def evaluate(
     call: Call,
     split: Annotated[SplitName, typer.Option("--split", help="Split to evaluate on.")] = SplitName.test,

@@ -12,7 +12,7 @@ SOME_FAILED = 3
 MAX_LISTED_FAILURES = 12
 
 
-@command("sources", "synthetic", "landmarks", "split", "cluster", stage=True)
+@command("sources", "synthetic", "landmarks", "split", "cluster", stage=True, needs=("scipy",))
 def extract(
     call: Call,
     add: Annotated[

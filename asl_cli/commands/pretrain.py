@@ -3,11 +3,11 @@
 import shlex
 from typing import Annotated
 
-from asl.cli.options import Call, command, name_option
+from asl.cli.options import TRAINING_PACKAGES, Call, command, name_option
 from asl.cli.terminal import print_json, print_pairs
 
 
-@command("pretrain", "encoder", "features", "phonology", stage=True)
+@command("pretrain", "encoder", "features", "phonology", stage=True, needs=TRAINING_PACKAGES)
 def pretrain(
     call: Call,
     name: Annotated[str | None, name_option("Name of the model's folder in models/. Default: derived from the settings.")] = None,

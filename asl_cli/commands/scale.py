@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from asl.cli.completion import splits
-from asl.cli.options import Call, command
+from asl.cli.options import TRAINING_PACKAGES, Call, command
 from asl.cli.studies import PANEL, finish
 from asl.cli.terminal import command_line, print_table
 from asl.pipelines.workspace.errors import BadInput
@@ -22,6 +22,7 @@ from asl.pipelines.workspace.errors import BadInput
     "cluster",
     study=True,
     rare=("features", "phonology", "graph"),
+    needs=TRAINING_PACKAGES,
 )
 def scale(
     call: Call,

@@ -6,11 +6,11 @@ import typer
 
 from asl.cli.completion import trained_models
 from asl.cli.model_choice import warn_of_other_default
-from asl.cli.options import Call, command, name_option
+from asl.cli.options import TRAINING_PACKAGES, Call, command, name_option
 from asl.cli.terminal import next_steps, print_json, print_pairs
 
 
-@command("train", "encoder", "features", "phonology", stage=True)
+@command("train", "encoder", "features", "phonology", stage=True, needs=TRAINING_PACKAGES)
 def train_ctc(
     call: Call,
     pretrained: Annotated[

@@ -6,14 +6,14 @@ import typer
 
 from asl.cli.completion import graphs, trained_models
 from asl.cli.model_choice import warn_of_other_default
-from asl.cli.options import Call, command, name_option
+from asl.cli.options import TRAINING_PACKAGES, Call, command, name_option
 from asl.cli.terminal import command_line, next_steps, print_json, print_pairs, print_table
 
 SOME_REFUSED = 3
 MAX_LISTED_CLIPS = 12
 
 
-@command("stage3", "cluster", stage=True)
+@command("stage3", "cluster", stage=True, needs=(*TRAINING_PACKAGES, "pynini"))
 def train_stage3(
     call: Call,
     model: Annotated[

@@ -1,6 +1,10 @@
-"""Misspelt environment variables."""
+"""Misspelt environment variables, and packages that are not installed."""
+
+import sys
 
 import pytest
+
+from asl.cli.environment import missing_package
 
 
 def test_unknown_variables_are_named_once_a_call(asl, tmp_path):
@@ -39,3 +43,31 @@ def test_only_a_name_that_is_a_misspelling_is_suggested(asl, tmp_path, name, mea
     asl("init", tmp_path, check=0)
     done = asl("status", cwd=tmp_path, env={name: "x"}, check=0)
     assert f"warning: the environment variable {name} is unknown and has no effect; {meant}\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "package"),
+    [
+        ("extract", "scipy"),
+        ("pretrain", "matplotlib"),
+        ("train-ctc", "matplotlib"),
+        ("build-fst", "scipy"),
+        ("train-stage3", "pynini"),
+        ("evaluate", "matplotlib"),
+        ("ablate", "matplotlib"),
+        ("scale", "scipy"),
+        ("demo", "matplotlib"),
+    ],
+)
+def test_a_package_that_is_needed_at_the_end_is_missed_at_the_beginning(asl, tmp_path, monkeypatch, command, package):
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    done = asl(command, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"this command needs {package}, which is not installed" in done.stderr
+    assert 'pip install "asl[train]"' in done.stderr
+
+
+def test_where_pip_has_no_pynini_the_hint_does_not_name_pip(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert missing_package("pynini").hint.endswith("conda install -c conda-forge pynini")
+    assert missing_package("torch").hint == 'pip install "asl[train]"'
