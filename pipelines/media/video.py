@@ -18,6 +18,8 @@ MIN_DECODED_SHARE = 0.9
 DEFAULT_FPS = 25.0
 #: Times are compared with this tolerance, seconds.
 TIME_TOLERANCE = 1e-6
+#: A frame that comes this share of a period too early counts for the period: time stamps are rounded, in WebM to milliseconds.
+PERIOD_TOLERANCE = 0.1
 #: Containers with an index of key frames, in which a range may be decoded from the key frame before it.
 INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 #: Ranges that begin earlier are reached by decoding from the start, which takes no longer.
@@ -158,7 +160,7 @@ def thinned(decoded: Iterable[Frame], fps: float) -> Iterator[Frame]:
     first, last_period = None, -1
     for frame in decoded:
         first = frame.time if first is None else first
-        period = math.floor((frame.time - first) * fps + TIME_TOLERANCE)
+        period = math.floor((frame.time - first) * fps + PERIOD_TOLERANCE)
         if period > last_period:
             last_period = period
             yield frame

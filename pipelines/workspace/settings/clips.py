@@ -87,7 +87,8 @@ class LandmarkSettings:
     )
     track_fps: float = setting(
         0.0,
-        "Track at most this many frames per second, and skip the others; 0 tracks all. Faster, but quick movements are lost.",
+        "Track at most this many frames per second of a file, and skip the others; 0 tracks all. Faster, but quick movements are "
+        "lost.",
         low=0,
         rare=True,
     )

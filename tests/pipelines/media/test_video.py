@@ -58,14 +58,18 @@ def test_range_and_max_side_are_respected(tmp_path):
 
 
 def test_fewer_frames_are_the_first_of_every_period():
-    def thinned(source_fps, fps):
-        frames = [video.Frame(3 + i / source_fps, np.zeros((2, 2, 3), np.uint8)) for i in range(60)]
+    def thinned(source_fps, fps, digits=9):
+        frames = [video.Frame(round(3 + i / source_fps, digits), np.zeros((2, 2, 3), np.uint8)) for i in range(60)]
         return [round((frame.time - 3) * source_fps) for frame in video.thinned(iter(frames), fps)]
 
     assert thinned(30, 15) == list(range(0, 60, 2))
     assert thinned(30, 10) == list(range(0, 60, 3))
     assert thinned(30, 25) == [i for i in range(60) if i % 6 != 1]
     assert thinned(24, 30) == list(range(60))
+    # WebM and Matroska store whole milliseconds.
+    assert thinned(30, 15, digits=3) == list(range(0, 60, 2))
+    assert thinned(30, 30, digits=3) == list(range(60))
+    assert thinned(60, 30, digits=3) == list(range(0, 60, 2))
 
 
 def test_a_range_applies_only_if_the_file_reaches_it(tmp_path):
