@@ -4,6 +4,7 @@ import os
 import sys
 from importlib import metadata
 from importlib.util import LazyLoader, find_spec, module_from_spec
+from threading import Lock
 
 import numpy as np
 
@@ -95,17 +96,25 @@ def _import_lazily(name: str) -> None:
 
 
 class _SilentStderr:
-    """Redirects file descriptor 2 to /dev/null until it is closed.
+    """Redirects file descriptor 2 to /dev/null until the last one of them is closed, in any order.
 
     Nothing else ends it: a process that ends shall not show what the threads of a graph say that has only just been started.
     """
 
+    _lock, _open, _stderr = Lock(), 0, -1
+
     def __init__(self) -> None:
-        self._stderr = os.dup(2)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        os.close(null)
+        with self._lock:
+            if not _SilentStderr._open:
+                _SilentStderr._stderr = os.dup(2)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, 2)
+                os.close(null)
+            _SilentStderr._open += 1
 
     def close(self) -> None:
-        os.dup2(self._stderr, 2)
-        os.close(self._stderr)
+        with self._lock:
+            _SilentStderr._open -= 1
+            if not _SilentStderr._open:
+                os.dup2(self._stderr, 2)
+                os.close(self._stderr)

@@ -27,6 +27,13 @@ def test_errors_are_heard_again_after_the_tracker_is_closed():
     assert stderr_of(START + "extractor.close()\nprint('heard', file=sys.stderr)") == "heard\n"
 
 
+def test_errors_are_heard_again_after_two_trackers_are_closed_in_any_order():
+    two = START + "other = Extractor(LandmarkSettings(tracker='mediapipe'))\n"
+    for first, second in (("extractor", "other"), ("other", "extractor")):
+        said = f"print('not yet', file=sys.stderr)\n{second}.close()\nprint('heard', file=sys.stderr)"
+        assert stderr_of(f"{two}{first}.close()\n{said}") == "heard\n"
+
+
 def test_errors_are_heard_where_the_tracker_cannot_start():
     failing = START.replace('tracker="mediapipe"', "tracker='mediapipe', detection_confidence='high'")
     code = failing.replace("extractor = ", "try: ") + "except Exception: print('heard', file=sys.stderr)"
