@@ -17,7 +17,7 @@ from asl.pipelines.corpus.input_files import check_exists
 from asl.pipelines.media import pose_files
 from asl.pipelines.media.privacy import without_private_points
 from asl.pipelines.media.tracker.extraction import Extractor, check_tracker
-from asl.pipelines.media.video import Frame
+from asl.pipelines.media.video import Frame, scale_down
 from asl.pipelines.recogniser.bundle import find_model_or_bundle, load_model_or_bundle
 from asl.pipelines.translation.live_reading import LiveReader, LiveWord
 from asl.pipelines.translation.reader import Reader, reader_for
@@ -116,8 +116,9 @@ class Recogniser:
             )
         if fps is None or not fps > 0:
             raise BadInput(f"the rate of the pictures is {fps}", "pass fps=25, or whatever their rate is")
-        frames = (Frame(index / fps, _picture(picture)) for index, picture in enumerate(clip))
-        return _tracked(frames, self._tracking())
+        settings = self._tracking()
+        frames = (Frame(index / fps, _picture(picture, settings)) for index, picture in enumerate(clip))
+        return _tracked(frames, settings)
 
 
 class Stream:
@@ -151,7 +152,7 @@ class Stream:
         if time <= self._time:
             raise BadInput(f"a picture at {time} s after one at {self._time} s", "push pictures in order of their times")
         self._time = time
-        return self._reading.push(self._extractor.track(_picture(picture)), time, lambda: time)
+        return self._reading.push(self._extractor.track(_picture(picture, self._settings)), time, lambda: time)
 
     def finish(self) -> list[LiveWord]:
         """The last words, once no more pictures come."""
@@ -212,9 +213,12 @@ def _tracked(frames: Iterable[Frame], settings: LandmarkSettings) -> Landmarks:
         extractor.close()
 
 
-def _picture(picture: np.ndarray) -> np.ndarray:
-    """Raises BadInput unless it is (H, W, 3) uint8."""
+def _picture(picture: np.ndarray, settings: LandmarkSettings) -> np.ndarray:
+    """The picture as the tracker gets those of a file, scaled down if it is large.
+
+    Raises BadInput unless it is (H, W, 3) uint8, with at least one pixel.
+    """
     values = np.asarray(picture)
-    if values.ndim != 3 or values.shape[2] != 3 or values.dtype != np.uint8:
+    if values.ndim != 3 or values.shape[2] != 3 or values.dtype != np.uint8 or not values.size:
         raise BadInput(f"a picture is (H, W, 3) uint8 RGB, got {values.shape} {values.dtype}", "convert it first")
-    return np.ascontiguousarray(values)
+    return scale_down(np.ascontiguousarray(values), settings.max_side)

@@ -6,9 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import asl
 from asl.models.features.holistic import FACE, RIGHT_HAND
+from asl.pipelines.workspace.settings.clips import LandmarkSettings
+from tests.conftest import ROOT
 from tests.made_up_signing import signing
 from tests.running_asl import run_asl
 
@@ -96,8 +99,9 @@ def test_wrong_input_is_refused(recogniser, tmp_path):
         asl.features(signing(0), fps=-1)
     with pytest.raises(asl.BadInput, match="rate of the pictures is -1"):
         recogniser.stream(fps=-1)
-    with pytest.raises(asl.BadInput, match="uint8"):
-        recogniser.translate([np.zeros((8, 8, 3))], fps=25)
+    for picture in (np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8)):
+        with pytest.raises(asl.BadInput, match="a picture is"):
+            recogniser.translate([picture], fps=25)
     for read in (recogniser.translate, asl.extract, asl.read_pose):
         with pytest.raises(asl.BadInput, match=r"nothing\.mp4 does not exist"):
             read(tmp_path / "nothing.mp4")
@@ -124,6 +128,11 @@ def test_privacy_settings_hold_for_programs_as_for_commands(trained, tmp_path, m
             landmarks = recogniser.translate(clip, isolated=True).landmarks
             assert np.isnan(landmarks.points[:, FACE]).all()
             assert np.isfinite(landmarks.points[:, RIGHT_HAND]).any()
+
+
+def test_large_pictures_are_scaled_down_as_those_of_a_file(recogniser):
+    picture = Image.open(ROOT / "tests" / "golden" / "signer.png").convert("RGB").resize((1600, 1600))
+    assert recogniser.translate([np.asarray(picture)] * 2, fps=25).landmarks.width == LandmarkSettings().max_side
 
 
 @pytest.mark.slow
