@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="only every N-th clip")
     arguments = parser.parse_args()
     paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix in SUFFIXES)[:: arguments.every]
+    if not paths:
+        parser.error(f"there are no videos ({', '.join(SUFFIXES)}) in {arguments.folder}")
     trackers = {"asl": open_tracker(LandmarkSettings()), "mediapipe": open_tracker(LandmarkSettings(tracker="mediapipe"))}
     distances, presences, seconds = defaultdict(list), defaultdict(list), defaultdict(float)
     count = 0

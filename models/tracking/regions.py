@@ -33,8 +33,8 @@ class Region:
 
     def is_outside(self, width: int, height: int, distance: float) -> bool:
         """Whether the centre lies further outside a picture of this size than `distance`, a share of the region's own width."""
-        beyond = max(-self.x, self.x - width, -self.y, self.y - height)
-        return not beyond <= distance * self.width
+        room = distance * self.width
+        return not (-room <= self.x <= width + room and -room <= self.y <= height + room)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def hand_region_from_pose(wrist: np.ndarray, pinky: np.ndarray, index: np.ndarra
 
 
 def hand_region_from_recrop(points: np.ndarray) -> Region:
-    """Where the hand net looks. points (2, 2): centre and edge, found by the re-crop net."""
+    """Where the hand net looks. points (2, 2): centre and edge, detected by the re-crop net."""
     return region_around(points[0], points[1], -math.pi / 2).grown(1.0, -0.1)
 
 
@@ -128,25 +128,25 @@ def rotated(points: np.ndarray, angle: float) -> np.ndarray:
     return points @ np.array([[cosine, sine], [-sine, cosine]])
 
 
-def tracked_region(carried: Region | None, points: np.ndarray | None, found: Region, limits: TrackingLimits) -> Region:
-    """The region carried on from the last frame's points (K, 2 or 3), or the one found anew where they differ too much.
+def tracked_region(carried: Region | None, points: np.ndarray | None, detected: Region, limits: TrackingLimits) -> Region:
+    """The region carried on from the last frame's points (K, 2 or 3), or the one detected anew where they differ too much.
 
     As RoiTrackingCalculator: a region that jumps would show the net something that it was not trained on.
     """
     if carried is None or points is None:
-        return found
-    return carried if _is_near(carried, found, limits) and _holds(found, points[:, :2], limits.margin) else found
+        return detected
+    return carried if _is_near(carried, detected, limits) and _holds(detected, points[:, :2], limits.margin) else detected
 
 
-def _is_near(carried: Region, found: Region, limits: TrackingLimits) -> bool:
-    turn = abs(math.degrees(wrapped(carried.rotation - found.rotation)))
-    x, y = rotated(np.array([carried.x - found.x, carried.y - found.y]), -found.rotation)
+def _is_near(carried: Region, detected: Region, limits: TrackingLimits) -> bool:
+    turn = abs(math.degrees(wrapped(carried.rotation - detected.rotation)))
+    x, y = rotated(np.array([carried.x - detected.x, carried.y - detected.y]), -detected.rotation)
     return (
         turn <= limits.rotation
-        and abs(x) <= found.width * limits.translation
-        and abs(y) <= found.height * limits.translation
-        and abs(carried.width - found.width) <= found.width * limits.scale
-        and abs(carried.height - found.height) <= found.height * limits.scale
+        and abs(x) <= detected.width * limits.translation
+        and abs(y) <= detected.height * limits.translation
+        and abs(carried.width - detected.width) <= detected.width * limits.scale
+        and abs(carried.height - detected.height) <= detected.height * limits.scale
     )
 
 

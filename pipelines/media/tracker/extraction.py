@@ -127,7 +127,7 @@ def _at_constant_rate(times: np.ndarray, points: np.ndarray, visibility: np.ndar
         middle = int(np.abs(grid - times[middle]).argmin())
         points = resample_at(points, times, grid)
         visibility = resample_at(visibility[..., None], times, grid)[..., 0]
-    elif len(times) > 1:
+    else:
         fps = (len(times) - 1) / (times[-1] - times[0])
     height, width = pictures.picture.shape[:2]
     return Extraction(Landmarks(points, float(fps), width / height, width), visibility, pictures.picture, middle)

@@ -130,11 +130,11 @@ class Tracker:
         places = [(view, hand, _hand_region_from_pose(view, hand)) for view, hand in wrists]
         places = [(view, hand, region) for view, hand, region in places if not _is_outside(region, view)]
         asked, first = [(view, hand) for view, hand, _ in places], [region for *_, region in places]
-        found = [
+        refined_regions = [
             regions.hand_region_from_recrop(in_picture(points.reshape(2, 2) / self._nets.hand_recrop.size, region))
             for _, region, points in _run(self._nets.hand_recrop, [view for view, _ in asked], first)
         ]
-        tracked = [_carried_hand(view, hand, region) for (view, hand), region in zip(asked, found, strict=True)]
+        tracked = [_carried_hand(view, hand, region) for (view, hand), region in zip(asked, refined_regions, strict=True)]
         for view in views:
             view.signer.hands = dict.fromkeys(HANDS)
         results = _run(self._nets.hand, [view for view, _ in asked], tracked)
@@ -168,8 +168,8 @@ class Tracker:
             if points is None:
                 view.face_region = None
             else:
-                found, last = regions.face_region_from_detection(in_picture(points, region)), view.signer.face
-                view.face_region = tracked_region(view.face_region, last, found, regions.FACE_LIMITS)
+                detected, last = regions.face_region_from_detection(in_picture(points, region)), view.signer.face
+                view.face_region = tracked_region(view.face_region, last, detected, regions.FACE_LIMITS)
 
 
 class HolisticTracker:
@@ -224,11 +224,11 @@ def _hand_region_from_pose(view: _View, hand: str) -> Region:
     return regions.hand_region_from_pose(*(view.pose[number, :2] for number in HANDS[hand]))
 
 
-def _carried_hand(view: _View, hand: str, found: Region) -> Region:
+def _carried_hand(view: _View, hand: str, detected: Region) -> Region:
     points = view.signer.hands[hand]
     if points is None:
-        return found
-    return tracked_region(regions.hand_region_from_points(points[:, :2]), points[:, :2], found, regions.HAND_LIMITS)
+        return detected
+    return tracked_region(regions.hand_region_from_points(points[:, :2]), points[:, :2], detected, regions.HAND_LIMITS)
 
 
 def _frame(view: _View) -> TrackedFrame:

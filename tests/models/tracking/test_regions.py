@@ -81,4 +81,6 @@ def test_regions_outside_the_picture():
     assert Region(200, 311, 100, 100).is_outside(400, 300, 0.1)
     assert not Region(-9, 309, 100, 100).is_outside(400, 300, 0.1)
     assert not Region(200, 150, 10, 10).is_outside(400, 300, 0.0)
-    assert Region(float("nan"), 150, 10, 10).is_outside(400, 300, 0.1)
+    nan = float("nan")
+    for place in ((nan, 150), (200, nan), (nan, nan)):
+        assert Region(*place, 10, 10).is_outside(400, 300, 0.1), "no net is shown what lies nowhere"

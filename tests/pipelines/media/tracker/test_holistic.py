@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from asl.models.features.holistic import COMPONENTS
-from asl.pipelines.media.tracker.holistic import HolisticTracker, Signer, Tracker
+from asl.pipelines.media.tracker.holistic import MIN_WRIST_VISIBILITY, HolisticTracker, Signer, Tracker
 from asl.pipelines.media.video import frames
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from tests.conftest import ROOT
@@ -82,6 +82,57 @@ def test_a_signer_who_leaves_is_found_again(tracker, pictures):
     seen = np.isfinite(points[:, 0, 0])
     assert seen.tolist() == [True, True, False, False, True, True]
     assert np.allclose(points[4], points[0], equal_nan=True, atol=1e-4)
+
+
+class Counted:
+    """A net that counts the pictures it is shown."""
+
+    def __init__(self, net):
+        self.net, self.size, self.shown = net, net.size, []
+
+    def __call__(self, crops):
+        self.shown[-1] += len(crops)
+        return self.net(crops)
+
+
+def shown_to(tracker: HolisticTracker, name: str, pictures, monkeypatch) -> list[int]:
+    """How many crops of each picture the net of this name is shown."""
+    nets = tracker._tracker._nets
+    counted = Counted(getattr(nets, name))
+    monkeypatch.setattr(nets, name, counted)
+    tracker.reset()
+    for picture in pictures:
+        counted.shown.append(0)
+        tracker.track(picture)
+    return counted.shown
+
+
+def test_a_face_is_detected_when_it_appears_and_then_in_every_fourth_frame(tracker, pictures, monkeypatch):
+    gone = np.full_like(pictures[0], 127)
+    clip = [pictures[0]] * 6 + [gone] + [pictures[0]] * 5
+    assert shown_to(tracker, "face_detector", clip, monkeypatch) == [1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1]
+
+
+def test_a_hand_outside_the_picture_is_not_looked_for(tracker, pictures, monkeypatch):
+    height = pictures[0].shape[0]
+    bust = pictures[0][: height * 7 // 10]  # its left hand lies below it
+    tracker.reset()
+    assert tracker.track(bust).visibility[15] > MIN_WRIST_VISIBILITY
+    assert shown_to(tracker, "hand_recrop", [pictures[0]], monkeypatch) == [2]
+    assert shown_to(tracker, "hand_recrop", [bust], monkeypatch) == [1]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2), (7, 8000)])
+def test_pictures_of_any_shape_are_tracked(tracker, shape):
+    tracker.reset()
+    for seed in range(3):
+        tracker.track(np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8))
+
+
+def test_pictures_may_be_views(tracker, pictures):
+    flipped = [picture[:, ::-1] for picture in pictures[:2]]
+    copies = [np.ascontiguousarray(picture) for picture in flipped]
+    assert np.array_equal(points_of(tracker, flipped), points_of(tracker, copies), equal_nan=True)
 
 
 def test_the_tracker_agrees_with_mediapipe_on_a_real_clip(tracker, real_data):
