@@ -2,7 +2,8 @@
 
 python benchmarks/tracker.py FOLDER_OF_VIDEOS [--every 1]
 
-Distances are in pixels of the picture. Presence is the share of frames in which both find a part, or neither does. Needs
+Distances are in pixels. Presence is the share of frames in which both find a part, or neither does. The last figure
+is the share of clips of one sign (in folders called `words`) that the shipped model reads as the same gloss. Needs
 pip install "asl[mediapipe]".
 """
 
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asl.models.features.holistic import COMPONENTS
+import asl
+from asl.models.features.holistic import COMPONENTS, Landmarks
 from asl.pipelines.media.tracker.extraction import open_tracker
-from asl.pipelines.media.video import frames
+from asl.pipelines.media.video import frames, probe
 from asl.pipelines.workspace.settings.clips import LandmarkSettings
 
 SUFFIXES = (".mp4", ".webm", ".mov")
@@ -24,6 +26,16 @@ SUFFIXES = (".mp4", ".webm", ".mov")
 def moved(picture: np.ndarray) -> np.ndarray:
     """The picture one pixel to the right, its left column doubled."""
     return np.ascontiguousarray(np.concatenate([picture[:, :1], picture[:, :-1]], axis=1))
+
+
+def gloss(recogniser: asl.Recogniser, points: np.ndarray, fps: float, picture: np.ndarray) -> str:
+    """The gloss of a clip of one sign; "" if the clip cannot be used."""
+    height, width = picture.shape[:2]
+    try:
+        tokens = recogniser.translate(Landmarks(points.astype(np.float32), fps, width / height, width), isolated=True).tokens
+    except asl.BadClip:
+        return ""
+    return tokens[0].gloss if tokens else ""
 
 
 def main() -> None:
@@ -36,6 +48,7 @@ def main() -> None:
         parser.error(f"there are no videos ({', '.join(SUFFIXES)}) in {arguments.folder}")
     trackers = {"asl": open_tracker(LandmarkSettings()), "mediapipe": open_tracker(LandmarkSettings(tracker="mediapipe"))}
     distances, presences, seconds = defaultdict(list), defaultdict(list), defaultdict(float)
+    recogniser, same = asl.load("shipped"), defaultdict(list)
     count = 0
     for path in paths:
         pictures = [frame.picture for frame in frames(path, max_side=LandmarkSettings().max_side)]
@@ -50,6 +63,10 @@ def main() -> None:
         width = pictures[0].shape[1]
         results["jitter"][..., 0] -= 1 / width
         count += len(pictures)
+        if path.parent.name == "words":
+            read = {label: gloss(recogniser, points, probe(path).fps, pictures[0]) for label, points in results.items()}
+            for label in ("asl", "jitter"):
+                same[label].append(read[label] == read["reference"])
         for part, points in COMPONENTS.items():
             seen = {label: np.isfinite(result[:, points, 0]).any(axis=1) for label, result in results.items()}
             for label in ("asl", "jitter"):
@@ -69,6 +86,8 @@ def main() -> None:
                 f"{part:11} {label:7} median {np.median(pixels):.3f} px, p95 {np.percentile(pixels, 95):.3f} px, "
                 f"presence equal in {100 * np.concatenate(presences[part, label]).mean():.2f} % of frames"
             )
+    for label, equal in same.items():
+        print(f"{label:7} the same gloss as the reference in {100 * np.mean(equal):.1f} % of {len(equal)} clips")
 
 
 if __name__ == "__main__":

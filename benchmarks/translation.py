@@ -1,4 +1,4 @@
-"""Share of the time of a translation that is neither video decoding nor MediaPipe, with the model loaded.
+"""Share of the time of a translation that is neither video decoding nor tracking, with the model loaded.
 
 python benchmarks/translation.py MODEL VIDEO… [--runs 3]
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asl.pipelines.corpus.input_files import collect
 from asl.pipelines.media import video
+from asl.pipelines.media.tracker.holistic import HolisticTracker
 from asl.pipelines.recogniser.torch_model import load_model
 from asl.pipelines.translation.reader import Reader
 from asl.pipelines.translation.whole_clips import translate
@@ -43,10 +44,8 @@ def main() -> None:
     args = parser.parse_args()
     model = load_model(args.model)
     watch = Stopwatch()
-    from mediapipe.python.solutions.holistic import Holistic
-
-    for name in ("__init__", "process", "reset", "close"):
-        setattr(Holistic, name, watch.timed(getattr(Holistic, name)))
+    for name in ("__init__", "track", "reset", "close"):
+        setattr(HolisticTracker, name, watch.timed(getattr(HolisticTracker, name)))
     video._open = watch.timed(video._open)
     decode = video._decode
 
@@ -64,7 +63,7 @@ def main() -> None:
             list(translate(collect([path]), Reader(model, DecodeSettings()), LandmarkSettings(), Silent()))
             total = time.perf_counter() - clock
             shares.append(1 - watch.seconds / total)
-            print(f"{path.name}: {total:.2f} s, of which {100 * shares[-1]:.1f} % neither decoding nor MediaPipe")
+            print(f"{path.name}: {total:.2f} s, of which {100 * shares[-1]:.1f} % neither decoding nor tracking")
     print(f"median: {100 * statistics.median(shares):.1f} %")
 
 
