@@ -48,6 +48,10 @@ class ClipSource:
     segments: tuple[Segment, ...] = ()
 
 
+#: Fields of a clip that lists of older versions lack.
+ADDED_LATER = ("given_split", "tracker")
+
+
 @dataclass(frozen=True)
 class Clip:
     """A clip whose landmarks are in the workspace; one line of clips.jsonl.
@@ -140,7 +144,8 @@ def garbage_collection_paused() -> Iterator[None]:
 
 
 def _clip(record: Mapping[str, Any]) -> Clip:
-    values = {f.name: record[f.name] for f in fields(Clip) if f.name != "given_split"}
+    later = {name: record.get(name) for name in ADDED_LATER}
+    values = {f.name: record[f.name] for f in fields(Clip) if f.name not in ADDED_LATER}
     segments = tuple(Segment(**segment) for segment in values.pop("segments"))
     seen, glosses = tuple(values.pop("seen")), tuple(values.pop("glosses"))
-    return Clip(**values, seen=seen, glosses=glosses, segments=segments, given_split=record.get("given_split"))
+    return Clip(**values, seen=seen, glosses=glosses, segments=segments, **later)

@@ -41,7 +41,7 @@ def write_list(workspace, clips):
 
 
 def as_an_older_version_wrote(clips):
-    return [{key: value for key, value in clip.items() if key != "given_split"} for clip in clips]
+    return [{key: value for key, value in clip.items() if key not in ("given_split", "tracker")} for clip in clips]
 
 
 def write_manifest(folder, rows):

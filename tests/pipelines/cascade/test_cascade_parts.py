@@ -286,7 +286,7 @@ def test_empty_and_unreadable_texts_are_refused(tmp_path, content):
 
 def test_an_arpa_file_must_know_every_gloss(tmp_path):
     (tmp_path / "g.arpa").write_text(to_arpa(train_ngram([["MOM"]], 1)))
-    with pytest.raises(BadInput, match="no probability for 1 glosses, among them EAT"):
+    with pytest.raises(BadInput, match="no probability for 1 gloss, among them EAT"):
         train_language(GraphSettings(arpa=str(tmp_path / "g.arpa")), ["EAT", "MOM"], [["MOM"]], [])
 
 
