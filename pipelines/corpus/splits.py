@@ -31,7 +31,7 @@ def assign_splits(clips: Sequence[Clip], settings: SplitSettings) -> Split:
         return _held_out_groups(clips, settings) if held_out else _group_split(clips, settings)
     warning = "there are no groups and no given split: split at random, so signers may be in both training and test"
     warnings = [] if settings.by == "random" else [warning]
-    recordings = [min(other.id for other in same) for same in _same_content(clips)]
+    recordings = [_recording(same) for same in _same_content(clips)]
     return _with_empty_splits_named(Split(_drawn(clips, recordings, settings), "random", warnings), settings)
 
 
@@ -41,6 +41,11 @@ def _same_content(clips: Sequence[Clip]) -> list[list[Clip]]:
     for clip in clips:
         by_content[clip.digest or clip.id].append(clip)
     return [by_content[clip.digest or clip.id] for clip in clips]
+
+
+def _recording(same: Sequence[Clip]) -> str:
+    """A name for clips with the same content."""
+    return min(clip.id for clip in same)
 
 
 def _method(clips: Sequence[Clip], by: str) -> str:
@@ -102,9 +107,10 @@ def _held_out_groups(clips: Sequence[Clip], settings: SplitSettings) -> Split:
 
 def _group_split(clips: Sequence[Clip], settings: SplitSettings) -> Split:
     """Splits whole groups. A clip without a group belongs to that of a clip with the same content, else is one of its own."""
-    of_content = [min((other.group for other in same if other.group), default="") for same in _same_content(clips)]
-    recordings = [min(other.id for other in same) for same in _same_content(clips)]
-    groups = [clip.group or others or own for clip, others, own in zip(clips, of_content, recordings, strict=True)]
+    groups = [
+        clip.group or min((other.group for other in same if other.group), default=_recording(same))
+        for clip, same in zip(clips, _same_content(clips), strict=True)
+    ]
     split = Split(_drawn(clips, groups, settings), "group")
     return _with_empty_splits_named(split, settings)
 
