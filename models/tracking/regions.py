@@ -1,6 +1,7 @@
 """Regions of a picture in which a net looks for a body, a hand or a face (SPEC §1a)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,14 +129,18 @@ def rotated(points: np.ndarray, angle: float) -> np.ndarray:
     return points @ np.array([[cosine, sine], [-sine, cosine]])
 
 
-def tracked_region(carried: Region | None, points: np.ndarray | None, detected: Region, limits: TrackingLimits) -> Region:
-    """The region carried on from the last frame's points (K, 2 or 3), or the one detected anew where they differ too much.
+def tracked_region(
+    points: np.ndarray | None, region_from_points: Callable[[np.ndarray], Region], detected: Region, limits: TrackingLimits
+) -> Region:
+    """The region of the last frame's points (K, 3), or the one detected anew where they differ too much, or there were none.
 
     As RoiTrackingCalculator: a region that jumps would show the net something that it was not trained on.
     """
-    if carried is None or points is None:
+    if points is None:
         return detected
-    return carried if _is_near(carried, detected, limits) and _holds(detected, points[:, :2], limits.margin) else detected
+    places = points[:, :2]
+    carried = region_from_points(places)
+    return carried if _is_near(carried, detected, limits) and _holds(detected, places, limits.margin) else detected
 
 
 def _is_near(carried: Region, detected: Region, limits: TrackingLimits) -> bool:

@@ -134,7 +134,10 @@ class Tracker:
             regions.hand_region_from_recrop(in_picture(points.reshape(2, 2) / self._nets.hand_recrop.size, region))
             for _, region, points in _run(self._nets.hand_recrop, [view for view, _ in asked], first)
         ]
-        tracked = [_carried_hand(view, hand, region) for (view, hand), region in zip(asked, refined_regions, strict=True)]
+        tracked = [
+            tracked_region(view.signer.hands[hand], regions.hand_region_from_points, region, regions.HAND_LIMITS)
+            for (view, hand), region in zip(asked, refined_regions, strict=True)
+        ]
         for view in views:
             view.signer.hands = dict.fromkeys(HANDS)
         results = _run(self._nets.hand, [view for view, _ in asked], tracked)
@@ -145,13 +148,14 @@ class Tracker:
 
     def _track_faces(self, views: list[_View]) -> None:
         """The face of each signer who is there (FaceLandmarksFromPoseCpu)."""
-        shown = [view for view in views if view.pose is not None]
-        detected = [view for view in shown if view.signer.face is None or view.signer.face_age + 1 >= FRAMES_PER_DETECTION]
+        shown, due = [view for view in views if view.pose is not None], []
         for view in shown:
             view.signer.face_age += 1
-            if view.signer.face is not None:
+            if view.signer.face is None or view.signer.face_age >= FRAMES_PER_DETECTION:
+                due.append(view)
+            else:
                 view.face_region = regions.face_region_from_points(view.signer.face[:, :2])
-        self._detect_faces(detected)
+        self._detect_faces(due)
         for view in views:
             view.signer.face = None
         meshed = [view for view in shown if view.face_region is not None]
@@ -160,16 +164,16 @@ class Tracker:
                 view.signer.face = in_picture(points.reshape(-1, 3).astype(np.float64) / self._nets.face_mesh.size, region)
 
     def _detect_faces(self, views: list[_View]) -> None:
-        """Corrects the region in which each face is looked for; there is none where no face is detected."""
+        """The region in which each face is looked for; there is none where no face is detected."""
         first = [regions.face_region_from_pose(view.pose[FACE_OF_POSE, :2]) for view in views]
         for view, region, boxes, scores in _run(self._nets.face_detector, views, first):
             points = detections.strongest_detection(boxes, scores[:, 0], FACE_ANCHORS, detections.FACE, MIN_PRESENCE)
             view.signer.face_age = 0
-            if points is None:
-                view.face_region = None
-            else:
-                detected, last = regions.face_region_from_detection(in_picture(points, region)), view.signer.face
-                view.face_region = tracked_region(view.face_region, last, detected, regions.FACE_LIMITS)
+            if points is not None:
+                detected = regions.face_region_from_detection(in_picture(points, region))
+                view.face_region = tracked_region(
+                    view.signer.face, regions.face_region_from_points, detected, regions.FACE_LIMITS
+                )
 
 
 class HolisticTracker:
@@ -222,13 +226,6 @@ def _is_outside(region: Region, view: _View) -> bool:
 
 def _hand_region_from_pose(view: _View, hand: str) -> Region:
     return regions.hand_region_from_pose(*(view.pose[number, :2] for number in HANDS[hand]))
-
-
-def _carried_hand(view: _View, hand: str, detected: Region) -> Region:
-    points = view.signer.hands[hand]
-    if points is None:
-        return detected
-    return tracked_region(regions.hand_region_from_points(points[:, :2]), points[:, :2], detected, regions.HAND_LIMITS)
 
 
 def _frame(view: _View) -> TrackedFrame:

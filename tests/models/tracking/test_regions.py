@@ -53,11 +53,11 @@ def test_a_region_is_carried_on_while_it_stays_near():
     found = Region(100, 100, 80, 80)
     points = np.array([[90.0, 90.0], [110.0, 110.0]])
     near = Region(105, 100, 90, 90, 0.3)
-    assert tracked_region(near, points, found, regions.HAND_LIMITS) is near
-    assert tracked_region(None, None, found, regions.HAND_LIMITS) is found
+    assert tracked_region(points, lambda _: near, found, regions.HAND_LIMITS) is near
+    assert tracked_region(None, regions.hand_region_from_points, found, regions.HAND_LIMITS) is found
     for far in (Region(120, 100, 80, 80), Region(100, 100, 120, 120), Region(100, 100, 80, 80, 1.0), Region(100, 118, 80, 80)):
-        assert tracked_region(far, points, found, regions.HAND_LIMITS) is found
-    assert tracked_region(near, points + 30, found, regions.HAND_LIMITS) is found
+        assert tracked_region(points, lambda _, far=far: far, found, regions.HAND_LIMITS) is found
+    assert tracked_region(points + 30, lambda _: near, found, regions.HAND_LIMITS) is found
 
 
 def test_limits_are_measured_along_the_axes_of_the_new_region():
@@ -65,9 +65,9 @@ def test_limits_are_measured_along_the_axes_of_the_new_region():
     points = np.full((1, 2), 100.0)
     along = 100 + 21 / math.sqrt(2)
     shifted = Region(along, along, 100, 100, math.pi / 4)  # by 21 along one axis, by 0 along the other
-    assert tracked_region(shifted, points, found, regions.HAND_LIMITS) is found
+    assert tracked_region(points, lambda _: shifted, found, regions.HAND_LIMITS) is found
     diagonal = Region(100 + 25, 100, 100, 100, math.pi / 4)  # 17.7 along both
-    assert tracked_region(diagonal, points, found, regions.HAND_LIMITS) is diagonal
+    assert tracked_region(points, lambda _: diagonal, found, regions.HAND_LIMITS) is diagonal
 
 
 @given(st.floats(-20, 20))
