@@ -14,7 +14,7 @@ from asl.models.tracking.heatmaps import refined
 from asl.models.tracking.regions import Region, tracked_region
 from asl.models.tracking.smoothing import VISIBILITY_SHARE, LowPass, OneEuro
 from asl.pipelines.media.tracker.frame import TrackedFrame
-from asl.pipelines.media.tracker.nets import Net, Nets
+from asl.pipelines.media.tracker.nets import Net, shared_nets
 
 #: Points of the pose; those behind them give the region of the next frame.
 POSE_POINTS, AUXILIARY_POINTS = 33, 2
@@ -79,7 +79,7 @@ class Tracker:
 
     def __init__(self, detection_confidence: float = 0.5, tracking_confidence: float = 0.5, threads: int = 1):
         """Confidences: of a detection, and of a pose that is carried on, 0–1. threads: that each net may use."""
-        self._nets = Nets(threads)
+        self._nets = shared_nets(threads)
         self._detection_confidence, self._tracking_confidence = detection_confidence, tracking_confidence
         #: Seconds of the last call, by part of the signers.
         self.seconds: dict[str, float] = {}

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +70,9 @@ class Net:
 
 
 class Nets:
-    """The nets of one process. threads: that each may use; the results do not depend on them."""
+    """The six nets. threads: that each may use; the results do not depend on them."""
 
-    def __init__(self, threads: int = 1):
+    def __init__(self, threads: int):
         if threads == 1:
             use_one_thread()
         self.person_detector = Net("person_detector", 224, threads, draws_edges_out=False)
@@ -87,3 +87,9 @@ class Nets:
         picture = np.zeros((8, 8, 3), np.uint8)
         for net in vars(self).values():
             net([(picture, letterboxed(8, 8))])
+
+
+@cache
+def shared_nets(threads: int) -> Nets:
+    """The nets of this process. They keep nothing of what they have seen, so that all its trackers share them."""
+    return Nets(threads)

@@ -38,7 +38,7 @@ def test_the_shipped_nets_are_what_the_converter_gives(converter, name):
 def test_the_nets_give_what_the_originals_give(converter, name):
     from ai_edge_litert.interpreter import Interpreter
 
-    net = getattr(nets.Nets(), name)
+    net = getattr(nets.Nets(threads=1), name)
     pictures = np.random.default_rng(0).integers(0, 256, (2, net.size, net.size, 3), dtype=np.uint8)
     whole = Region(net.size / 2, net.size / 2, net.size, net.size)
     outputs = net([(picture, whole) for picture in pictures])
@@ -67,4 +67,9 @@ def test_a_damaged_net_is_named(tmp_path, monkeypatch):
     crop = [(np.zeros((32, 32, 3), np.uint8), Region(16, 16, 32, 32))]
     for name in ("hand_recrop", "pose"):
         with pytest.raises(AslError, match=rf"{name}.onnx is damaged or missing"):
-            getattr(nets.Nets(), name)(crop)
+            getattr(nets.Nets(threads=1), name)(crop)
+
+
+def test_trackers_of_a_process_share_their_nets_by_the_number_of_threads():
+    assert nets.shared_nets(1) is nets.shared_nets(1)
+    assert nets.shared_nets(1) is not nets.shared_nets(2)
