@@ -27,8 +27,8 @@ Job, Result = TypeVar("Job"), TypeVar("Result")
 
 #: Longer gaps between frames are errors of the time stamps: there is nothing to interpolate landmarks from.
 MAX_GAP_SECONDS = 10.0
-#: MediaPipe (--tracker mediapipe) leaks native memory over hundreds of clips; a new process costs two seconds at most.
-CLIPS_PER_WORKER = 400
+#: MediaPipe leaks native memory over hundreds of clips; a new process costs two seconds.
+CLIPS_PER_WORKER = {"mediapipe": 400}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def _distribute(
     work: Callable[[Job, LandmarkSettings], Result], jobs: Sequence[Job], settings: LandmarkSettings, workers: Workers
 ) -> Iterator[tuple[Job, Result | BadClip]]:
     with_settings = partial(work, settings=settings)
-    for job, future in fan_out(with_settings, jobs, workers, renew_after=CLIPS_PER_WORKER, pin_cores=True):
+    renew_after = CLIPS_PER_WORKER.get(settings.tracker, 0)
+    for job, future in fan_out(with_settings, jobs, workers, renew_after=renew_after, pin_cores=True):
         try:
             yield job, future.result()
         except WorkerDied as error:
