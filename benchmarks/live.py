@@ -1,6 +1,6 @@
 """Live translation of real clips in real time, and the cold start, beside the time of MediaPipe alone.
 
-    python benchmarks/live.py DATA/videos [--clips 20] [--model BUNDLE] [--runs 3]
+    python benchmarks/live.py DATA/videos [--clips 20] [--model BUNDLE] [--tracker mediapipe] [--runs 3]
 
 Plays each clip in real time as `asl translate --live` does, then again without dropping frames, and reads it as a whole. Prints
 the delay of words (from the end of a sign to its first appearance), the delay of frames, their time without the tracker, the
@@ -32,10 +32,10 @@ from asl.pipelines.workspace.settings.clips import LandmarkSettings
 from asl.pipelines.workspace.settings.reading import DecodeSettings
 
 
-def whole_glosses(reader: Reader, video: Path) -> list[str]:
+def whole_glosses(reader: Reader, video: Path, settings: LandmarkSettings) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         task = extract_clip.Task(ClipSource(video, "video", video.name), Path(folder) / "clip.pose")
-        list(extract_clip.run([task], LandmarkSettings(), None))
+        list(extract_clip.run([task], settings, None))
         landmarks = read_pose(task.pose)
     return [token.gloss for token in reader.tokens(read_landmarks(reader.model, landmarks, mirror=True))]
 
@@ -60,17 +60,17 @@ def percentiles(name: str, seconds: list[float]) -> None:
         print(f"{name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms of {len(seconds)}")
 
 
-def play(videos: list[Path], reader: Reader) -> None:
+def play(videos: list[Path], reader: Reader, settings: LandmarkSettings) -> None:
     delays, reading, frame_delays, read, dropped, same = [], [], [], 0, 0, []
     for video in videos:
-        source = FileSource(video, LandmarkSettings().max_side)
-        *_, last = translate_stream(source, reader, LandmarkSettings())
+        source = FileSource(video, settings.max_side)
+        *_, last = translate_stream(source, reader, settings)
         delays, reading = [*delays, *last.figures.words], [*reading, *last.figures.reading]
         frame_delays += last.figures.delays
         read, dropped = read + last.figures.frames, dropped + last.figures.dropped
-        updates = translate_stream(source, reader, LandmarkSettings(), paced=False)
+        updates = translate_stream(source, reader, settings, paced=False)
         glosses = [word.gloss for update in updates for word in update.final]
-        whole = whole_glosses(reader, video)
+        whole = whole_glosses(reader, video, settings)
         same.append(glosses == whole)
         if not same[-1]:
             print(f"{video.name}: {' '.join(glosses)} live, {' '.join(whole)} as a whole", flush=True)
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--clips", type=int, default=20, help="clips of words, evenly spaced; all sentences are added")
     parser.add_argument("--model", type=Path, default=default_bundle())
+    parser.add_argument("--tracker", default="asl", help="of the live translation: asl or mediapipe")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cold-only", action="store_true")
     args = parser.parse_args()
@@ -92,7 +93,7 @@ def main() -> None:
     words = sorted((args.data / "words").glob("*.mp4"))
     videos = words[:: max(1, len(words) // args.clips)] + sorted((args.data / "sentences").glob("*.mp4"))
     if not args.cold_only:
-        play(videos, reader)
+        play(videos, reader, LandmarkSettings(tracker=args.tracker))
     mediapipe_seconds(videos[0])  # imports MediaPipe
     video = min(videos, key=lambda path: abs(probe(path).seconds - 3))
     alone = statistics.median(mediapipe_seconds(video) for _ in range(args.runs))
