@@ -166,7 +166,12 @@ def _shut_down(executor: Executor, *, wait: bool = False, terminated: bool = Fal
     if isinstance(executor, ProcessPoolExecutor) and (terminated or executor._broken) and sys.version_info < (3, 11, 5):
         if executor._call_queue:
             executor._call_queue._reader.close()
-    executor.shutdown(wait=wait, cancel_futures=True)
+    try:
+        executor.shutdown(wait=wait, cancel_futures=True)
+    except RuntimeError:
+        if not terminated:
+            raise
+        # Ctrl-C came after the executor had made its thread and before it had started it: there is nothing to wait for.
 
 
 # In the worker processes ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from asl.pipelines.jobs.processes import WorkerDied, Workers, fan_out
+from asl.pipelines.jobs.processes import WorkerDied, WorkerPool, Workers, fan_out
 from asl.pipelines.workspace.errors import AslError, BadInput
 
 
@@ -182,3 +182,12 @@ def test_an_interruption_leaves_no_semaphores_behind():
 
 def short_and_long(number: int) -> None:
     time.sleep(60 if number else 0)
+
+
+def test_an_interruption_before_the_pool_has_started_is_no_other_error(monkeypatch):
+    def interrupted(thread):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("concurrent.futures.process._ExecutorManagerThread.start", interrupted)
+    with pytest.raises(KeyboardInterrupt), WorkerPool(Workers(1)) as pool:
+        pool.submit(abs, -1)
